@@ -1,0 +1,59 @@
+/*
+ * A message as a provider module sees it: read-only, borrowed for the length
+ * of one build call.
+ */
+#ifndef POSTERN_MAIL_H
+#define POSTERN_MAIL_H
+
+#include <postern/field.h>
+
+#include <stdint.h>
+
+/* One header field as submitted; value unfolded, outer space removed. */
+struct postern_header {
+	struct postern_str name, value;
+};
+
+struct postern_address {
+	struct postern_str name;    /* display name, decoded to UTF-8, may be "" */
+	struct postern_str address; /* addr-spec */
+};
+
+/* A leaf that is not one of the two bodies. */
+struct postern_part {
+	struct postern_str type;       /* "image/png", lower case */
+	struct postern_str filename;   /* UTF-8; never empty */
+	struct postern_str content_id; /* without <>, may be empty */
+	bool is_inline;                /* shown by the html through content_id */
+	uint64_t size;                 /* decoded bytes */
+};
+
+/*
+ * The parsed message: only for modules whose table asks for it with
+ * POSTERN_NEEDS_CONTENT. Everything is UTF-8.
+ */
+struct postern_content {
+	const struct postern_address *from, *to, *cc, *reply_to;
+	size_t from_count, to_count, cc_count, reply_to_count;
+	struct postern_address sender; /* address empty when absent */
+	struct postern_str subject;
+	struct postern_str text, html; /* empty when absent */
+	const struct postern_part *parts;
+	size_t part_count;
+};
+
+struct postern_mail {
+	uint32_t size;             /* of this struct, as the core was built */
+	const char *id;            /* queue id, for the provider's metadata */
+	const char *attempt_key;   /* stable idempotency key of this batch */
+	int64_t now;               /* wall clock, seconds; modules ask no clock */
+	struct postern_str sender; /* envelope; empty = null sender */
+	const struct postern_str *recipients; /* envelope, this call only */
+	size_t recipient_count;
+	const struct postern_header *headers; /* in order; never Bcc */
+	size_t header_count;
+	uint64_t raw_size; /* of the whole message, CRLF lines */
+	const struct postern_content *content; /* or NULL, see above */
+};
+
+#endif

@@ -1,0 +1,52 @@
+/* What became of one call to a provider. */
+#ifndef POSTERN_OUTCOME_H
+#define POSTERN_OUTCOME_H
+
+#include <postern/field.h>
+
+#include <stdint.h>
+
+enum postern_class {
+	POSTERN_ACCEPTED = 1, /* the provider has taken responsibility */
+	POSTERN_REJECTED,     /* message or recipient refused; not elsewhere */
+	POSTERN_ACCOUNT,      /* key, plan, sender identity: next provider */
+	POSTERN_THROTTLED,    /* not taken; later, or next provider */
+	POSTERN_TRANSIENT,    /* not taken, as far as known; next provider */
+	POSTERN_UNKNOWN       /* may have been taken: never blindly elsewhere */
+};
+
+struct postern_response {
+	uint32_t size;
+	int status; /* HTTP */
+	const struct postern_header *headers;
+	size_t header_count;
+	struct postern_str body; /* bounded; may be cut off */
+	bool is_cut;             /* the body did not end */
+	size_t recipient_count;  /* of the call that is answered */
+	int64_t now;             /* wall clock, seconds */
+};
+
+enum {
+	POSTERN_ID_SIZE = 256,
+	POSTERN_REASON_SIZE = 512
+};
+
+/*
+ * Zeroed by the core before classify. result holds for every recipient that
+ * rejected does not name.
+ */
+struct postern_outcome {
+	uint32_t size;
+	enum postern_class result;
+	char provider_id[POSTERN_ID_SIZE]; /* the provider's message id, or "" */
+	char reason[POSTERN_REASON_SIZE];  /* for people; what the provider said */
+	uint64_t retry_after_ms;           /* 0 = not told */
+	/*
+	 * Recipients refused while result holds for the others: bit i of
+	 * rejected[] for recipient i of the call. Allocated by the core,
+	 * (recipient_count + 7) / 8 bytes, zeroed.
+	 */
+	uint8_t *rejected;
+};
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * The module interface. A provider module is a shared object that exports one
+ * constant, postern_provider_v1. It turns a message into an HTTP request and
+ * an HTTP response into an outcome; both are pure: no I/O, no clock, no
+ * threads, no globals. The core owns sockets, time, retries and limits, and
+ * everything a module needs from it comes through struct postern_host, so a
+ * module links nothing of the core.
+ */
+#ifndef POSTERN_PROVIDER_H
+#define POSTERN_PROVIDER_H
+
+#include <postern/field.h>
+#include <postern/mail.h>
+#include <postern/outcome.h>
+
+#include <stdint.h>
+
+#define POSTERN_PROVIDER_ABI 1u
+
+/* The request under construction; opaque, owned by the core. */
+struct postern_request;
+
+enum postern_encoding {
+	POSTERN_AS_IS = 0,
+	POSTERN_BASE64,     /* one line, no breaks */
+	POSTERN_JSON_STRING /* UTF-8 text escaped, without the quotes */
+};
+
+/*
+ * Services of the core, the same for every module. Functions that return int
+ * give 0 or a negative errno; a module passes it on. A request's body is a
+ * sequence of pieces; large ones are references that the core reads and
+ * encodes while it sends, so a module never holds a message in memory.
+ */
+struct postern_host {
+	uint32_t abi, size;
+	/* Zeroed memory released with the request; NULL for memory. */
+	void *(*alloc)(struct postern_request *r, size_t size);
+	int (*method)(struct postern_request *r, const char *method);
+	int (*url)(struct postern_request *r, const char *url);
+	int (*header)(struct postern_request *r, const char *name,
+	    const char *value);
+	/* Append bytes (copied). */
+	int (*body)(struct postern_request *r, const void *data, size_t len);
+	/* Append text escaped as the inside of a JSON string. */
+	int (*body_json)(struct postern_request *r, struct postern_str text);
+	/* Append the whole message, without Bcc, CRLF lines (by reference). */
+	int (*body_message)(struct postern_request *r,
+	    enum postern_encoding encoding);
+	/* Append decoded part i of mail->content (by reference). */
+	int (*body_part)(struct postern_request *r, size_t i,
+	    enum postern_encoding encoding);
+	/* Digest of the body as appended so far, lower-case hex and NUL. */
+	int (*body_sha256)(struct postern_request *r, char out[65]);
+	void (*sha256)(struct postern_str data, uint8_t out[32]);
+	void (*hmac_sha256)(struct postern_str key, struct postern_str data,
+	    uint8_t out[32]);
+	/* Percent-encode all but unreserved characters (RFC 3986 2.3). */
+	const char *(*percent)(struct postern_request *r,
+	    struct postern_str text);
+	/* Standard base64, NUL-terminated. */
+	const char *(*base64)(struct postern_request *r,
+	    struct postern_str data);
+	/* Say why build fails: shown to the client, so it must help. Returns
+	 * -EINVAL for `return host->refuse(...)`. */
+	int (*refuse)(struct postern_request *r, const char *reason);
+};
+
+enum {
+	POSTERN_NEEDS_CONTENT = 1 << 0 /* build wants mail->content */
+};
+
+struct postern_limits {
+	uint32_t recipients;   /* per call */
+	uint64_t message_size; /* raw bytes, above which it is refused; 0: any */
+};
+
+/*
+ * Fields are only ever appended; size tells the core what a module knows. An
+ * instance is made per configured provider and loop. build may run on a
+ * thread other than the loop's for large messages, which is why it gets the
+ * instance as const: it must not write to it.
+ */
+struct postern_provider {
+	uint32_t abi, size;
+	const char *name; /* the `type` in the configuration */
+	const char *doc;  /* one line */
+	unsigned flags;   /* POSTERN_NEEDS_* */
+	struct postern_limits limits;
+	const struct postern_field *fields; /* settings; ends with name NULL */
+	size_t settings_size; /* of the struct the fields point into */
+	/*
+	 * Check settings beyond what the rows can say; runs at configuration
+	 * time. NULL when valid, else the reason (static text). May be NULL.
+	 */
+	const char *(*check)(const void *settings);
+	/*
+	 * Fill r. 0; -EINVAL after host->refuse when this message cannot be
+	 * carried; another negative errno for a fault of the machine.
+	 */
+	int (*build)(const void *settings, const struct postern_mail *mail,
+	    const struct postern_host *host, struct postern_request *r);
+	/* Decide what a complete response head means. Never fails. */
+	void (*classify)(const void *settings,
+	    const struct postern_response *response,
+	    struct postern_outcome *out);
+};
+
+#define POSTERN_PROVIDER_SYMBOL "postern_provider_v1"
+#define POSTERN_EXPORT __attribute__((visibility("default")))
+
+#endif

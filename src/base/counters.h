@@ -1,0 +1,83 @@
+/*
+ * Numbers for /metrics and /api/v1/stats. Each worker has its own block,
+ * written only by its thread (relaxed atomics), summed by the reader.
+ */
+#pragma once
+
+#include <postern/outcome.h>
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	COUNTER_PROVIDERS_MAX = 64,
+	COUNTER_LISTENERS_MAX = 16,
+	COUNTER_CLASSES = POSTERN_UNKNOWN + 1,
+	COUNTER_LATENCY_BUCKETS = 16
+};
+
+typedef _Atomic uint64_t counter_value;
+
+/* Upper bounds in ms of delivery latency; the last bucket is +Inf. */
+extern const uint32_t counter_latency_ms[COUNTER_LATENCY_BUCKETS];
+
+struct counter_histogram {
+	counter_value buckets[COUNTER_LATENCY_BUCKETS + 1]; /* not cumulative */
+	counter_value sum_us;
+};
+
+struct counter_provider {
+	counter_value attempts[COUNTER_CLASSES]; /* by result */
+	counter_value failovers;                 /* left for the next one */
+	counter_value inflight;
+	counter_value last_success_ms; /* wall clock */
+	counter_value last_error_ms;
+	counter_value last_error_class;
+	struct counter_histogram latency;
+};
+
+struct counter_listener {
+	counter_value connections, active, refused;
+	counter_value messages, bytes, recipients;
+	counter_value rejected; /* messages refused at any stage */
+};
+
+struct counters {
+	struct counter_listener listeners[COUNTER_LISTENERS_MAX];
+	struct counter_provider providers[COUNTER_PROVIDERS_MAX];
+	counter_value commands;
+	counter_value tls_sessions, tls_failures;
+	counter_value auth_ok, auth_bad, auth_unavailable;
+	counter_value quota_refused;
+	counter_value accepted;  /* messages answered 250 */
+	counter_value sent_recipients, failed_recipients, deferred;
+	counter_value scheduled; /* messages waiting for their due time */
+	counter_value inflight;  /* messages being delivered */
+	counter_value unknown;   /* attempts whose outcome is not known */
+	struct counter_histogram accept_latency; /* end of data to reply */
+};
+
+static inline void counter_add(counter_value *c, uint64_t n)
+{
+	atomic_store_explicit(c,
+	    atomic_load_explicit(c, memory_order_relaxed) + n,
+	    memory_order_relaxed);
+}
+
+static inline void counter_sub(counter_value *c, uint64_t n)
+{
+	counter_add(c, (uint64_t)0 - n);
+}
+
+static inline void counter_set(counter_value *c, uint64_t v)
+{
+	atomic_store_explicit(c, v, memory_order_relaxed);
+}
+
+static inline uint64_t counter_get(const counter_value *c)
+{
+	return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+void counter_observe_us(struct counter_histogram *h, uint64_t us);

@@ -1,0 +1,218 @@
+/*
+ * The configuration as an immutable snapshot: read once, checked whole, then
+ * shared by reference. Sessions and deliveries keep the one they started
+ * with; a reload makes a new one.
+ */
+#pragma once
+
+#include <base/err.h>
+#include <base/map.h>
+#include <base/secret.h>
+#include <base/span.h>
+#include <postern/field.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct postern_provider;
+
+enum config_listener_tls {
+	CONFIG_TLS_STARTTLS = 0,
+	CONFIG_TLS_IMPLICIT,
+	CONFIG_TLS_NONE /* only with allow_insecure */
+};
+
+enum config_mode {
+	CONFIG_MODE_INHERIT = 0, /* listener and user: what is above decides */
+	CONFIG_MODE_HYBRID,
+	CONFIG_MODE_QUEUED,
+	CONFIG_MODE_DIRECT
+};
+
+struct config_listener {
+	const char *name, *address;
+	int tls;                     /* enum config_listener_tls */
+	int mode;                    /* enum config_mode */
+	bool allow_insecure;         /* mail without TLS */
+	bool allow_plaintext_auth;   /* PLAIN and LOGIN without TLS */
+	bool allow_unauthenticated;  /* mail without a login, as `user` */
+	const char *user;            /* identity for the case above */
+};
+
+struct config_certificate {
+	const char *cert, *key; /* PEM files */
+};
+
+enum config_tls_policy {
+	CONFIG_TLS_INTERMEDIATE = 0,
+	CONFIG_TLS_MODERN
+};
+
+struct config_tls {
+	int policy;
+	struct postern_list certificates; /* struct config_certificate */
+};
+
+struct config_auth {
+	struct postern_list mechanisms; /* const char * */
+	int64_t workers;                /* threads for hashes */
+	int64_t max_failures;           /* per session */
+	uint64_t failure_delay_ms;
+	uint64_t cache_ttl_ms;
+};
+
+struct config_user {
+	const char *name;
+	struct postern_secret password_hash;
+	struct postern_list senders; /* patterns: a@b, @b, *; empty = any */
+	struct postern_rate rate;    /* messages; token bucket */
+	int64_t daily;               /* messages per UTC day, 0 = no limit */
+	int mode;
+	size_t index; /* place in config.users; set by config_load */
+};
+
+struct config_provider {
+	const char *name, *type;
+	uint64_t timeout_ms;
+	int64_t max_connections;
+	int64_t max_recipients; /* per call; 0 = the module's own limit */
+	const struct postern_provider *module;
+	const void *settings; /* decoded by the module's rows */
+};
+
+enum config_unknown {
+	CONFIG_UNKNOWN_RETRY = 0,
+	CONFIG_UNKNOWN_HOLD,
+	CONFIG_UNKNOWN_FAIL
+};
+
+struct config_match {
+	struct postern_list user;      /* names */
+	struct postern_list sender;    /* patterns as in users[].senders */
+	struct postern_list recipient; /* likewise */
+};
+
+struct config_route {
+	const char *name;
+	struct config_match match;      /* empty lists match everything */
+	struct postern_list providers;  /* const char *, in order */
+	int unknown;                    /* enum config_unknown */
+	/* Set by config_load: indices into config.providers. */
+	size_t *provider_index;
+};
+
+struct config_queue {
+	int mode; /* never INHERIT */
+	uint64_t sync_budget_ms;
+	uint64_t retry_base_ms, retry_cap_ms;
+	uint64_t unknown_delay_ms; /* before the same provider is asked again */
+	uint64_t max_age_ms;
+	uint64_t history_ms;
+};
+
+struct config_spool {
+	const char *path;
+	uint64_t min_free;
+};
+
+struct config_smtp {
+	const char *banner;
+	uint64_t max_message_size;
+	int64_t max_recipients, max_messages_per_session;
+	int64_t sessions_total, sessions_per_ip;
+	int64_t soft_errors, hard_errors, junk_commands;
+	uint64_t error_delay_ms;
+	uint64_t header_bytes, header_field_bytes;
+	int64_t header_fields, max_hops;
+	uint64_t command_timeout_ms, first_command_timeout_ms;
+	uint64_t data_idle_ms, data_total_ms, session_total_ms;
+	bool hide_client;  /* in Received */
+	bool null_sender;  /* accept MAIL FROM:<> */
+};
+
+struct config_http {
+	uint64_t connect_timeout_ms;
+	const char *ca_file, *proxy;
+};
+
+struct config_stats {
+	const char *address; /* "127.0.0.1:8587"; empty = off */
+};
+
+struct config_log {
+	int level;  /* enum log_level */
+	int format; /* enum log_format */
+};
+
+struct config_shutdown {
+	uint64_t lame_duck_ms, grace_ms;
+};
+
+struct config {
+	const char *hostname;
+	int64_t threads;    /* 0 = one per core */
+	const char *user;   /* account to become when started as root */
+	const char *modules; /* directory of provider modules, NULL = built in */
+	struct postern_list listeners; /* struct config_listener */
+	struct config_tls tls;
+	struct config_auth auth;
+	struct postern_list users;     /* struct config_user */
+	struct postern_list providers; /* struct config_provider */
+	struct postern_list routes;    /* struct config_route */
+	struct config_queue queue;
+	struct config_spool spool;
+	struct config_smtp smtp;
+	struct config_http http;
+	struct config_stats stats;
+	struct config_log log;
+	struct config_shutdown shutdown;
+	struct map *user_by_name; /* lower-case name -> struct config_user */
+};
+
+/* Everything that is wrong or doubtful with a file. */
+struct config_report {
+	struct config_problem *problems;
+	size_t count, cap;
+	size_t errors; /* the rest are warnings */
+};
+
+struct config_problem {
+	char *text; /* "file:line:col: key.path: what (hint)" */
+	bool is_warning;
+};
+
+/*
+ * What the configuration must ask layers above it. Neither may be NULL; both
+ * fill e on failure.
+ */
+struct config_helpers {
+	const struct postern_provider *(*load_module)(const char *type,
+	    struct err *e);
+	int (*check_password_record)(struct span record, struct err *e);
+};
+
+/*
+ * Read, decode, resolve secrets, load modules, check references. Opens and
+ * changes nothing else. Returns a snapshot with one reference, or NULL when
+ * report holds errors. report may hold warnings in either case. Main thread.
+ */
+struct config *config_load(const char *path,
+    const struct config_helpers *helpers, struct config_report *report);
+struct config *config_ref(struct config *c);   /* any thread */
+void config_unref(struct config *c);           /* any thread; accepts NULL */
+void config_report_finish(struct config_report *r);
+/* One problem per line, then a count. */
+void config_report_print(const struct config_report *r, FILE *out);
+
+const struct config_user *config_find_user(const struct config *c,
+    struct span name);
+/* a@b exactly (domain and local part without case), @b any at b, * any. */
+bool config_pattern_matches(const char *pattern, struct span address);
+bool config_patterns_match(const struct postern_list *patterns,
+    struct span address);
+
+/* Typed access to lists. */
+#define CONFIG_AT(list, type, i) (&((const type *)(list).items)[i])
+#define CONFIG_STRING(list, i) (((const char *const *)(list).items)[i])

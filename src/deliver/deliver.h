@@ -1,0 +1,87 @@
+/*
+ * From "the client said end of data" to "every recipient is final". One
+ * struct deliver per worker loop: it accepts messages in the mode asked for,
+ * runs attempts, records outcomes, and wakes what is due again. All functions
+ * on the worker's thread.
+ */
+#pragma once
+
+#include <base/err.h>
+#include <base/id.h>
+#include <config/config.h>
+#include <mail/envelope.h>
+#include <mail/message.h>
+#include <postern/outcome.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct blocking;
+struct counters;
+struct deliver;
+struct http;
+struct loop;
+struct quota;
+struct store;
+
+struct deliver_services {
+	struct loop *loop;
+	struct http *http;
+	struct store *store;
+	struct store *volatile_store; /* memory twin for direct mode */
+	struct blocking *pool;        /* heavy builds */
+	struct counters *counters;    /* this worker's */
+};
+
+struct deliver *deliver_new(const struct deliver_services *services,
+    struct config *config);
+/* New attempts use this snapshot from now on. */
+void deliver_set_config(struct deliver *d, struct config *config);
+/* A message found in the store at start, or due again. */
+void deliver_schedule(struct deliver *d, struct id id, int64_t due_wall_ms);
+/*
+ * Start no more attempts; on_idle runs once when none is under way. What is
+ * left stays in the store.
+ */
+void deliver_drain(struct deliver *d, void (*on_idle)(void *ctx), void *ctx);
+void deliver_free(struct deliver *d); /* idle or never started */
+size_t deliver_inflight(const struct deliver *d);
+
+enum deliver_verdict {
+	DELIVER_QUEUED = 0,  /* durable: 250 queued as <id> */
+	DELIVER_SENT,        /* a provider took it: 250 accepted by <provider> */
+	DELIVER_REJECTED,    /* permanent: 5xx */
+	DELIVER_DEFERRED,    /* temporary and not stored: 451 */
+	DELIVER_FULL,        /* 452 4.3.1 */
+	DELIVER_STORE_ERROR, /* 451 4.3.0 */
+	DELIVER_NO_ROUTE     /* 451 4.3.5 */
+};
+
+struct deliver_answer {
+	enum deliver_verdict verdict;
+	const char *provider; /* SENT */
+	const char *reason;   /* REJECTED, DEFERRED: a line for the client */
+	enum postern_class result; /* of the last attempt, for the reply code */
+};
+
+/*
+ * One message handed over by a session. The session fills it and keeps it
+ * alive until on_answer, which runs exactly once, never inside
+ * deliver_submit. message is a reference the delivery takes over.
+ */
+struct deliver_submission {
+	struct id id;
+	const struct envelope *envelope;
+	struct message *message;
+	struct config *config; /* the session's snapshot */
+	enum config_mode mode; /* never INHERIT */
+	int64_t quota_day;     /* charged by the session, stored with it */
+	void (*on_answer)(struct deliver_submission *s,
+	    const struct deliver_answer *answer);
+	bool is_abandoned; /* the client left; set through deliver_abandon */
+	void *delivery;    /* deliver's */
+};
+
+void deliver_submit(struct deliver *d, struct deliver_submission *s);
+/* The client is gone: on_answer will not run and s may be freed at once. */
+void deliver_abandon(struct deliver *d, struct deliver_submission *s);

@@ -1,0 +1,94 @@
+/*
+ * The only way out: HTTP requests by libcurl's multi interface on one loop.
+ * Keep-alive, HTTP/2 where the server offers it, no redirects, certificates
+ * checked. One struct http per loop; all functions on its thread.
+ */
+#pragma once
+
+#include <base/err.h>
+#include <base/span.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct blocking;
+struct http;
+struct http_request;
+struct loop;
+
+struct http_settings {
+	uint64_t connect_timeout_ms;
+	unsigned max_connections_per_host;
+	const char *ca_file; /* NULL: the system's */
+	const char *proxy;   /* NULL: none; the environment is not read */
+};
+
+/* How a request ended when no complete response came. */
+enum http_fault {
+	HTTP_FAULT_NONE = 0,
+	HTTP_FAULT_RESOLVE,     /* name not found */
+	HTTP_FAULT_CONNECT,     /* refused, unreachable, timed out connecting */
+	HTTP_FAULT_TLS,         /* handshake or certificate */
+	HTTP_FAULT_UNSENT,      /* broke before the last body byte was written */
+	HTTP_FAULT_UNANSWERED,  /* broke or timed out after the body was sent */
+	HTTP_FAULT_CUT,         /* status came, the body did not end */
+	HTTP_FAULT_CANCELLED
+};
+
+struct http_header {
+	struct span name, value;
+};
+
+/* Borrowed by the callback; gone when it returns. */
+struct http_response {
+	enum http_fault fault;
+	int status; /* 0 when no status line came */
+	const struct http_header *headers;
+	size_t header_count;
+	struct span body; /* at most HTTP_BODY_MAX bytes */
+	char error[256];  /* what curl says, "" without fault */
+	uint64_t total_ms, connect_ms;
+};
+
+enum {
+	HTTP_BODY_MAX = 256 * 1024,
+	HTTP_HEADERS_MAX = 64 * 1024
+};
+
+/*
+ * A request, owned by the caller until on_done has run. Everything it points
+ * to must live as long.
+ */
+struct http_call {
+	const char *method; /* "POST" */
+	const char *url;
+	const char *const *headers; /* "Name: value", NULL-terminated */
+	uint64_t body_size;
+	/* Copies up to len bytes of the body at offset; how many, or a negative
+	 * errno. Runs on the loop's thread and must not block. */
+	ptrdiff_t (*body_read)(void *ctx, uint64_t offset, char *out,
+	    size_t len);
+	/* Runs exactly once, on the loop, never inside http_submit. */
+	void (*on_done)(struct http_call *call,
+	    const struct http_response *response);
+	void *ctx;
+	uint64_t timeout_ms; /* whole request */
+	struct http_request *request; /* the library's; NULL before submit */
+};
+
+/* Process-wide; once in main, after sasl and TLS. 0 or a negative errno. */
+int http_library_init(void);
+void http_library_done(void);
+
+struct http *http_new(struct loop *l, struct blocking *pool,
+    const struct http_settings *settings);
+/* Cancel what runs (each on_done comes with CANCELLED), then free on the
+ * loop; on_closed runs last. */
+void http_close(struct http *h, void (*on_closed)(void *ctx), void *ctx);
+
+/* 0, or a negative errno (nothing was taken, on_done will not run). */
+int http_submit(struct http *h, struct http_call *call);
+/* on_done follows with HTTP_FAULT_CANCELLED. */
+void http_cancel(struct http *h, struct http_call *call);
+unsigned http_inflight(const struct http *h);

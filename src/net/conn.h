@@ -1,0 +1,97 @@
+/*
+ * One stream connection: plaintext in, plaintext out, TLS inside or not.
+ * Owned by the user (a session) until on_closed; everything on one loop's
+ * thread. Knows nothing of SMTP.
+ *
+ * Received plaintext waits in conn_in(); on_data says that there is more.
+ * Bytes the user leaves there stay. Reading pauses by itself while in is
+ * full, so a peer can never make a connection hold more than its limits.
+ */
+#pragma once
+
+#include <base/buf.h>
+#include <base/span.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct conn;
+struct loop;
+struct tls_ctx;
+
+enum conn_end {
+	CONN_END_NONE = 0,
+	CONN_END_LOCAL,     /* conn_close was called */
+	CONN_END_PEER,      /* the peer closed in order */
+	CONN_END_RESET,     /* the network or the peer broke it */
+	CONN_END_TLS,       /* handshake or record failure */
+	CONN_END_TIMEOUT,   /* the peer stopped reading or shaking hands */
+	CONN_END_MEMORY
+};
+
+/*
+ * None may be NULL. They may call any conn_* function but never free the
+ * connection. After conn_close only on_closed runs, exactly once.
+ */
+struct conn_ops {
+	/* More plaintext in conn_in(). */
+	void (*on_data)(struct conn *c, void *ctx);
+	/* The write queue fell below its low water mark after being high. */
+	void (*on_drained)(struct conn *c, void *ctx);
+	/* The handshake asked for has completed. */
+	void (*on_tls)(struct conn *c, void *ctx);
+	/* The end; the connection is freed after this returns. */
+	void (*on_closed)(struct conn *c, enum conn_end why, void *ctx);
+};
+
+enum {
+	CONN_IN_MAX = 64 * 1024,        /* plaintext waiting for the user */
+	CONN_OUT_HIGH = 64 * 1024,      /* conn_is_congested above this */
+	CONN_HANDSHAKE_MS = 30 * 1000,
+	CONN_CLOSE_MS = 5 * 1000        /* to flush the last words */
+};
+
+/* Take an accepted socket. Takes ownership of fd, also on failure (NULL). */
+struct conn *conn_new_accepted(struct loop *l, int fd);
+void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *ctx);
+/* Begin to read; on_data may run from the next turn on. */
+void conn_start(struct conn *c);
+
+struct buf *conn_in(struct conn *c);
+/* Stop calling on_data and reading from the socket, and go on again. After
+ * a resume on_data runs if anything waits (never inside conn_resume). */
+void conn_pause(struct conn *c);
+void conn_resume(struct conn *c);
+
+/*
+ * Queue bytes (copied); they leave at the end of the turn, in one write with
+ * what else the turn queued. On memory failure the connection closes by
+ * itself.
+ */
+void conn_write(struct conn *c, const void *data, size_t len);
+bool conn_is_congested(const struct conn *c);
+
+/*
+ * Become a TLS server. What is queued leaves first in plaintext. conn_in()
+ * must be empty: bytes that came before the handshake are an attack (the
+ * caller checks, RFC 3207 4.2). on_tls follows, or on_closed.
+ */
+void conn_start_tls(struct conn *c, struct tls_ctx *ctx);
+bool conn_is_tls(const struct conn *c);
+/* For log and Received: "TLSv1.3", cipher name, secret bits. Else NULL, 0. */
+const char *conn_tls_version(const struct conn *c);
+const char *conn_tls_cipher(const struct conn *c);
+int conn_tls_bits(const struct conn *c);
+/* Why TLS failed, for the log; "" when it did not. */
+const char *conn_tls_error(const struct conn *c);
+
+/* Flush what is queued, then close. Idempotent; the first reason stays. */
+void conn_close(struct conn *c);
+/* Close without flushing (RST is fine). */
+void conn_abort(struct conn *c, enum conn_end why);
+
+/* Numeric peer address without port, e.g. "192.0.2.1"; valid for c's life. */
+const char *conn_peer(const struct conn *c);
+struct loop *conn_loop(const struct conn *c);

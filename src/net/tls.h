@@ -1,0 +1,55 @@
+/*
+ * TLS as an engine: bytes in, bytes out, no sockets and no callbacks. One
+ * engine belongs to one connection and one thread. The only folder besides
+ * base/hash and auth/password that knows OpenSSL.
+ */
+#pragma once
+
+#include <base/buf.h>
+#include <base/err.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct tls;
+struct tls_ctx;
+struct config_tls;
+
+/* --- contexts: one per loop, built from the configuration --- */
+
+/* NULL with e filled: file, and what is wrong with it. Any thread. */
+struct tls_ctx *tls_ctx_new(const struct config_tls *config, struct err *e);
+/* Connections keep a reference; own thread only once in use. */
+struct tls_ctx *tls_ctx_ref(struct tls_ctx *ctx);
+void tls_ctx_unref(struct tls_ctx *ctx);
+/* Library set-up, once in main before any thread. 0 or a negative errno. */
+int tls_library_init(void);
+
+/* --- one connection --- */
+
+struct tls *tls_new_server(struct tls_ctx *ctx); /* NULL for memory */
+void tls_free(struct tls *t);
+
+enum tls_result {
+	TLS_OK = 0,   /* progress was made; look at the outputs */
+	TLS_CLOSED,   /* close_notify received */
+	TLS_FAILED    /* broken: tls_error() says why; flush out, then close */
+};
+
+/*
+ * Feed ciphertext: handshake on, decrypt into plain (up to its maximum), put
+ * what must be sent into out. *used is how much of data was taken; the rest
+ * must be fed again once plain has room.
+ */
+enum tls_result tls_feed(struct tls *t, const void *data, size_t len,
+    size_t *used, struct buf *plain, struct buf *out);
+/* Encrypt; ciphertext is appended to out. */
+enum tls_result tls_write(struct tls *t, const void *data, size_t len,
+    struct buf *out);
+/* Queue close_notify. */
+void tls_shutdown(struct tls *t, struct buf *out);
+bool tls_is_established(const struct tls *t);
+const char *tls_version(const struct tls *t);
+const char *tls_cipher(const struct tls *t);
+int tls_bits(const struct tls *t);
+const char *tls_error(const struct tls *t); /* "" when none */

@@ -1,0 +1,180 @@
+/*
+ * Where a message is safe, and what became of it. The meaning of "durable"
+ * lives here: an accept is answered 0 only after a sync covered it.
+ *
+ * Every operation is asynchronous: the caller embeds its request, the answer
+ * comes back as a task on the calling loop, exactly once, never inside the
+ * call. Requests of all loops that wait are committed together (group
+ * commit). Two back ends stand behind the same functions: "sqlite" and
+ * "memory" (nothing survives; for direct mode and tests).
+ */
+#pragma once
+
+#include <base/err.h>
+#include <base/id.h>
+#include <base/list.h>
+#include <base/span.h>
+#include <loop/loop.h>
+#include <mail/message.h>
+#include <postern/outcome.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+enum store_engine {
+	STORE_SQLITE = 0,
+	STORE_MEMORY
+};
+
+struct store_settings {
+	enum store_engine engine;
+	const char *path;         /* directory; created 0700 when missing */
+	uint64_t history_ms;      /* how long finished messages are kept */
+	uint64_t min_free_bytes;  /* accept answers -ENOSPC below this */
+	uint64_t max_pending_bytes; /* waiting for a commit; -EBUSY above */
+};
+
+/* A recipient's state; the numbers are stored. */
+enum store_state {
+	STORE_PENDING = 0, /* waits for its due time */
+	STORE_STARTED,     /* a request may be on its way */
+	STORE_SENT,        /* final: a provider took it */
+	STORE_FAILED,      /* final: refused or expired */
+	STORE_HELD,        /* a person decides */
+	STORE_DROPPED      /* final: an operator removed it */
+};
+
+enum {
+	STORE_NAME_SIZE = 64
+};
+
+struct store_recipient {
+	struct span address;
+	enum store_state state;
+	uint32_t attempts;
+	int64_t due_ms;                 /* wall clock; PENDING only */
+	char provider[STORE_NAME_SIZE]; /* STARTED: whose; else the last one */
+	bool is_pinned; /* outcome unknown: only provider may try again */
+};
+
+/* One message with its envelope, as stored and as loaded. */
+struct store_entry {
+	struct id id;
+	int64_t created_ms;
+	struct span user, sender;
+	struct store_recipient *recipients;
+	size_t recipient_count;
+	struct message *message; /* NULL where only rows were asked for */
+};
+
+/* A ledger row: one attempt for one recipient. */
+struct store_attempt {
+	size_t recipient; /* index in the entry */
+	int64_t at_ms;
+	char provider[STORE_NAME_SIZE];
+	enum postern_class result;
+	int status;              /* HTTP, 0 without an answer */
+	struct span provider_id; /* borrowed until the request is done */
+	struct span reason;      /* likewise; bounded, secrets masked */
+	uint32_t duration_ms;
+};
+
+/* What all requests share. Fill loop and done. */
+struct store_request {
+	struct task task; /* the store's */
+	struct loop *loop;
+	void (*done)(struct store_request *r);
+	int result; /* 0 or a negative errno, valid in done */
+	int op;     /* the store's */
+};
+
+/*
+ * Make a message durable with its recipients as they stand, so that the mark
+ * of a first attempt (STARTED with a provider) travels along. entry is
+ * borrowed until done. Results: 0 = synced; -EEXIST the id is known (an
+ * accept repeated after a lost answer: success for the caller); -ENOSPC;
+ * -EIO (nothing more is accepted); -ECANCELED at stop.
+ */
+struct store_accept {
+	struct store_request request;
+	const struct store_entry *entry;
+	/* Charged to the daily count of user in the same transaction. */
+	int64_t quota_day;
+	uint32_t quota_messages;
+};
+
+/*
+ * Record what attempts did and what is next, in one transaction: ledger rows,
+ * new states of recipients (indices and values parallel), marks of an attempt
+ * about to start. When every recipient is final the body is released and the
+ * message becomes history. Borrowed until done.
+ */
+struct store_update {
+	struct store_request request;
+	struct id id;
+	const struct store_attempt *attempts;
+	size_t attempt_count;
+	const size_t *indices;
+	const struct store_recipient *recipients;
+	size_t recipient_count;
+};
+
+/* Read a message back for a retry; runs off the loop. */
+struct store_load {
+	struct store_request request;
+	struct id id;
+	bool wants_message; /* body too: CRC-checked, -EBADMSG when damaged */
+	/* Result, owned by the caller (store_entry_free), NULL on failure. */
+	struct store_entry *entry;
+};
+
+/* What became of it, for people: rows and ledger, oldest attempt first. */
+struct store_find {
+	struct store_request request;
+	struct id id;
+	struct store_entry *entry;       /* as in store_load, without message */
+	struct store_attempt *attempts;  /* freed with store_find_finish */
+	size_t attempt_count;
+};
+
+/* NULL with e filled (path, lock held by another process, disk, version). */
+struct store *store_open(const struct store_settings *settings, struct err *e);
+/* Commit what waits, stop the threads, free. Loops must still run or have no
+ * request under way. Accepts NULL. */
+void store_close(struct store *s);
+
+/* 0: taken, done will run. -EBUSY: too much waits (reply 452 4.3.1). */
+int store_accept(struct store *s, struct store_accept *r);
+int store_update(struct store *s, struct store_update *r);
+int store_load(struct store *s, struct store_load *r);
+int store_find(struct store *s, struct store_find *r);
+void store_find_finish(struct store_find *r);
+void store_entry_free(struct store_entry *e); /* accepts NULL */
+
+/*
+ * At start, before loops run: every message with a recipient that is not
+ * final, oldest first; due_ms is its earliest due time (STARTED counts as
+ * due now). Returns 0 or a negative errno.
+ */
+int store_each_pending(struct store *s,
+    void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx);
+/* At start: daily counts. */
+int store_each_quota(struct store *s,
+    void (*each)(struct span user, int64_t day, uint64_t messages, void *ctx),
+    void *ctx);
+
+/* Figures for metrics; any thread, never blocks on the disk. */
+struct store_stats {
+	uint64_t messages;        /* not final */
+	uint64_t bytes;           /* of their bodies */
+	uint64_t commits, committed; /* batches, requests in them */
+	uint64_t sync_ns_total;
+	uint64_t errors;
+	uint64_t free_bytes;
+	bool is_writable;
+};
+void store_stats(struct store *s, struct store_stats *out);
+/* Cheap check before DATA: 0, -ENOSPC or -EIO. Any thread. */
+int store_check(struct store *s);
