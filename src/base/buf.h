@@ -1,7 +1,8 @@
 /*
  * A byte queue with a mandatory maximum: bytes are appended at the end and
  * consumed at the start. Never holds more than max bytes, whatever a peer
- * sends. Not thread-safe; owned by the object that embeds it.
+ * sends; the memory for them may be half as much again. Not thread-safe; owned
+ * by the object that embeds it.
  */
 #pragma once
 
@@ -21,7 +22,10 @@ struct buf {
 void buf_init(struct buf *b, size_t max);
 /* Free the memory; the buffer is empty and usable again afterwards. */
 void buf_finish(struct buf *b);
-/* Overwrite what was held before freeing it: for passwords and tokens. */
+/*
+ * Overwrite what was held before freeing it: for passwords and tokens. Reserve
+ * their full size first: growing frees the smaller memory as it is.
+ */
 void buf_finish_secret(struct buf *b);
 static inline size_t buf_len(const struct buf *b)
 {

@@ -50,7 +50,7 @@ struct counters {
 	counter_value tls_sessions, tls_failures;
 	counter_value auth_ok, auth_bad, auth_unavailable;
 	counter_value quota_refused;
-	counter_value accepted;  /* messages answered 250 */
+	counter_value accepted; /* messages answered 250 */
 	counter_value sent_recipients, failed_recipients, deferred;
 	counter_value scheduled; /* messages waiting for their due time */
 	counter_value inflight;  /* messages being delivered */

@@ -1,6 +1,8 @@
 /*
  * Digests and random bytes; with net/tls*.c and auth/password.c the only
- * place that knows OpenSSL. CRC32C guards stored bodies.
+ * place that knows OpenSSL. CRC32C guards stored bodies. Any thread. Where a
+ * function cannot report a failure, one (no memory, a broken installation)
+ * aborts: nothing unsigned or unguarded may leave instead.
  */
 #pragma once
 
@@ -22,8 +24,8 @@ void hash_sha256_add(struct hash_sha256 *h, const void *data, size_t len);
 void hash_sha256_end(struct hash_sha256 *h, uint8_t out[HASH_SHA256_SIZE]);
 
 void hash_sha256(struct span data, uint8_t out[HASH_SHA256_SIZE]);
-void hash_hmac_sha256(struct span key, struct span data,
-    uint8_t out[HASH_SHA256_SIZE]);
+void hash_hmac_sha256(
+    struct span key, struct span data, uint8_t out[HASH_SHA256_SIZE]);
 /* Continue a CRC32C (Castagnoli); start with crc = 0. */
 uint32_t hash_crc32c(uint32_t crc, const void *data, size_t len);
 /* Cryptographically strong; aborts when the system has none to give. */

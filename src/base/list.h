@@ -11,7 +11,7 @@ struct list {
 	struct list *prev, *next;
 };
 
-#define container_of(ptr, type, member) \
+#define container_of(ptr, type, member)                                        \
 	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void list_init(struct list *l)
@@ -40,9 +40,12 @@ static inline void list_remove(struct list *node)
 	list_init(node);
 }
 
-#define list_for_each(pos, head) \
+/* A declared name cannot stand in parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
+#define list_for_each(pos, head)                                               \
 	for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 /* The body may remove pos. */
-#define list_for_each_safe(pos, tmp, head)                                   \
+#define list_for_each_safe(pos, tmp, head)                                     \
 	for (struct list *pos = (head)->next, *tmp = pos->next; pos != (head); \
-	    pos = tmp, tmp = pos->next)
+	     pos = tmp, tmp = pos->next)
+/* NOLINTEND(bugprone-macro-parentheses) */

@@ -1,7 +1,8 @@
 /*
- * Hash map from byte strings to pointers, seeded per process so that a peer
- * cannot choose colliding keys. Keys are copied, values are borrowed.
- * Not thread-safe; safe to read from several threads while nobody writes.
+ * Hash map from byte strings to pointers, each with a random seed of its
+ * own, so that a peer cannot choose colliding keys. Keys are copied, values are
+ * borrowed. Not thread-safe; safe to read from several threads while nobody
+ * writes.
  */
 #pragma once
 

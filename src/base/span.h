@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -16,7 +17,17 @@ struct span {
 /* The bytes of a string literal, without its NUL. */
 #define SPAN(lit) ((struct span){ "" lit, sizeof(lit) - 1 })
 /* printf arguments for "%.*s". */
-#define SPAN_FMT(s) (int)(s).len, (s).ptr
+#define SPAN_FMT(s) span_fmt_len(s), span_fmt_ptr(s)
+
+static inline int span_fmt_len(struct span s)
+{
+	return s.len < INT_MAX ? (int)s.len : INT_MAX;
+}
+
+static inline const char *span_fmt_ptr(struct span s)
+{
+	return s.ptr ? s.ptr : "";
+}
 
 static inline struct span span_make(const void *ptr, size_t len)
 {
@@ -33,7 +44,8 @@ static inline struct span span_from(struct span s, size_t offset)
 {
 	if (offset > s.len)
 		offset = s.len;
-	return (struct span){ s.ptr + offset, s.len - offset };
+	/* Adding even zero to a null pointer is undefined. */
+	return (struct span){ offset ? s.ptr + offset : s.ptr, s.len - offset };
 }
 
 static inline struct span span_first(struct span s, size_t len)
@@ -67,8 +79,8 @@ struct span span_cut(struct span *rest, char sep);
  * Decimal digits only, at least one, no sign. Returns false on anything else
  * or when the value exceeds max; *out is set only on success.
  */
-bool span_parse_u64(struct span s, unsigned long long max,
-    unsigned long long *out);
+bool span_parse_u64(
+    struct span s, unsigned long long max, unsigned long long *out);
 /* A NUL-terminated copy to be freed by the caller, or NULL for memory. */
 char *span_dup(struct span s);
 /* Well-formed UTF-8 without overlong forms and surrogates (RFC 3629). */
