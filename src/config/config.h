@@ -33,12 +33,12 @@ enum config_mode {
 
 struct config_listener {
 	const char *name, *address;
-	int tls;                     /* enum config_listener_tls */
-	int mode;                    /* enum config_mode */
-	bool allow_insecure;         /* mail without TLS */
-	bool allow_plaintext_auth;   /* PLAIN and LOGIN without TLS */
-	bool allow_unauthenticated;  /* mail without a login, as `user` */
-	const char *user;            /* identity for the case above */
+	int tls;                    /* enum config_listener_tls */
+	int mode;                   /* enum config_mode */
+	bool allow_insecure;        /* mail without TLS */
+	bool allow_plaintext_auth;  /* PLAIN and LOGIN without TLS */
+	bool allow_unauthenticated; /* mail without a login, as `user` */
+	const char *user;           /* identity for the case above */
 };
 
 struct config_certificate {
@@ -96,9 +96,9 @@ struct config_match {
 
 struct config_route {
 	const char *name;
-	struct config_match match;      /* empty lists match everything */
-	struct postern_list providers;  /* const char *, in order */
-	int unknown;                    /* enum config_unknown */
+	struct config_match match;     /* empty lists match everything */
+	struct postern_list providers; /* const char *, in order */
+	int unknown;                   /* enum config_unknown */
 	/* Set by config_load: indices into config.providers. */
 	size_t *provider_index;
 };
@@ -128,8 +128,8 @@ struct config_smtp {
 	int64_t header_fields, max_hops;
 	uint64_t command_timeout_ms, first_command_timeout_ms;
 	uint64_t data_idle_ms, data_total_ms, session_total_ms;
-	bool hide_client;  /* in Received */
-	bool null_sender;  /* accept MAIL FROM:<> */
+	bool hide_client; /* in Received */
+	bool null_sender; /* accept MAIL FROM:<> */
 };
 
 struct config_http {
@@ -152,9 +152,10 @@ struct config_shutdown {
 
 struct config {
 	const char *hostname;
-	int64_t threads;    /* 0 = one per core */
-	const char *user;   /* account to become when started as root */
-	const char *modules; /* directory of provider modules, NULL = built in */
+	int64_t threads;  /* 0 = one per core */
+	const char *user; /* account to become when started as root */
+	const char
+	    *modules; /* directory of provider modules, NULL = built in */
 	struct postern_list listeners; /* struct config_listener */
 	struct config_tls tls;
 	struct config_auth auth;
@@ -171,26 +172,38 @@ struct config {
 	struct map *user_by_name; /* lower-case name -> struct config_user */
 };
 
-/* Everything that is wrong or doubtful with a file. */
-struct config_report {
-	struct config_problem *problems;
-	size_t count, cap;
-	size_t errors; /* the rest are warnings */
-};
-
+/* One thing that is wrong or doubtful, in parts for people and programs. */
 struct config_problem {
-	char *text; /* "file:line:col: key.path: what (hint)" */
+	size_t line, column; /* from 1; 0 = the file as a whole */
+	char *path;          /* "listeners[0].tls"; "" = the file as a whole */
+	char *message;       /* "what (hint)", one line, never a secret */
 	bool is_warning;
 };
 
+enum {
+	CONFIG_PROBLEMS_MAX = 50 /* kept; the rest is only counted */
+};
+
+/* Everything that is wrong or doubtful with a file, sorted by place. */
+struct config_report {
+	char *file;
+	struct config_problem *problems;
+	size_t count, cap;
+	size_t errors, warnings; /* found, also those not kept */
+};
+
 /*
- * What the configuration must ask layers above it. Neither may be NULL; both
- * fill e on failure.
+ * What the configuration must ask layers above it. The first two may not be
+ * NULL; both fill e on failure.
  */
 struct config_helpers {
-	const struct postern_provider *(*load_module)(const char *type,
-	    struct err *e);
+	const struct postern_provider *(*load_module)(
+	    const char *type, struct err *e);
 	int (*check_password_record)(struct span record, struct err *e);
+	/* May be NULL. Told `modules`, when set, before the first load. */
+	void (*set_module_directory)(const char *dir);
+	/* May be NULL. Whether the certificates and keys can be used. */
+	int (*check_tls)(const struct config_tls *tls, struct err *e);
 };
 
 /*
@@ -200,18 +213,30 @@ struct config_helpers {
  */
 struct config *config_load(const char *path,
     const struct config_helpers *helpers, struct config_report *report);
-struct config *config_ref(struct config *c);   /* any thread */
-void config_unref(struct config *c);           /* any thread; accepts NULL */
+struct config *config_ref(struct config *c); /* any thread */
+void config_unref(struct config *c);         /* any thread; accepts NULL */
 void config_report_finish(struct config_report *r);
-/* One problem per line, then a count. */
+/*
+ * One problem per line, "file:line:col: [warning: ]path: what (hint)", then a
+ * count; nothing at all when there is no problem.
+ */
 void config_report_print(const struct config_report *r, FILE *out);
+/* One JSON object per line: file, line, column, path, severity, message. */
+void config_report_print_json(const struct config_report *r, FILE *out);
 
-const struct config_user *config_find_user(const struct config *c,
-    struct span name);
+enum {
+	CONFIG_USER_MAX = 255 /* bytes of a user's name */
+};
+
+/* ASCII lower case of s in key; false when s is longer than a name can be. */
+bool config_lower(struct span s, char key[CONFIG_USER_MAX], struct span *out);
+/* In any case of letters; NULL when there is none. */
+const struct config_user *config_find_user(
+    const struct config *c, struct span name);
 /* a@b exactly (domain and local part without case), @b any at b, * any. */
 bool config_pattern_matches(const char *pattern, struct span address);
-bool config_patterns_match(const struct postern_list *patterns,
-    struct span address);
+bool config_patterns_match(
+    const struct postern_list *patterns, struct span address);
 
 /* Typed access to lists. */
 #define CONFIG_AT(list, type, i) (&((const type *)(list).items)[i])

@@ -1,0 +1,316 @@
+#include <config/check.h>
+
+#include <config/field.h>
+#include <config/report.h>
+#include <config/words.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	NAME_MAX_LEN = 64,
+	BANNER_MAX = 200
+};
+
+/* --- what the parts share --- */
+
+struct node *check_first(
+    const struct check *c, const char *key, const struct postern_list *list)
+{
+	struct node *n = node_get(c->root, key);
+
+	return n && n->type == NODE_SEQUENCE && n->count == list->count
+		   ? n->first
+		   : NULL;
+}
+
+static bool is_name(struct span s)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_.";
+
+	return s.len > 0 && s.len <= NAME_MAX_LEN &&
+	       strspn(s.ptr, allowed) == s.len;
+}
+
+void check_name(struct check *c, const struct node *entry, const char *name)
+{
+	if (name && !is_name(span_of(name)))
+		report_error(c->report, node_get(entry, "name"),
+		    "must be up to %d letters, digits, '-', '_' and '.'",
+		    NAME_MAX_LEN);
+}
+
+void check_patterns(struct check *c, const struct node *map, const char *key,
+    const struct postern_list *list)
+{
+	const struct node *n = node_get(map, key);
+	const struct node *item;
+
+	if (!n || list->count == 0)
+		return;
+	item = n->type == NODE_SEQUENCE ? n->first : n;
+	for (size_t i = 0; i < list->count; i++, item = item->next) {
+		const char *pattern = CONFIG_STRING(*list, i);
+
+		if (pattern && !words_is_pattern(span_of(pattern)))
+			report_error(c->report, item,
+			    "must be an address (a@example.com), a domain "
+			    "(\"@example.com\") or \"*\"");
+	}
+}
+
+bool check_readable(
+    struct check *c, const struct node *map, const char *key, const char *path)
+{
+	struct err e = { 0 };
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		(void)err_errno(&e, -errno, "cannot read %s", path);
+	else if (!S_ISREG(st.st_mode))
+		(void)err_set(&e, -EINVAL, "%s is not a regular file", path);
+	if (fd >= 0)
+		(void)close(fd);
+	if (e.code)
+		report_error(c->report, node_get(map, key), "%s", e.text);
+	return e.code == 0;
+}
+
+/* --- the small sections --- */
+
+/* Without a name of its own a server uses the machine's. */
+static void check_hostname(struct check *c)
+{
+	const struct node *n = node_get(c->root, "hostname");
+	char name[256] = "";
+
+	if (!c->config->hostname && n)
+		return; /* reported by its row */
+	if (!c->config->hostname) {
+		if (gethostname(name, sizeof(name) - 1) != 0)
+			name[0] = '\0';
+		c->config->hostname =
+		    arena_str(c->decoder->values, span_of(name));
+	}
+	if (c->config->hostname &&
+	    words_is_hostname(span_of(c->config->hostname)))
+		return;
+	if (n)
+		report_error(c->report, n, "must be a host name");
+	else
+		report_missing(c->report, c->root, "hostname",
+		    "and the system's own name is not a valid one");
+}
+
+static bool is_mechanism(const char *name, struct words_nearest *nearest)
+{
+	static const char *const known[] = { "PLAIN", "LOGIN",
+		"SCRAM-SHA-256" };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		words_nearest_offer(nearest, known[i]);
+		if (span_eq(span_of(name), span_of(known[i])))
+			return true;
+	}
+	return false;
+}
+
+static void check_auth(struct check *c)
+{
+	const struct postern_list *list = &c->config->auth.mechanisms;
+	const struct node *n =
+	    node_get(node_get(c->root, "auth"), "mechanisms");
+	const struct node *item;
+
+	if (n && n->type == NODE_SEQUENCE && n->count == 0)
+		report_error(c->report, n, "must name at least one");
+	if (!n || list->count == 0)
+		return;
+	item = n->type == NODE_SEQUENCE ? n->first : n;
+	for (size_t i = 0; i < list->count; i++, item = item->next) {
+		const char *name = CONFIG_STRING(*list, i);
+		struct words_nearest nearest = words_nearest_to(span_of(name));
+
+		if (name && !is_mechanism(name, &nearest))
+			report_error(c->report, item,
+			    "must be one of PLAIN, LOGIN, SCRAM-SHA-256%s%s%s",
+			    nearest.best ? " (did you mean " : "",
+			    nearest.best ? nearest.best : "",
+			    nearest.best ? "?)" : "");
+	}
+}
+
+static void check_queue(struct check *c)
+{
+	const struct config_queue *q = &c->config->queue;
+	const struct node *retry =
+	    node_get(node_get(c->root, "queue"), "retry");
+	const struct node *cap = node_get(retry, "cap");
+
+	if (cap && q->retry_cap_ms && q->retry_cap_ms < q->retry_base_ms)
+		report_error(
+		    c->report, cap, "must not be less than queue.retry.base");
+}
+
+static void check_texts(struct check *c)
+{
+	const struct node *banner =
+	    node_get(node_get(c->root, "smtp"), "banner");
+	const struct node *path = node_get(node_get(c->root, "spool"), "path");
+	struct span text = span_of(c->config->smtp.banner);
+
+	if (banner && (text.len > BANNER_MAX || !span_is_ascii(text)))
+		report_error(c->report, banner,
+		    "must be at most %d ASCII characters", BANNER_MAX);
+	if (path && c->config->spool.path && !*c->config->spool.path)
+		report_error(c->report, path, "must not be empty");
+	if (c->config->http.ca_file)
+		(void)check_readable(c, node_get(c->root, "http"), "ca_file",
+		    c->config->http.ca_file);
+}
+
+/* --- TLS --- */
+
+static bool needs_tls(const struct check *c)
+{
+	const struct node *n =
+	    check_first(c, "listeners", &c->config->listeners);
+
+	for (; n; n = n->next)
+		if (n->type == NODE_MAP && CONFIG_AT(c->config->listeners,
+					       struct config_listener, n->index)
+						   ->tls != CONFIG_TLS_NONE)
+			return true;
+	return false;
+}
+
+/* Whether every pair is complete and its files can be read. */
+static bool check_files(struct check *c, const struct node *list)
+{
+	const struct postern_list *pairs = &c->config->tls.certificates;
+	const struct node *n = list->count == pairs->count ? list->first : NULL;
+	bool is_usable = n != NULL;
+
+	for (; n; n = n->next) {
+		const struct config_certificate *pair =
+		    CONFIG_AT(*pairs, struct config_certificate, n->index);
+
+		is_usable &=
+		    pair->cert && check_readable(c, n, "cert", pair->cert);
+		is_usable &=
+		    pair->key && check_readable(c, n, "key", pair->key);
+	}
+	return is_usable;
+}
+
+void check_tls(struct check *c)
+{
+	const struct node *map = node_get(c->root, "tls");
+	const struct node *list = node_get(map, "certificates");
+	struct err e = { 0 };
+
+	if (!map || map->type != NODE_MAP)
+		return;
+	if (!list && needs_tls(c))
+		report_missing(c->report, map, "certificates",
+		    "a listener speaks TLS: give it a cert and its key");
+	if (!list || list->type != NODE_SEQUENCE)
+		return;
+	if (list->count == 0 && needs_tls(c))
+		report_error(c->report, list,
+		    "must have an entry: a listener speaks TLS");
+	if (check_files(c, list) && c->helpers->check_tls &&
+	    c->helpers->check_tls(&c->config->tls, &e) != 0)
+		report_error(c->report, list, "%s", e.text);
+}
+
+/* --- users --- */
+
+static bool is_fixed_identity(const struct check *c, const char *name)
+{
+	const struct postern_list *list = &c->config->listeners;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct config_listener *l =
+		    CONFIG_AT(*list, struct config_listener, i);
+
+		if (l->allow_unauthenticated && l->user &&
+		    span_ieq(span_of(l->user), span_of(name)))
+			return true;
+	}
+	return false;
+}
+
+static void check_password(
+    struct check *c, const struct node *n, const struct config_user *user)
+{
+	const struct postern_secret *hash = &user->password_hash;
+	const struct node *at = node_get(n, "password_hash");
+	struct err e = { 0 };
+
+	if (!at)
+		at = node_get(n, "password_hash_file");
+	if (!at) {
+		if (!is_fixed_identity(c, user->name))
+			report_missing(c->report, n, "password_hash",
+			    "make one with `postern passwd`");
+		return;
+	}
+	if (hash->ptr && c->helpers->check_password_record(
+			     span_make(hash->ptr, hash->len), &e) != 0)
+		report_error(c->report, at, "%s", e.text);
+}
+
+static void check_user(
+    struct check *c, const struct node *n, struct config_user *user)
+{
+	char key[CONFIG_USER_MAX];
+	struct span lower;
+	int rc;
+
+	user->index = n->index;
+	check_patterns(c, n, "senders", &user->senders);
+	if (!user->name)
+		return;
+	check_password(c, n, user);
+	if (!config_lower(span_of(user->name), key, &lower)) {
+		report_error(c->report, node_get(n, "name"),
+		    "must have at most %d bytes", CONFIG_USER_MAX);
+		return;
+	}
+	rc = map_put(c->config->user_by_name, lower, user);
+	if (rc == -EEXIST)
+		report_error(c->report, node_get(n, "name"),
+		    "is the name of another user (upper and lower case are "
+		    "one)");
+	else if (rc)
+		report_error(c->report, n, "out of memory");
+}
+
+void check_users(struct check *c)
+{
+	struct config_user *users = c->config->users.items;
+
+	for (const struct node *n = check_first(c, "users", &c->config->users);
+	     n; n = n->next)
+		if (n->type == NODE_MAP)
+			check_user(c, n, &users[n->index]);
+}
+
+void check_config(struct check *c)
+{
+	check_hostname(c);
+	check_users(c);
+	check_listeners(c);
+	check_tls(c);
+	check_auth(c);
+	check_providers(c);
+	check_routes(c);
+	check_queue(c);
+	check_texts(c);
+}

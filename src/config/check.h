@@ -1,0 +1,46 @@
+/*
+ * What rows cannot say: names that must be unique, references that must
+ * exist, files that must be readable, choices that need another.
+ */
+#pragma once
+
+#include <config/config.h>
+#include <config/node.h>
+
+struct field_decoder;
+
+struct check {
+	struct config *config;
+	const struct config_helpers *helpers;
+	struct node *root; /* what config was decoded from */
+	struct field_decoder *decoder;
+	struct config_report *report;
+};
+
+/*
+ * Complete and check a decoded configuration; problems go to the report.
+ * Fine with one that has mistakes already: what is missing is left out.
+ */
+void check_config(struct check *c);
+
+/* --- its parts, in this order --- */
+
+void check_users(struct check *c); /* and makes user_by_name */
+void check_listeners(struct check *c);
+void check_tls(struct check *c);
+void check_providers(struct check *c); /* and loads their modules */
+void check_routes(struct check *c);    /* and resolves their providers */
+
+/* --- what the parts share --- */
+
+/* First entry of the list under key, or NULL when it has none to check. */
+struct node *check_first(
+    const struct check *c, const char *key, const struct postern_list *list);
+/* A name must be fit for labels, paths and command lines. */
+void check_name(struct check *c, const struct node *entry, const char *name);
+/* Every pattern of the list under key. */
+void check_patterns(struct check *c, const struct node *map, const char *key,
+    const struct postern_list *list);
+/* Whether a file of that name can be opened; the value is of key in map. */
+bool check_readable(
+    struct check *c, const struct node *map, const char *key, const char *path);

@@ -1,0 +1,151 @@
+/* The part of check.h about listeners and other addresses to listen on. */
+#include <config/check.h>
+
+#include <config/report.h>
+#include <config/words.h>
+
+#include <base/counters.h>
+
+/* Port 0 is any free port: no two of them are the same. */
+static bool parse_address(const char *address, char out[WORDS_ADDRESS_SIZE])
+{
+	unsigned port;
+
+	return address && words_parse_address(span_of(address), out, &port) &&
+	       port > 0;
+}
+
+/* The first listener before `end` at this address, or NULL. */
+static const struct config_listener *find_address(
+    const struct check *c, size_t end, const char *address)
+{
+	char wanted[WORDS_ADDRESS_SIZE], other[WORDS_ADDRESS_SIZE];
+
+	if (!parse_address(address, wanted))
+		return NULL;
+	for (size_t i = 0; i < end; i++) {
+		const struct config_listener *l =
+		    CONFIG_AT(c->config->listeners, struct config_listener, i);
+
+		if (parse_address(l->address, other) &&
+		    strcmp(wanted, other) == 0)
+			return l;
+	}
+	return NULL;
+}
+
+static void check_address(
+    struct check *c, const struct node *n, size_t end, const char *address)
+{
+	const struct config_listener *other;
+	char text[WORDS_ADDRESS_SIZE];
+	unsigned port;
+
+	if (!words_parse_address(span_of(address), text, &port)) {
+		report_error(
+		    c->report, n, "must be host:port, [v6]:port or :port");
+		return;
+	}
+	other = find_address(c, end, address);
+	if (other)
+		report_error(c->report, n, "is the address of listener %s, too",
+		    other->name ? other->name : "without a name");
+}
+
+static void check_listener_name(
+    struct check *c, const struct node *n, const struct config_listener *l)
+{
+	check_name(c, n, l->name);
+	for (size_t i = 0; l->name && i < n->index; i++) {
+		const struct config_listener *other =
+		    CONFIG_AT(c->config->listeners, struct config_listener, i);
+
+		if (!other->name || strcmp(other->name, l->name) != 0)
+			continue;
+		report_error(c->report, node_get(n, "name"),
+		    "is the name of another listener");
+		return;
+	}
+}
+
+/* What is unsafe must be asked for by a key whose name says so. */
+static void check_safety(
+    struct check *c, const struct node *n, const struct config_listener *l)
+{
+	const struct node *user = node_get(n, "user");
+
+	if (l->tls == CONFIG_TLS_NONE && !l->allow_insecure)
+		report_error(c->report, node_get(n, "tls"),
+		    "none also needs allow_insecure: true (mail and logins "
+		    "would cross the network in the clear)");
+	if (l->allow_unauthenticated && !user)
+		report_missing(c->report, n, "user",
+		    "allow_unauthenticated: true needs a user whose mail it "
+		    "is");
+	if (user && !l->allow_unauthenticated)
+		report_error(c->report, user,
+		    "has no effect without allow_unauthenticated: true");
+	else if (l->user && !config_find_user(c->config, span_of(l->user)))
+		report_error(c->report, user, "is not the name of a user");
+}
+
+static void check_listener(
+    struct check *c, const struct node *n, const struct config_listener *l)
+{
+	const struct node *address = node_get(n, "address");
+
+	check_listener_name(c, n, l);
+	if (l->address)
+		check_address(c, address, n->index, l->address);
+	check_safety(c, n, l);
+}
+
+static void check_stats(struct check *c)
+{
+	const char *address = c->config->stats.address;
+	const struct node *n = node_get(node_get(c->root, "stats"), "address");
+
+	if (n && address && *address)
+		check_address(c, n, c->config->listeners.count, address);
+}
+
+static void check_logins(struct check *c, bool needs_users)
+{
+	const struct node *users = node_get(c->root, "users");
+
+	if (!needs_users)
+		return;
+	if (!users)
+		report_missing(c->report, c->root, "users",
+		    "nobody could log in: make one with `postern passwd`");
+	else if (users->type == NODE_SEQUENCE && users->count == 0)
+		report_error(c->report, users,
+		    "must have an entry, or nobody can log in (make one with "
+		    "`postern passwd`)");
+}
+
+void check_listeners(struct check *c)
+{
+	const struct postern_list *list = &c->config->listeners;
+	const struct node *all = node_get(c->root, "listeners");
+	bool needs_users = false;
+
+	if (all && all->type == NODE_SEQUENCE && all->count == 0)
+		report_error(c->report, all, "must have an entry");
+	if (list->count > COUNTER_LISTENERS_MAX)
+		report_error(c->report, all,
+		    "must have at most %d entries, has %zu",
+		    COUNTER_LISTENERS_MAX, list->count);
+	for (const struct node *n = check_first(c, "listeners", list); n;
+	     n = n->next) {
+		const struct config_listener *l =
+		    CONFIG_AT(*list, struct config_listener, n->index);
+
+		if (n->type != NODE_MAP)
+			continue;
+		check_listener(c, n, l);
+		needs_users |= !l->allow_unauthenticated;
+	}
+	check_logins(c, needs_users);
+	check_stats(c);
+}

@@ -1,0 +1,258 @@
+/* The part of check.h about providers, and the routes that lead to them. */
+#include <config/check.h>
+
+#include <config/field.h>
+#include <config/report.h>
+#include <config/tables.h>
+#include <config/words.h>
+
+#include <base/counters.h>
+#include <postern/provider.h>
+
+static size_t find_provider(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->providers.count; i++) {
+		const struct config_provider *p =
+		    CONFIG_AT(config->providers, struct config_provider, i);
+
+		if (p->name && strcmp(p->name, name) == 0)
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+/* --- providers --- */
+
+/* The keys of the module, which stand beside our own. */
+static void decode_settings(
+    struct check *c, struct node *n, struct config_provider *p)
+{
+	const struct postern_provider *module = p->module;
+	size_t before = c->report->errors;
+	const char *why = NULL;
+	void *settings =
+	    arena_alloc(c->decoder->values, module->settings_size + 1);
+
+	if (!settings) {
+		report_error(c->report, n, "out of memory");
+		return;
+	}
+	field_decode(c->decoder, n, module->fields, tables_provider, settings);
+	p->settings = settings;
+	if (module->check && c->report->errors == before)
+		why = module->check(settings);
+	if (why)
+		report_error(c->report, n, "%s", why);
+}
+
+static void check_provider(
+    struct check *c, struct node *n, struct config_provider *p)
+{
+	struct err e = { 0 };
+
+	check_name(c, n, p->name);
+	if (p->name && find_provider(c->config, p->name) < n->index)
+		report_error(c->report, node_get(n, "name"),
+		    "is the name of another provider");
+	if (!p->type)
+		return;
+	p->module = c->helpers->load_module(p->type, &e);
+	if (!p->module) {
+		report_error(c->report, node_get(n, "type"), "%s", e.text);
+		return;
+	}
+	decode_settings(c, n, p);
+	if (p->module->limits.recipients > 0 &&
+	    p->max_recipients > (int64_t)p->module->limits.recipients)
+		report_error(c->report, node_get(n, "max_recipients"),
+		    "must be at most %u for type %s",
+		    p->module->limits.recipients, p->type);
+}
+
+void check_providers(struct check *c)
+{
+	struct config_provider *providers = c->config->providers.items;
+	const struct postern_list *list = &c->config->providers;
+	const struct node *all = node_get(c->root, "providers");
+
+	if (all && all->type == NODE_SEQUENCE && all->count == 0)
+		report_error(c->report, all, "must have an entry");
+	if (list->count > COUNTER_PROVIDERS_MAX)
+		report_error(c->report, all,
+		    "must have at most %d entries, has %zu",
+		    COUNTER_PROVIDERS_MAX, list->count);
+	if (c->config->modules && c->helpers->set_module_directory)
+		c->helpers->set_module_directory(c->config->modules);
+	for (struct node *n = check_first(c, "providers", list); n; n = n->next)
+		if (n->type == NODE_MAP)
+			check_provider(c, n, &providers[n->index]);
+}
+
+/* --- routes --- */
+
+static void report_no_provider(
+    struct check *c, const struct node *n, const char *name)
+{
+	struct words_nearest nearest = words_nearest_to(span_of(name));
+
+	for (size_t i = 0; i < c->config->providers.count; i++) {
+		const struct config_provider *p =
+		    CONFIG_AT(c->config->providers, struct config_provider, i);
+
+		if (p->name)
+			words_nearest_offer(&nearest, p->name);
+	}
+	report_error(c->report, n, "is not the name of a provider%s%s%s",
+	    nearest.best ? " (did you mean " : "",
+	    nearest.best ? nearest.best : "", nearest.best ? "?)" : "");
+}
+
+static void resolve_providers(
+    struct check *c, const struct node *n, struct config_route *route)
+{
+	const struct node *list = node_get(n, "providers");
+	const struct node *item;
+
+	if (!list || route->providers.count == 0)
+		return;
+	item = list->type == NODE_SEQUENCE ? list->first : list;
+	for (size_t i = 0; i < route->providers.count; i++, item = item->next) {
+		const char *name = CONFIG_STRING(route->providers, i);
+		size_t index = name ? find_provider(c->config, name) : SIZE_MAX;
+
+		route->provider_index[i] = index;
+		if (name && index == SIZE_MAX)
+			report_no_provider(c, item, name);
+		for (size_t j = 0; j < i && index != SIZE_MAX; j++)
+			if (route->provider_index[j] == index)
+				report_error(
+				    c->report, item, "is in this list already");
+	}
+}
+
+static void check_match(
+    struct check *c, const struct node *n, const struct config_match *match)
+{
+	const struct node *map = node_get(n, "match");
+	const struct node *users = node_get(map, "user");
+	const struct node *item;
+
+	check_patterns(c, map, "sender", &match->sender);
+	check_patterns(c, map, "recipient", &match->recipient);
+	if (!users || match->user.count == 0)
+		return;
+	item = users->type == NODE_SEQUENCE ? users->first : users;
+	for (size_t i = 0; i < match->user.count; i++, item = item->next) {
+		const char *name = CONFIG_STRING(match->user, i);
+
+		if (name && !config_find_user(c->config, span_of(name)))
+			report_error(
+			    c->report, item, "is not the name of a user");
+	}
+}
+
+static bool matches_everything(const struct config_route *route)
+{
+	return route->match.user.count == 0 && route->match.sender.count == 0 &&
+	       route->match.recipient.count == 0;
+}
+
+static void check_route(
+    struct check *c, const struct node *n, struct config_route *routes)
+{
+	struct config_route *route = &routes[n->index];
+	const struct node *list = node_get(n, "providers");
+
+	check_name(c, n, route->name);
+	for (size_t i = 0; route->name && i < n->index; i++)
+		if (routes[i].name && strcmp(routes[i].name, route->name) == 0)
+			report_error(c->report, node_get(n, "name"),
+			    "is the name of another route");
+	if (list && list->type == NODE_SEQUENCE && list->count == 0)
+		report_error(
+		    c->report, list, "must name at least one provider");
+	route->provider_index = arena_alloc(
+	    c->decoder->values, (route->providers.count + 1) * sizeof(size_t));
+	if (!route->provider_index) {
+		report_error(c->report, n, "out of memory");
+		return;
+	}
+	resolve_providers(c, n, route);
+	check_match(c, n, &route->match);
+}
+
+/* Without routes every message goes to the first provider that takes it. */
+static void make_default_route(struct check *c)
+{
+	size_t count = c->config->providers.count;
+	struct arena *arena = c->decoder->values;
+	struct config_route *route = arena_alloc(arena, sizeof(*route));
+	const char **names = arena_alloc(arena, (count + 1) * sizeof(*names));
+	size_t *index = arena_alloc(arena, (count + 1) * sizeof(*index));
+
+	if (!route || !names || !index) {
+		report_error(c->report, c->root, "out of memory");
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		names[i] =
+		    CONFIG_AT(c->config->providers, struct config_provider, i)
+			->name;
+		index[i] = i;
+	}
+	route->name = "default";
+	route->providers = (struct postern_list){ names, count };
+	route->provider_index = index;
+	c->config->routes = (struct postern_list){ route, 1 };
+}
+
+static bool is_used(const struct config *config, size_t provider)
+{
+	for (size_t i = 0; i < config->routes.count; i++) {
+		const struct config_route *route =
+		    CONFIG_AT(config->routes, struct config_route, i);
+
+		for (size_t j = 0; j < route->providers.count; j++)
+			if (route->provider_index &&
+			    route->provider_index[j] == provider)
+				return true;
+	}
+	return false;
+}
+
+/* What is no mistake, and yet hardly meant. */
+static void warn_of_unused(struct check *c, const struct node *first_route)
+{
+	const struct config_route *routes = c->config->routes.items;
+	const struct node *n;
+	bool is_shadowed = false;
+
+	for (n = first_route; n; n = n->next) {
+		if (is_shadowed)
+			report_warning(c->report, n,
+			    "is never reached: a route above matches "
+			    "everything");
+		is_shadowed |= matches_everything(&routes[n->index]);
+	}
+	n = check_first(c, "providers", &c->config->providers);
+	for (; n; n = n->next)
+		if (!is_used(c->config, n->index))
+			report_warning(
+			    c->report, n, "is not used by any route");
+}
+
+void check_routes(struct check *c)
+{
+	struct node *all = node_get(c->root, "routes");
+	struct node *first = check_first(c, "routes", &c->config->routes);
+
+	if (!all || (all->type == NODE_SEQUENCE && all->count == 0)) {
+		make_default_route(c);
+		return;
+	}
+	for (const struct node *n = first; n; n = n->next)
+		if (n->type == NODE_MAP)
+			check_route(c, n, c->config->routes.items);
+	if (first && c->report->errors == 0)
+		warn_of_unused(c, first);
+}

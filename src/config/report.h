@@ -1,0 +1,26 @@
+/*
+ * Adding problems to a report. A problem is about a node of the file: its
+ * place and its path in the tree come from there.
+ */
+#pragma once
+
+#include <config/config.h>
+
+struct node;
+
+/*
+ * Say what is wrong with a value, with the key of a value, or with the map a
+ * key is missing from. None can fail: without memory the problem is at least
+ * counted.
+ */
+void report_error(struct config_report *r, const struct node *at,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void report_warning(struct config_report *r, const struct node *at,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void report_key_error(struct config_report *r, const struct node *at,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void report_missing(struct config_report *r, const struct node *map,
+    const char *key, const char *doc);
+/* About bytes of the file rather than a node; line 0 = the whole file. */
+void report_place(struct config_report *r, size_t line, size_t column,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
