@@ -266,6 +266,15 @@ static void check_password(
 		report_error(c->report, at, "%s", e.text);
 }
 
+/* A client can only log in with what survives SASL's canonical form. */
+static bool is_login_name(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.ptr[i] <= ' ' || s.ptr[i] == 0x7f)
+			return false;
+	return s.len > 0 && span_is_utf8(s);
+}
+
 static void check_user(
     struct check *c, const struct node *n, struct config_user *user)
 {
@@ -283,6 +292,9 @@ static void check_user(
 		    "must have at most %d bytes", CONFIG_USER_MAX);
 		return;
 	}
+	if (!is_login_name(lower))
+		report_error(c->report, node_get(n, "name"),
+		    "must be UTF-8 without spaces and control characters");
 	rc = map_put(c->config->user_by_name, lower, user);
 	if (rc == -EEXIST)
 		report_error(c->report, node_get(n, "name"),

@@ -302,6 +302,14 @@ void loop_join(struct loop *l)
 	(void)pthread_join(l->thread, NULL);
 }
 
+void loop_run_late(struct loop *l)
+{
+	current = l;
+	while (has_posted(l))
+		run_posted(l);
+	current = NULL;
+}
+
 void loop_post(struct loop *l, struct task *t)
 {
 	pthread_mutex_lock(&l->lock);

@@ -30,6 +30,11 @@ void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 /* Join the thread started by loop_start. */
 void loop_join(struct loop *l);
+/*
+ * After the end, before loop_free: run on the calling thread what pools and
+ * the store posted too late, so that the owners can free it.
+ */
+void loop_run_late(struct loop *l);
 
 /*
  * Any thread: run t on the loop, in order of posting. Never runs it inside

@@ -238,7 +238,7 @@ START_TEST(deferred_work_runs_without_another_event)
 }
 END_TEST
 
-START_TEST(a_post_after_the_end_is_harmless)
+START_TEST(a_post_after_the_end_waits_for_the_last_call)
 {
 	struct loop *l = loop_new(0);
 	struct task t = { NULL, count };
@@ -247,8 +247,10 @@ START_TEST(a_post_after_the_end_is_harmless)
 	loop_stop(l);
 	loop_run(l);
 	loop_post(l, &t);
-	loop_free(l);
 	ck_assert_int_eq(arrived, 0);
+	loop_run_late(l);
+	ck_assert_int_eq(arrived, 1);
+	loop_free(l);
 }
 END_TEST
 
@@ -263,7 +265,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, timers_fire_in_order_and_not_after_stop);
 	tcase_add_test(tc, a_timer_may_rearm_itself_with_zero_delay);
 	tcase_add_test(tc, deferred_work_runs_without_another_event);
-	tcase_add_test(tc, a_post_after_the_end_is_harmless);
+	tcase_add_test(tc, a_post_after_the_end_waits_for_the_last_call);
 	suite_add_tcase(s, tc);
 	return s;
 }
