@@ -1,0 +1,48 @@
+/*
+ * What the files that know libsasl2 share. Private to auth/sasl*.c, the only
+ * place where its types may appear.
+ */
+#pragma once
+
+#include <auth/exchange.h>
+#include <auth/name.h>
+
+#include <sasl/sasl.h>
+#include <sasl/saslplug.h>
+
+enum {
+	SASL_DETAIL_SIZE = 200
+};
+
+struct exchange {
+	sasl_conn_t *conn;
+	/* libsasl2 keeps the pointer; every context is this exchange. */
+	sasl_callback_t callbacks[5];
+	struct exchange_setup setup;
+	bool awaits_client_first; /* SCRAM: its first message is yet to come */
+	bool is_malformed;        /* our parsers: not a message at all */
+	struct name tried;        /* len 0: nobody yet */
+	char detail[SASL_DETAIL_SIZE];
+};
+
+/* Plugins get the callbacks of their connection, and so the exchange. */
+static inline struct exchange *sasl_exchange_of(const sasl_server_params_t *p)
+{
+	return p->callbacks[0].context;
+}
+
+/* libsasl2 stores callbacks of all kinds under one type. */
+#define SASL_CALLBACK_OF(fn) ((sasl_callback_ft)(void (*)(void))(fn))
+
+/*
+ * Process-wide: plugin_dir holds libscram. auth_library_init without the
+ * choice of the directory.
+ */
+int sasl_library_init(const char *plugin_dir, struct err *e);
+
+/* Keep the first reason of a failure, for the log. */
+void sasl_set_detail(struct exchange *x, const char *text);
+
+/* Entry points of our plugins. */
+sasl_server_plug_init_t sasl_plain_init; /* PLAIN and LOGIN */
+sasl_auxprop_init_t sasl_users_init;     /* what SCRAM verifies against */

@@ -1,0 +1,49 @@
+/*
+ * What follows from one configuration for logins, worked out once: what to
+ * offer, and how to treat names that nobody has. Immutable; any thread.
+ * Private to auth.
+ */
+#pragma once
+
+#include <auth/password.h>
+#include <base/hash.h>
+#include <base/span.h>
+#include <config/config.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum {
+	VIEW_MECHANISMS_SIZE = 64
+};
+
+struct view {
+	atomic_uint refs;
+	struct config *config; /* a reference */
+	/* Offered under TLS, in the order of the configuration. */
+	char mechanisms[VIEW_MECHANISMS_SIZE];
+	/*
+	 * The record to hash against for a name nobody has: a real one, of
+	 * the kind most users have, so that the time is the same.
+	 */
+	struct span dummy_record;
+	unsigned decoy_iterations;
+	uint8_t decoy_key[HASH_SHA256_SIZE];
+};
+
+/* NULL for memory. Takes a reference to config. Has one reference itself. */
+struct view *view_new(struct config *config);
+struct view *view_ref(struct view *v);
+void view_unref(struct view *v); /* accepts NULL */
+
+/* The name as it is offered, when v offers it (in any case); else NULL. */
+const char *view_find_mechanism(const struct view *v, struct span name);
+/* Empty for NULL and for a user who cannot log in. */
+struct span view_record_of(const struct config_user *user);
+bool view_is_scram_record(struct span record);
+/*
+ * What to tell a SCRAM client that asks for a name nobody has: always the
+ * same for one name, like a real record; no password fits.
+ */
+void view_decoy_record(
+    const struct view *v, struct span name, char out[PASSWORD_RECORD_SIZE]);
