@@ -27,13 +27,13 @@ struct http_settings {
 /* How a request ended when no complete response came. */
 enum http_fault {
 	HTTP_FAULT_NONE = 0,
-	HTTP_FAULT_RESOLVE,     /* name not found */
-	HTTP_FAULT_CONNECT,     /* refused, unreachable, timed out connecting */
-	HTTP_FAULT_TLS,         /* handshake or certificate */
-	HTTP_FAULT_UNSENT,      /* broke before the last body byte was written */
-	HTTP_FAULT_UNANSWERED,  /* broke or timed out after the body was sent */
-	HTTP_FAULT_CUT,         /* status came, the body did not end */
-	HTTP_FAULT_CANCELLED
+	HTTP_FAULT_RESOLVE,    /* name not found */
+	HTTP_FAULT_CONNECT,    /* refused, unreachable, timed out connecting */
+	HTTP_FAULT_TLS,        /* handshake or certificate */
+	HTTP_FAULT_UNSENT,     /* broke before the last body byte was written */
+	HTTP_FAULT_UNANSWERED, /* broke or timed out after the body was sent */
+	HTTP_FAULT_CUT,        /* status came, the body did not end */
+	HTTP_FAULT_CANCELLED   /* called off before all of it was sent */
 };
 
 struct http_header {
@@ -67,13 +67,13 @@ struct http_call {
 	uint64_t body_size;
 	/* Copies up to len bytes of the body at offset; how many, or a negative
 	 * errno. Runs on the loop's thread and must not block. */
-	ptrdiff_t (*body_read)(void *ctx, uint64_t offset, char *out,
-	    size_t len);
+	ptrdiff_t (*body_read)(
+	    void *ctx, uint64_t offset, char *out, size_t len);
 	/* Runs exactly once, on the loop, never inside http_submit. */
-	void (*on_done)(struct http_call *call,
-	    const struct http_response *response);
+	void (*on_done)(
+	    struct http_call *call, const struct http_response *response);
 	void *ctx;
-	uint64_t timeout_ms; /* whole request */
+	uint64_t timeout_ms;          /* whole request */
 	struct http_request *request; /* the library's; NULL before submit */
 };
 
@@ -83,12 +83,16 @@ void http_library_done(void);
 
 struct http *http_new(struct loop *l, struct blocking *pool,
     const struct http_settings *settings);
-/* Cancel what runs (each on_done comes with CANCELLED), then free on the
- * loop; on_closed runs last. */
+/* Cancel what runs, then free on the loop; on_closed runs last. */
 void http_close(struct http *h, void (*on_closed)(void *ctx), void *ctx);
 
 /* 0, or a negative errno (nothing was taken, on_done will not run). */
 int http_submit(struct http *h, struct http_call *call);
-/* on_done follows with HTTP_FAULT_CANCELLED. */
+/*
+ * on_done follows: with HTTP_FAULT_CANCELLED, or with HTTP_FAULT_UNANSWERED
+ * (or CUT) when the server may have got all of the request.
+ */
 void http_cancel(struct http *h, struct http_call *call);
+/* The same for every call under way. */
+void http_cancel_all(struct http *h);
 unsigned http_inflight(const struct http *h);

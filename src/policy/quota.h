@@ -19,8 +19,8 @@ struct quota;
 struct quota *quota_new(void);
 void quota_free(struct quota *q);
 /* What the store remembers of a day; before loops run. */
-void quota_restore(struct quota *q, struct span user, int64_t day,
-    uint64_t messages);
+void quota_restore(
+    struct quota *q, struct span user, int64_t day, uint64_t messages);
 
 enum quota_verdict {
 	QUOTA_OK = 0,
@@ -37,8 +37,8 @@ struct quota_answer {
 /* Charge one message or refuse it. Any thread. */
 struct quota_answer quota_take(struct quota *q, const struct config_user *user);
 /* Undo a charge for a message that was not accepted after all. */
-void quota_give_back(struct quota *q, const struct config_user *user,
-    int64_t day);
+void quota_give_back(
+    struct quota *q, const struct config_user *user, int64_t day);
 
 /* For stats: calls fn for every user seen. */
 void quota_each(struct quota *q,
