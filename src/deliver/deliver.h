@@ -33,8 +33,8 @@ struct deliver_services {
 	struct counters *counters;    /* this worker's */
 };
 
-struct deliver *deliver_new(const struct deliver_services *services,
-    struct config *config);
+struct deliver *deliver_new(
+    const struct deliver_services *services, struct config *config);
 /* New attempts use this snapshot from now on. */
 void deliver_set_config(struct deliver *d, struct config *config);
 /* A message found in the store at start, or due again. */
@@ -48,11 +48,11 @@ void deliver_free(struct deliver *d); /* idle or never started */
 size_t deliver_inflight(const struct deliver *d);
 
 enum deliver_verdict {
-	DELIVER_QUEUED = 0,  /* durable: 250 queued as <id> */
-	DELIVER_SENT,        /* a provider took it: 250 accepted by <provider> */
-	DELIVER_REJECTED,    /* permanent: 5xx */
-	DELIVER_DEFERRED,    /* temporary and not stored: 451 */
-	DELIVER_FULL,        /* 452 4.3.1 */
+	DELIVER_QUEUED = 0, /* durable: 250 queued as <id> */
+	DELIVER_SENT,       /* a provider took it: 250 accepted by <provider> */
+	DELIVER_REJECTED,   /* permanent: 5xx */
+	DELIVER_DEFERRED,   /* temporary and not stored: 451 */
+	DELIVER_FULL,       /* 452 4.3.1 */
 	DELIVER_STORE_ERROR, /* 451 4.3.0 */
 	DELIVER_NO_ROUTE     /* 451 4.3.5 */
 };
@@ -76,10 +76,13 @@ struct deliver_submission {
 	struct config *config; /* the session's snapshot */
 	enum config_mode mode; /* never INHERIT */
 	int64_t quota_day;     /* charged by the session, stored with it */
-	void (*on_answer)(struct deliver_submission *s,
-	    const struct deliver_answer *answer);
+	void (*on_answer)(
+	    struct deliver_submission *s, const struct deliver_answer *answer);
 	bool is_abandoned; /* the client left; set through deliver_abandon */
-	void *delivery;    /* deliver's */
+	/* deliver's: */
+	void *delivery;
+	enum deliver_verdict refusal;    /* answered at the end of the turn */
+	struct deliver_submission *next; /* among those */
 };
 
 void deliver_submit(struct deliver *d, struct deliver_submission *s);

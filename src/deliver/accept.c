@@ -1,0 +1,329 @@
+/*
+ * From a session's submission to its answer, in the three modes.
+ *
+ *   queued  durable, then 250; delivery follows from memory.
+ *   hybrid  durable first as well, but the answer waits for the verdict of
+ *           the first round, at most queue.sync_budget. All sent: 250 by the
+ *           provider. All refused: 5xx, and nothing remains. Anything else,
+ *           or the budget is over: 250 queued, because it is.
+ *   direct  held only in the volatile store. The answer is the verdict of the
+ *           one round there is; nothing is tried later.
+ *
+ * Direct mode has one reply for all recipients and nothing to retry with. If
+ * some were sent and others met temporary trouble, no reply is right: 250
+ * would lose the others, 451 makes the client send the first ones again. We
+ * answer 451: at least once, and the ledger tells who had it already. Some
+ * sent and the others refused for good is 250 (RFC 5321 6.1 would have the
+ * refusals reported separately), because sending again helps nobody. An
+ * unknown outcome is 451 where the route retries those; where it says hold or
+ * fail, the client must not repeat the message either, so it is a 5xx.
+ */
+#include <deliver/deliver_internal.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <base/clock.h>
+#include <base/log.h>
+#include <route/router.h>
+
+/* --- the answer --- */
+
+static void answer(struct delivery *d, enum deliver_verdict verdict)
+{
+	struct deliver_submission *s = d->submission;
+	struct deliver_answer a = { .verdict = verdict,
+		.provider = d->sent_by,
+		.reason = d->reason,
+		.result = d->last_class };
+
+	if (!s)
+		return;
+	loop_timer_stop(d->owner->services.loop, &d->budget);
+	d->submission = NULL;
+	s->delivery = NULL;
+	s->on_answer(s, &a);
+}
+
+struct progress {
+	size_t sent, failed, open;
+	size_t undecided; /* waits, is held, or was given up in direct mode */
+};
+
+static struct progress look(const struct delivery *d)
+{
+	struct progress p = { .sent = 0 };
+
+	for (size_t i = 0; i < d->count; i++) {
+		enum store_state state = d->recipients[i].state;
+
+		if (d->targets[i].is_open)
+			p.open++;
+		else if (state == STORE_SENT)
+			p.sent++;
+		else if (state == STORE_FAILED)
+			p.failed++;
+		else
+			p.undecided++;
+	}
+	return p;
+}
+
+static void review_direct(
+    struct delivery *d, const struct progress *p, bool is_over)
+{
+	if (p->sent == d->count)
+		answer(d, DELIVER_SENT);
+	else if (!is_over)
+		return;
+	else if (p->undecided > 0 || p->open > 0)
+		answer(d, DELIVER_DEFERRED);
+	else
+		answer(d, p->sent > 0 ? DELIVER_SENT : DELIVER_REJECTED);
+}
+
+static void review_hybrid(
+    struct delivery *d, const struct progress *p, bool is_over)
+{
+	bool is_mixed = p->sent > 0 && p->failed > 0;
+
+	/*
+	 * "Sent" may be said before it is recorded: a crash in between means
+	 * a duplicate, never a loss. "Rejected" waits for the record, so that
+	 * nothing is left to be tried after the client was told.
+	 */
+	if (p->sent == d->count)
+		answer(d, DELIVER_SENT);
+	else if (p->undecided > 0 || is_mixed)
+		answer(d, DELIVER_QUEUED);
+	else if (is_over)
+		answer(d,
+		    p->failed == d->count ? DELIVER_REJECTED : DELIVER_QUEUED);
+}
+
+void accept_review(struct delivery *d, bool is_over)
+{
+	if (!d->submission)
+		return;
+	struct progress p = look(d);
+	if (delivery_is_direct(d))
+		review_direct(d, &p, is_over);
+	else
+		review_hybrid(d, &p, is_over);
+}
+
+static void on_budget_over(struct loop_timer *t)
+{
+	struct delivery *d = container_of(t, struct delivery, budget);
+
+	d->is_budget_over = true;
+	if (d->is_durable)
+		answer(d, DELIVER_QUEUED);
+}
+
+/* --- durable or not --- */
+
+static enum deliver_verdict verdict_of(int rc)
+{
+	return rc == -ENOSPC || rc == -EBUSY || rc == -ENOMEM
+		   ? DELIVER_FULL
+		   : DELIVER_STORE_ERROR;
+}
+
+static void on_accepted(struct store_request *r)
+{
+	struct delivery *d =
+	    container_of(r, struct delivery, request.accept.request);
+	int rc = r->result;
+
+	/* An accept repeated after a lost answer is durable all the same. */
+	if (rc && rc != -EEXIST) {
+		log_error("accept_failed", LOG_STR("queue_id", d->id_text),
+		    LOG_STR("reason", strerror(-rc)));
+		answer(d, verdict_of(rc));
+		delivery_free(d);
+		return;
+	}
+	d->is_durable = true;
+	if (d->mode == CONFIG_MODE_QUEUED ||
+	    (d->is_budget_over && !delivery_is_direct(d)))
+		answer(d, DELIVER_QUEUED);
+	round_go(d);
+}
+
+/* Ask for durability with the mark of the first attempt. */
+static int store_it(struct delivery *d, int64_t quota_day)
+{
+	struct store_accept *a = &d->request.accept;
+
+	d->entry = (struct store_entry){ .id = d->id,
+		.created_ms = d->created_ms,
+		.user = d->user,
+		.sender = d->sender,
+		.recipients = d->recipients,
+		.recipient_count = d->count,
+		.message = d->message };
+	*a = (struct store_accept){
+		.entry = &d->entry, .quota_day = quota_day, .quota_messages = 1
+	};
+	a->request.loop = d->owner->services.loop;
+	a->request.done = on_accepted;
+	for (size_t i = 0; i < d->count; i++)
+		d->targets[i].is_changed = false;
+	return store_accept(d->store, a);
+}
+
+/* --- taking a submission over --- */
+
+static bool copy_span(struct delivery *d, struct span from, struct span *to)
+{
+	*to = arena_span(&d->arena, from);
+	return to->ptr != NULL;
+}
+
+/* The session's envelope goes with its transaction: copy what is needed. */
+static int copy_envelope(struct delivery *d, const struct envelope *e)
+{
+	size_t count = e->recipient_count;
+
+	d->recipients = arena_alloc(&d->arena, count * sizeof(*d->recipients));
+	if (!d->recipients || delivery_reserve(d, count) ||
+	    !copy_span(d, e->user, &d->user) ||
+	    !copy_span(d, e->sender, &d->sender))
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		struct store_recipient *r = &d->recipients[i];
+
+		if (!copy_span(d, e->recipients[i], &r->address))
+			return -ENOMEM;
+		r->state = STORE_PENDING;
+		r->due_ms = d->created_ms;
+	}
+	return 0;
+}
+
+static struct delivery *take_over(
+    struct deliver *owner, struct deliver_submission *s)
+{
+	struct delivery *d = delivery_new(owner, s->id, s->config);
+
+	if (!d)
+		return NULL;
+	loop_timer_init(&d->budget, on_budget_over);
+	d->message = s->message;
+	d->mode = s->mode;
+	d->store = delivery_is_direct(d) ? owner->services.volatile_store
+					 : owner->services.store;
+	d->created_ms = clock_wall_ms();
+	if (copy_envelope(d, s->envelope) != 0) {
+		d->message = NULL; /* still the submission's */
+		delivery_free(d);
+		return NULL;
+	}
+	return d;
+}
+
+static bool has_routes(const struct deliver_submission *s)
+{
+	const struct envelope *e = s->envelope;
+
+	for (size_t i = 0; i < e->recipient_count; i++) {
+		if (!router_find(
+			s->config, e->user, e->sender, e->recipients[i]))
+			return false;
+	}
+	return true;
+}
+
+/* --- those who cannot be served are answered at the end of the turn --- */
+
+static void refuse(struct deliver *owner, struct deliver_submission *s,
+    enum deliver_verdict verdict)
+{
+	message_unref(s->message);
+	s->message = NULL;
+	s->refusal = verdict;
+	s->next = owner->refused;
+	owner->refused = s;
+	deliver_end_turn_later(owner);
+}
+
+void accept_answer_refused(struct deliver *owner)
+{
+	while (owner->refused) {
+		struct deliver_submission *s = owner->refused;
+		bool is_temporary = s->refusal == DELIVER_DEFERRED;
+		struct deliver_answer a = { .verdict = s->refusal,
+			.provider = "",
+			.reason = is_temporary ? "the server is stopping" : "",
+			.result = POSTERN_TRANSIENT };
+
+		owner->refused = s->next;
+		s->on_answer(s, &a);
+	}
+}
+
+static bool forget_refused(
+    struct deliver *owner, const struct deliver_submission *s)
+{
+	struct deliver_submission **at = &owner->refused;
+
+	while (*at && *at != s)
+		at = &(*at)->next;
+	if (!*at)
+		return false;
+	*at = s->next;
+	return true;
+}
+
+/* --- the interface --- */
+
+void deliver_submit(struct deliver *owner, struct deliver_submission *s)
+{
+	bool is_direct = s->mode == CONFIG_MODE_DIRECT;
+
+	s->delivery = NULL;
+	s->is_abandoned = false;
+	if (!has_routes(s)) {
+		refuse(owner, s, DELIVER_NO_ROUTE);
+		return;
+	}
+	if (is_direct && owner->is_draining) {
+		refuse(owner, s, DELIVER_DEFERRED);
+		return;
+	}
+	struct delivery *d = take_over(owner, s);
+	if (!d) {
+		refuse(owner, s, DELIVER_FULL);
+		return;
+	}
+	round_begin(d);
+	if (!owner->is_draining)
+		(void)round_plan(d);
+	int rc = store_it(d, s->quota_day);
+	if (rc) {
+		d->message = NULL;
+		delivery_free(d);
+		refuse(owner, s, verdict_of(rc));
+		return;
+	}
+	s->message = NULL;
+	s->delivery = d;
+	d->submission = s;
+	if (s->mode == CONFIG_MODE_HYBRID)
+		loop_timer_start(owner->services.loop, &d->budget,
+		    d->config->queue.sync_budget_ms);
+}
+
+void deliver_abandon(struct deliver *owner, struct deliver_submission *s)
+{
+	struct delivery *d = s->delivery;
+
+	s->is_abandoned = true;
+	s->delivery = NULL;
+	if (forget_refused(owner, s) || !d)
+		return;
+	d->submission = NULL;
+	loop_timer_stop(owner->services.loop, &d->budget);
+}

@@ -1,0 +1,173 @@
+/*
+ * One call to one provider for one batch: build, send, classify. The mark of
+ * the batch is durable before this begins.
+ */
+#include <deliver/deliver_internal.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include <base/clock.h>
+#include <base/log.h>
+
+enum {
+	/* A large body may take longer: one second more for each of these. */
+	BYTES_PER_EXTRA_SECOND = 512 * 1024
+};
+
+static void count_start(const struct delivery *d)
+{
+	struct counter_provider *c =
+	    deliver_counter(d, d->attempt.provider_index);
+
+	if (c)
+		counter_add(&c->inflight, 1);
+}
+
+static void count_end(const struct delivery *d, uint64_t total_ms)
+{
+	struct counter_provider *c =
+	    deliver_counter(d, d->attempt.provider_index);
+	enum postern_class result = d->result.outcome.result;
+	uint64_t now = (uint64_t)clock_wall_ms();
+
+	if (!c)
+		return;
+	counter_sub(&c->inflight, 1);
+	counter_observe_us(&c->latency, total_ms * 1000);
+	if (result >= POSTERN_ACCEPTED && result <= POSTERN_UNKNOWN)
+		counter_add(&c->attempts[result], 1);
+	if (result == POSTERN_ACCEPTED || result == POSTERN_REJECTED) {
+		counter_set(&c->last_success_ms, now);
+		return;
+	}
+	counter_set(&c->last_error_ms, now);
+	counter_set(&c->last_error_class, (uint64_t)result);
+}
+
+static void log_attempt(const struct delivery *d, uint64_t total_ms)
+{
+	const struct postern_outcome *o = &d->result.outcome;
+
+	log_info("attempt", LOG_STR("queue_id", d->id_text),
+	    LOG_STR("provider", d->attempt.provider->name),
+	    LOG_STR("class", provider_class_name(o->result)),
+	    LOG_NUM("status", d->result.status), LOG_NUM("ms", total_ms),
+	    LOG_NUM("nrcpt", d->batch_count),
+	    LOG_STR("provider_id", o->provider_id),
+	    LOG_STR("reason", o->reason));
+}
+
+static void drop_call(struct delivery *d)
+{
+	provider_call_free(d->attempt.call);
+	d->attempt.call = NULL;
+}
+
+static void on_response(
+    struct http_call *http, const struct http_response *response)
+{
+	struct delivery *d = container_of(http, struct delivery, attempt.http);
+	const struct config_provider *p = d->attempt.provider;
+
+	provider_classify(p->module, p->settings, response, d->batch_count,
+	    clock_wall_ms() / 1000, d->rejected_bits, &d->result);
+	drop_call(d);
+	outcome_apply(d);
+	count_end(d, response->total_ms);
+	log_attempt(d, response->total_ms);
+	round_next(d);
+}
+
+static void send(struct delivery *d)
+{
+	struct attempt *a = &d->attempt;
+
+	memset(&a->http, 0, sizeof(a->http));
+	provider_call_http(a->call, &a->http);
+	a->http.on_done = on_response;
+	a->http.timeout_ms = a->provider->timeout_ms +
+			     a->http.body_size / BYTES_PER_EXTRA_SECOND * 1000;
+	int rc = http_submit(d->owner->services.http, &a->http);
+	if (rc) {
+		drop_call(d);
+		outcome_not_sent(d, false, strerror(-rc));
+		round_next(d);
+		return;
+	}
+	count_start(d);
+}
+
+/* What became of the build. */
+static void go_on(struct delivery *d)
+{
+	struct attempt *a = &d->attempt;
+
+	if (a->build_rc == 0) {
+		send(d);
+		return;
+	}
+	drop_call(d);
+	if (a->build_rc == -ENOMEM)
+		outcome_postpone(d, "out of memory");
+	else
+		outcome_not_sent(
+		    d, a->build_rc == -EINVAL, a->build_error.text);
+	round_next(d);
+}
+
+static void build(struct delivery *d)
+{
+	struct attempt *a = &d->attempt;
+
+	a->build_rc = provider_call_build(a->call, a->provider->module,
+	    a->provider->settings, &a->build_error);
+}
+
+/* In the pool; nothing else touches the delivery meanwhile. */
+static void on_work(struct blocking_job *job)
+{
+	build(container_of(job, struct delivery, attempt.job));
+}
+
+static void on_built(struct blocking_job *job)
+{
+	go_on(container_of(job, struct delivery, attempt.job));
+}
+
+static int build_in_pool(struct delivery *d)
+{
+	struct attempt *a = &d->attempt;
+
+	a->job = (struct blocking_job){ .loop = d->owner->services.loop,
+		.work = on_work,
+		.done = on_built };
+	return blocking_submit(d->owner->services.pool, &a->job);
+}
+
+void attempt_start(struct delivery *d)
+{
+	struct attempt *a = &d->attempt;
+	struct provider_input input = { .message = d->message,
+		.id = d->id_text,
+		.attempt_key = a->key,
+		.now = clock_wall_ms() / 1000,
+		.sender = d->sender,
+		.recipients = d->batch_addresses,
+		.recipient_count = d->batch_count };
+
+	a->began_ns = clock_mono_ns();
+	a->build_error = (struct err){ .code = 0 };
+	a->call = provider_call_new(&input);
+	if (!a->call) {
+		outcome_postpone(d, "out of memory");
+		round_next(d);
+	} else if (!provider_call_is_heavy(a->provider->module, &input)) {
+		build(d);
+		go_on(d);
+	} else if (build_in_pool(d) != 0) {
+		drop_call(d);
+		outcome_postpone(d, "too much work is waiting");
+		round_next(d);
+	}
+}

@@ -1,0 +1,314 @@
+/*
+ * A worker's deliveries: the active set, the set of messages that wait, and
+ * the drain. What waits is only an id and a time; it is read from the store
+ * again when due.
+ */
+#include <deliver/deliver_internal.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <base/clock.h>
+#include <base/log.h>
+
+enum {
+	ARENA_MAX = 64 * 1024 * 1024, /* 100,000 recipients need 45 */
+	/* The wall clock may jump: look again at least this often. */
+	DUE_LOOK_MS = 60 * 1000
+};
+
+static struct span key_of(const struct id *id)
+{
+	return span_make(id->bytes, sizeof(id->bytes));
+}
+
+struct counter_provider *deliver_counter(
+    const struct delivery *d, size_t provider_index)
+{
+	struct counters *c = d->owner->services.counters;
+
+	if (provider_index >= COUNTER_PROVIDERS_MAX)
+		return NULL;
+	return &c->providers[provider_index];
+}
+
+/* --- one delivery --- */
+
+struct delivery *delivery_new(
+    struct deliver *owner, struct id id, struct config *config)
+{
+	struct delivery *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->owner = owner;
+	d->id = id;
+	id_format(id, d->id_text);
+	arena_init(&d->arena, ARENA_MAX);
+	if (map_put(owner->active, key_of(&d->id), d) != 0) {
+		free(d);
+		return NULL;
+	}
+	d->config = config_ref(config);
+	owner->active_count++;
+	counter_set(&owner->services.counters->inflight, owner->active_count);
+	return d;
+}
+
+int delivery_reserve(struct delivery *d, size_t count)
+{
+	struct arena *a = &d->arena;
+
+	d->count = count;
+	d->targets = arena_alloc(a, count * sizeof(*d->targets));
+	d->batch = arena_alloc(a, count * sizeof(*d->batch));
+	d->batch_addresses =
+	    arena_alloc(a, count * sizeof(*d->batch_addresses));
+	d->rejected_bits = arena_alloc(a, (count + 7) / 8);
+	d->changed = arena_alloc(a, count * sizeof(*d->changed));
+	d->values = arena_alloc(a, count * sizeof(*d->values));
+	d->rows = arena_alloc(a, count * sizeof(*d->rows));
+	if (!d->targets || !d->batch || !d->batch_addresses ||
+	    !d->rejected_bits || !d->changed || !d->values || !d->rows)
+		return -ENOMEM;
+	return 0;
+}
+
+void delivery_free(struct delivery *d)
+{
+	struct deliver *owner = d->owner;
+
+	(void)map_remove(owner->active, key_of(&d->id));
+	loop_timer_stop(owner->services.loop, &d->budget);
+	owner->active_count--;
+	if (d->is_resumed)
+		owner->resumed--;
+	if (d->is_resumed && d->message)
+		owner->loaded_bytes -= message_size(d->message);
+	counter_set(&owner->services.counters->inflight, owner->active_count);
+	if (!d->loaded)
+		message_unref(d->message);
+	store_entry_free(d->loaded);
+	config_unref(d->config);
+	arena_finish(&d->arena);
+	free(d);
+	deliver_end_turn_later(owner);
+}
+
+/* --- the end of a round --- */
+
+/* Earliest due time of what waits; INT64_MAX when nothing does. */
+static int64_t next_due_ms(const struct delivery *d)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < d->count; i++) {
+		const struct store_recipient *r = &d->recipients[i];
+
+		if (r->state == STORE_PENDING && r->due_ms < next)
+			next = r->due_ms;
+	}
+	return next;
+}
+
+static void log_round(const struct delivery *d, int64_t next_ms)
+{
+	const char *class = provider_class_name(d->last_class);
+	int64_t now = clock_wall_ms();
+
+	if (d->news.failed > 0)
+		log_warn("failed", LOG_STR("queue_id", d->id_text),
+		    LOG_STR("class", class), LOG_NUM("nrcpt", d->news.failed),
+		    LOG_STR("reason", d->reason), LOG_SPAN("user", d->user));
+	if (d->news.held > 0)
+		log_warn("held", LOG_STR("queue_id", d->id_text),
+		    LOG_NUM("nrcpt", d->news.held),
+		    LOG_STR("reason", d->reason), LOG_SPAN("user", d->user));
+	if (d->news.withdrawn > 0)
+		log_info("withdrawn", LOG_STR("queue_id", d->id_text),
+		    LOG_STR("class", class),
+		    LOG_NUM("nrcpt", d->news.withdrawn),
+		    LOG_STR("reason", d->reason), LOG_SPAN("user", d->user));
+	if (d->news.waiting > 0)
+		log_info("deferred", LOG_STR("queue_id", d->id_text),
+		    LOG_STR("class", class), LOG_NUM("nrcpt", d->news.waiting),
+		    LOG_NUM("next_ms", next_ms - now),
+		    LOG_STR("reason", d->reason), LOG_SPAN("user", d->user));
+	else if (d->news.sent > 0)
+		log_info("delivered", LOG_STR("queue_id", d->id_text),
+		    LOG_STR("provider", d->sent_by),
+		    LOG_NUM("nrcpt", d->news.sent),
+		    LOG_NUM("ms", now - d->created_ms),
+		    LOG_SPAN("user", d->user));
+}
+
+void delivery_finish(struct delivery *d)
+{
+	struct deliver *owner = d->owner;
+	int64_t next_ms = next_due_ms(d);
+	struct id id = d->id;
+
+	log_round(d, next_ms);
+	if (d->news.waiting + d->news.withdrawn > 0)
+		counter_add(&owner->services.counters->deferred, 1);
+	accept_review(d, true);
+	if (d->has_again && d->again_ms < next_ms)
+		next_ms = d->again_ms;
+	delivery_free(d);
+	if (next_ms != INT64_MAX)
+		deliver_wait(owner, id, next_ms);
+}
+
+/* --- what waits --- */
+
+static void arm_due_timer(struct deliver *owner)
+{
+	int64_t next;
+	int64_t now = clock_wall_ms();
+
+	if (owner->is_draining || !due_next(&owner->due, &next)) {
+		loop_timer_stop(owner->services.loop, &owner->due_timer);
+		return;
+	}
+	int64_t delay = next > now ? next - now : 0;
+	if (delay > DUE_LOOK_MS)
+		delay = DUE_LOOK_MS;
+	loop_timer_start(
+	    owner->services.loop, &owner->due_timer, (uint64_t)delay);
+}
+
+void deliver_wait(struct deliver *owner, struct id id, int64_t at_ms)
+{
+	char text[ID_TEXT_SIZE];
+
+	if (due_put(&owner->due, id, at_ms) != 0) {
+		/* It stays in the store and is found at the next start. */
+		id_format(id, text);
+		log_error("schedule_failed", LOG_STR("queue_id", text),
+		    LOG_STR("reason", "out of memory"));
+	}
+	counter_set(&owner->services.counters->scheduled, owner->due.count);
+	deliver_end_turn_later(owner);
+}
+
+static bool has_room(const struct deliver *owner)
+{
+	return !owner->is_draining && owner->resumed < DELIVER_RESUMED_MAX &&
+	       owner->loading < DELIVER_LOADING_MAX &&
+	       owner->loaded_bytes < DELIVER_LOADED_BYTES_MAX;
+}
+
+static void start_due(struct deliver *owner)
+{
+	int64_t now = clock_wall_ms();
+	struct id id;
+
+	while (has_room(owner) && due_take(&owner->due, now, &id))
+		resume_start(owner, id);
+	counter_set(&owner->services.counters->scheduled, owner->due.count);
+	/* Without room, the end of a delivery comes back here. */
+	if (has_room(owner))
+		arm_due_timer(owner);
+}
+
+static void on_due(struct loop_timer *t)
+{
+	start_due(container_of(t, struct deliver, due_timer));
+}
+
+/* --- the end of a turn: refusals, free places, the drain --- */
+
+static void on_turn_end(struct task *t)
+{
+	struct deliver *owner = container_of(t, struct deliver, turn_end);
+
+	owner->is_turn_end_queued = false;
+	accept_answer_refused(owner);
+	start_due(owner);
+	/* Answers may have brought new work, and that a new end of turn. */
+	if (owner->is_turn_end_queued || !owner->on_idle ||
+	    owner->active_count > 0)
+		return;
+	void (*on_idle)(void *ctx) = owner->on_idle;
+	owner->on_idle = NULL;
+	on_idle(owner->idle_ctx);
+}
+
+void deliver_end_turn_later(struct deliver *owner)
+{
+	if (owner->is_turn_end_queued)
+		return;
+	owner->is_turn_end_queued = true;
+	loop_defer(owner->services.loop, &owner->turn_end);
+}
+
+/* --- the interface --- */
+
+struct deliver *deliver_new(
+    const struct deliver_services *services, struct config *config)
+{
+	struct deliver *owner = calloc(1, sizeof(*owner));
+
+	if (!owner)
+		return NULL;
+	owner->services = *services;
+	owner->active = map_new();
+	if (!owner->active) {
+		free(owner);
+		return NULL;
+	}
+	owner->config = config_ref(config);
+	owner->turn_end.run = on_turn_end;
+	due_init(&owner->due);
+	loop_timer_init(&owner->due_timer, on_due);
+	return owner;
+}
+
+void deliver_set_config(struct deliver *owner, struct config *config)
+{
+	struct config *old = owner->config;
+
+	owner->config = config_ref(config);
+	config_unref(old);
+}
+
+void deliver_schedule(struct deliver *owner, struct id id, int64_t due_wall_ms)
+{
+	struct delivery *d = map_get(owner->active, key_of(&id));
+
+	if (due_wall_ms == INT64_MAX)
+		return; /* a person decides first */
+	if (!d) {
+		deliver_wait(owner, id, due_wall_ms);
+		return;
+	}
+	/* At work: look at it again afterwards. */
+	if (!d->has_again || due_wall_ms < d->again_ms)
+		d->again_ms = due_wall_ms;
+	d->has_again = true;
+}
+
+void deliver_drain(struct deliver *owner, void (*on_idle)(void *ctx), void *ctx)
+{
+	owner->is_draining = true;
+	owner->on_idle = on_idle;
+	owner->idle_ctx = ctx;
+	loop_timer_stop(owner->services.loop, &owner->due_timer);
+	deliver_end_turn_later(owner);
+}
+
+size_t deliver_inflight(const struct deliver *owner)
+{
+	return owner->active_count;
+}
+
+void deliver_free(struct deliver *owner)
+{
+	if (!owner)
+		return;
+	loop_timer_stop(owner->services.loop, &owner->due_timer);
+	due_finish(&owner->due);
+	map_free(owner->active);
+	config_unref(owner->config);
+	free(owner);
+}

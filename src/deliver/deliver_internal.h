@@ -1,0 +1,220 @@
+/*
+ * What the files of this folder share. The life of a delivery:
+ *
+ *   accept.c or resume.c   makes it, from a session or from the store
+ *   round.c                picks a batch of recipients and its provider, has
+ *                          the store mark it, starts the attempt
+ *   attempt.c              one call to the provider
+ *   outcome.c              what the result does to each recipient
+ *   round.c                records that together with the next mark, or ends
+ *
+ * A delivery has one thing under way at a time: a store request, a build in
+ * the pool, or an HTTP call. It is freed only between them, in
+ * delivery_finish.
+ */
+#pragma once
+
+#include <base/arena.h>
+#include <base/counters.h>
+#include <base/list.h>
+#include <base/map.h>
+#include <deliver/deliver.h>
+#include <deliver/due.h>
+#include <http/http.h>
+#include <loop/blocking.h>
+#include <loop/loop.h>
+#include <provider/provider.h>
+#include <store/store.h>
+
+enum {
+	DELIVER_RESUMED_MAX = 256, /* deliveries from the store at a time */
+	DELIVER_LOADING_MAX = 16,  /* of them, those whose size is not known */
+	DELIVER_LOADED_BYTES_MAX = 64 * 1024 * 1024
+};
+
+/* Owned by the worker; its thread. */
+struct deliver {
+	struct deliver_services services;
+	struct config *config; /* for what starts now */
+	struct due due;
+	struct loop_timer due_timer;
+	struct map *active; /* id -> struct delivery */
+	size_t active_count, resumed, loading;
+	uint64_t loaded_bytes;              /* of resumed messages in memory */
+	struct deliver_submission *refused; /* answered by turn_end */
+	struct task turn_end;
+	bool is_turn_end_queued;
+	bool is_draining;
+	void (*on_idle)(void *ctx); /* NULL once called */
+	void *idle_ctx;
+};
+
+/* What a round knows of a recipient beyond what the store keeps. */
+struct target {
+	const struct config_route *route; /* NULL: none matches any more */
+	size_t position;   /* in the route's providers, of the next try */
+	uint64_t floor_ms; /* longest Retry-After of this round */
+	bool is_open;      /* has a provider to try in this round */
+	bool is_changed;   /* differs from what the store has */
+	bool may_wait;     /* not every provider has refused for good */
+};
+
+/* The call to a provider that is being made; attempt.c. */
+struct attempt {
+	const struct config_provider *provider;
+	size_t provider_index; /* in config.providers */
+	bool is_pinned;        /* no other provider may follow */
+	char key[ID_TEXT_SIZE + 16 + STORE_NAME_SIZE];
+	struct provider_call *call;
+	struct http_call http;
+	struct blocking_job job; /* a heavy build */
+	int build_rc;
+	struct err build_error;
+	uint64_t began_ns;
+};
+
+/* One message at work. Owned by deliver. */
+struct delivery {
+	struct deliver *owner;
+	struct config *config; /* a reference */
+	struct store *store;   /* where this message is */
+	struct id id;
+	char id_text[ID_TEXT_SIZE];
+	struct arena arena;         /* everything of the size of the message's
+				       recipient list, and copied names */
+	struct store_entry *loaded; /* resumed ones: owns what follows */
+	struct span user, sender;
+	int64_t created_ms;
+	struct message *message; /* a reference */
+	struct store_recipient *recipients;
+	struct target *targets; /* parallel */
+	size_t count;
+	enum config_mode mode; /* a resumed one is QUEUED */
+	bool is_resumed;
+	bool has_again; /* deliver_schedule was called meanwhile */
+	int64_t again_ms;
+	/* One draw per round and one reading of the clock per step: recipients
+	 * that wait together come back together, in the same batch. */
+	uint64_t random;
+	int64_t now_ms; /* wall clock */
+
+	/* The client's side; accept.c. */
+	struct deliver_submission *submission; /* NULL: nobody waits */
+	bool is_durable, is_budget_over;
+	struct loop_timer budget;
+
+	/* The batch at work: indices of recipients, in order. */
+	size_t *batch;
+	size_t batch_count;
+	struct span *batch_addresses;
+	uint8_t *rejected_bits;
+	struct attempt attempt;
+	struct provider_result result;
+	char reason[POSTERN_REASON_SIZE]; /* of the last trouble, one line */
+	enum postern_class last_class;
+	char sent_by[STORE_NAME_SIZE]; /* who accepted last */
+
+	/* What this round did, for the log: recipients. */
+	struct {
+		size_t sent, failed, waiting, held, withdrawn;
+	} news;
+
+	/* Workspace of the store request under way. */
+	union {
+		struct store_accept accept;
+		struct store_update update;
+		struct store_load load;
+	} request;
+	struct store_entry entry; /* of accept */
+	size_t *changed;
+	struct store_recipient *values;
+	struct store_attempt *rows;
+	size_t row_count;
+};
+
+/* --- deliver.c --- */
+
+/* In the active set, with a reference to config. NULL for memory. */
+struct delivery *delivery_new(
+    struct deliver *owner, struct id id, struct config *config);
+/* Arrays for count recipients. 0 or -ENOMEM. */
+int delivery_reserve(struct delivery *d, size_t count);
+/* Out of the active set and freed; wakes what waited for the place. */
+void delivery_free(struct delivery *d);
+/* The round is over: log, answer, schedule what is left, free. */
+void delivery_finish(struct delivery *d);
+/* Let the message wait in the store until at_ms (wall clock). */
+void deliver_wait(struct deliver *owner, struct id id, int64_t at_ms);
+/* Run the owner's end-of-turn work. */
+void deliver_end_turn_later(struct deliver *owner);
+/* Counters of a configured provider; NULL beyond what is counted. */
+struct counter_provider *deliver_counter(
+    const struct delivery *d, size_t provider_index);
+
+/* --- accept.c --- */
+
+/*
+ * Answer the client if what is known now decides it. is_over: the round has
+ * ended and is recorded, so that an answer must be given.
+ */
+void accept_review(struct delivery *d, bool is_over);
+/* Answer those whom deliver_submit could not serve. */
+void accept_answer_refused(struct deliver *owner);
+
+/* --- resume.c --- */
+
+/* Load a message whose time has come and deliver it. */
+void resume_start(struct deliver *owner, struct id id);
+
+/* --- round.c --- */
+
+/* Find routes for recipients that are to be tried now. */
+void round_begin(struct delivery *d);
+/*
+ * Choose the next batch and mark its recipients STARTED in memory. False when
+ * nothing is left to try in this round.
+ */
+bool round_plan(struct delivery *d);
+/* The mark is durable: begin the attempt, or take it back while draining. */
+void round_go(struct delivery *d);
+/*
+ * Record what changed, with the mark of the next batch, then go on with that
+ * or finish.
+ */
+void round_next(struct delivery *d);
+/* Providers to try for recipient i: how many; 1 when it is pinned. */
+size_t round_provider_count(const struct delivery *d, size_t i);
+/* Index in config.providers of the one to try next; SIZE_MAX: gone. */
+size_t round_provider_index(const struct delivery *d, size_t i);
+
+/* --- attempt.c --- */
+
+/* Build and send for the batch; leads to round_next, perhaps inside. */
+void attempt_start(struct delivery *d);
+
+/* --- outcome.c --- */
+
+/* Apply the provider's answer, d->result, to the batch. */
+void outcome_apply(struct delivery *d);
+/*
+ * No request left, because of this provider's module or connection: result
+ * says so. is_refusal: the module cannot carry the message, ever.
+ */
+void outcome_not_sent(struct delivery *d, bool is_refusal, const char *why);
+/* No call was made for want of something of ours: try again shortly. */
+void outcome_postpone(struct delivery *d, const char *why);
+/* Nothing is known of a call that was under way when we stopped. */
+void outcome_interrupted(struct delivery *d, size_t i);
+/* Recipient i cannot be tried now: wait, or fail when it is too old. */
+void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms);
+/* A person decides about recipient i. */
+void outcome_hold(struct delivery *d, size_t i);
+/* What is left of the round does not happen: the drain, or no client. */
+void outcome_park(struct delivery *d);
+/* Set d->reason: bounded, one line, printable. */
+void outcome_set_reason(struct delivery *d, const char *why);
+
+static inline bool delivery_is_direct(const struct delivery *d)
+{
+	return d->mode == CONFIG_MODE_DIRECT;
+}

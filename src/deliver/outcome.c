@@ -1,0 +1,364 @@
+/*
+ * What a result does: the table of design.md 2.3 as code. States change in
+ * memory and a ledger row is added for each recipient; round.c records both.
+ *
+ *   accepted                      SENT
+ *   rejected                      FAILED
+ *   account, throttled, transient next provider of the round; after the last
+ *                                 one PENDING, or FAILED past max_age
+ *   unknown                       by the route: PENDING and pinned to this
+ *                                 provider, HELD, or FAILED; never another
+ *                                 provider, since this one may have sent it
+ *
+ * In direct mode nothing can wait: what would is DROPPED, and the client is
+ * told to come back.
+ */
+#include <deliver/deliver_internal.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <base/clock.h>
+#include <base/log.h>
+#include <route/retry.h>
+
+enum {
+	/* After want of memory or of a place in the pool. */
+	POSTPONE_MS = 1000
+};
+
+/* One line that may be shown in a reply: no controls, valid UTF-8. */
+static void make_printable(char *text)
+{
+	bool is_utf8 = span_is_utf8(span_of(text));
+
+	for (char *c = text; *c; c++) {
+		unsigned char byte = (unsigned char)*c;
+
+		if (byte < ' ' || byte == 0x7f)
+			*c = ' ';
+		else if (byte >= 0x80 && !is_utf8)
+			*c = '?';
+	}
+}
+
+void outcome_set_reason(struct delivery *d, const char *why)
+{
+	(void)snprintf(d->reason, sizeof(d->reason), "%s", why);
+	make_printable(d->reason);
+}
+
+/* --- states --- */
+
+static void set_state(struct delivery *d, size_t i, enum store_state state)
+{
+	d->recipients[i].state = state;
+	d->targets[i].is_open = false;
+	d->targets[i].is_changed = true;
+}
+
+static void set_sent(struct delivery *d, size_t i)
+{
+	struct counters *c = d->owner->services.counters;
+
+	d->recipients[i].is_pinned = false;
+	(void)snprintf(
+	    d->sent_by, sizeof(d->sent_by), "%s", d->recipients[i].provider);
+	d->news.sent++;
+	set_state(d, i, STORE_SENT);
+	counter_add(&c->sent_recipients, 1);
+}
+
+static void set_failed(struct delivery *d, size_t i)
+{
+	d->news.failed++;
+	set_state(d, i, STORE_FAILED);
+	counter_add(&d->owner->services.counters->failed_recipients, 1);
+}
+
+/* Direct mode keeps nothing for later: the client comes back, or not. */
+static void withdraw(struct delivery *d, size_t i)
+{
+	d->news.withdrawn++;
+	set_state(d, i, STORE_DROPPED);
+}
+
+static void set_expired(struct delivery *d, size_t i)
+{
+	char why[POSTERN_REASON_SIZE];
+
+	(void)snprintf(why, sizeof(why), "expired: %.*s", (int)sizeof(why) - 32,
+	    d->reason);
+	outcome_set_reason(d, why);
+	set_failed(d, i);
+}
+
+void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms)
+{
+	struct store_recipient *r = &d->recipients[i];
+	int64_t last = d->created_ms + (int64_t)d->config->queue.max_age_ms;
+
+	if (delivery_is_direct(d)) {
+		withdraw(d, i);
+		return;
+	}
+	if (d->now_ms >= last) {
+		set_expired(d, i);
+		return;
+	}
+	/* One more chance at the very end. */
+	r->due_ms = d->now_ms + (int64_t)delay_ms;
+	if (r->due_ms > last)
+		r->due_ms = last;
+	d->news.waiting++;
+	set_state(d, i, STORE_PENDING);
+}
+
+void outcome_hold(struct delivery *d, size_t i)
+{
+	d->news.held++;
+	set_state(d, i, STORE_HELD);
+}
+
+/* Rounds behind a recipient, from its attempts: providers per round vary. */
+static uint64_t backoff_ms(const struct delivery *d, size_t i)
+{
+	const struct config_queue *q = &d->config->queue;
+	size_t per_round = round_provider_count(d, i);
+	size_t rounds = (d->recipients[i].attempts + per_round - 1) / per_round;
+
+	return retry_delay_ms(q->retry_base_ms, q->retry_cap_ms,
+	    (uint32_t)rounds, d->targets[i].floor_ms, d->random);
+}
+
+/* This provider did not take it. True when another one is tried now. */
+static bool leave_provider(struct delivery *d, size_t i)
+{
+	struct store_recipient *r = &d->recipients[i];
+	struct target *t = &d->targets[i];
+
+	if (!r->is_pinned && t->position + 1 < t->route->providers.count) {
+		t->position++;
+		r->state = STORE_PENDING;
+		r->due_ms = d->now_ms;
+		t->is_changed = true;
+		return true;
+	}
+	if (t->may_wait)
+		outcome_wait(d, i, backoff_ms(d, i));
+	else
+		set_failed(d, i);
+	return false;
+}
+
+static void set_unknown(struct delivery *d, size_t i)
+{
+	const struct config_route *route = d->targets[i].route;
+	enum config_unknown policy = CONFIG_UNKNOWN_RETRY;
+
+	if (route)
+		policy = (enum config_unknown)route->unknown;
+	/* Without a store nothing can be held; see accept.c. */
+	if (policy == CONFIG_UNKNOWN_HOLD && delivery_is_direct(d))
+		policy = CONFIG_UNKNOWN_FAIL;
+	d->recipients[i].is_pinned = true;
+	switch (policy) {
+	case CONFIG_UNKNOWN_RETRY:
+		outcome_wait(d, i, d->config->queue.unknown_delay_ms);
+		break;
+	case CONFIG_UNKNOWN_HOLD:
+		outcome_hold(d, i);
+		break;
+	case CONFIG_UNKNOWN_FAIL:
+		set_failed(d, i);
+		break;
+	}
+}
+
+/* --- ledger --- */
+
+/* What the provider said, or at least of what kind it was. */
+static const char *words(const struct delivery *d, enum postern_class result)
+{
+	const char *reason = d->result.outcome.reason;
+
+	return reason[0] ? reason : provider_class_name(result);
+}
+
+static void add_row(struct delivery *d, size_t i, enum postern_class result,
+    uint32_t duration_ms)
+{
+	struct store_attempt *row = &d->rows[d->row_count++];
+	const struct postern_outcome *o = &d->result.outcome;
+	bool is_sent = result == POSTERN_ACCEPTED;
+
+	d->recipients[i].attempts++;
+	d->targets[i].is_changed = true;
+	*row = (struct store_attempt){ .recipient = i,
+		.at_ms = d->now_ms,
+		.result = result,
+		.status = d->result.status,
+		.provider_id = span_of(is_sent ? o->provider_id : ""),
+		.reason = span_of(is_sent ? "" : words(d, result)),
+		.duration_ms = duration_ms };
+	memcpy(row->provider, d->recipients[i].provider, sizeof(row->provider));
+}
+
+static uint32_t attempt_ms(const struct delivery *d)
+{
+	uint64_t ms = (clock_mono_ns() - d->attempt.began_ns) / 1000000;
+
+	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+/* --- one recipient of the batch --- */
+
+static enum postern_class class_of(const struct delivery *d, size_t k)
+{
+	if (d->rejected_bits[k / 8] & (1u << (k % 8)))
+		return POSTERN_REJECTED;
+	return d->result.outcome.result;
+}
+
+static bool apply(struct delivery *d, size_t i, enum postern_class result)
+{
+	struct target *t = &d->targets[i];
+
+	switch (result) {
+	case POSTERN_ACCEPTED:
+		set_sent(d, i);
+		return false;
+	case POSTERN_REJECTED:
+		set_failed(d, i);
+		return false;
+	case POSTERN_ACCOUNT:
+	case POSTERN_THROTTLED:
+	case POSTERN_TRANSIENT:
+		t->may_wait = true;
+		if (d->result.outcome.retry_after_ms > t->floor_ms)
+			t->floor_ms = d->result.outcome.retry_after_ms;
+		return leave_provider(d, i);
+	case POSTERN_UNKNOWN:
+		break;
+	}
+	set_unknown(d, i);
+	return false;
+}
+
+static void tell_failover(struct delivery *d, size_t i)
+{
+	const struct attempt *a = &d->attempt;
+	struct counter_provider *c = deliver_counter(d, a->provider_index);
+	size_t next = round_provider_index(d, i);
+
+	if (c)
+		counter_add(&c->failovers, 1);
+	log_warn("failover", LOG_STR("queue_id", d->id_text),
+	    LOG_STR("provider", a->provider->name),
+	    LOG_STR("next",
+		CONFIG_AT(d->config->providers, struct config_provider, next)
+		    ->name),
+	    LOG_STR("class", provider_class_name(d->result.outcome.result)),
+	    LOG_STR("reason", d->result.outcome.reason));
+}
+
+static void note_trouble(struct delivery *d, enum postern_class result)
+{
+	if (result == POSTERN_ACCEPTED)
+		return;
+	d->last_class = result;
+	outcome_set_reason(d, words(d, result));
+}
+
+void outcome_apply(struct delivery *d)
+{
+	uint32_t ms = attempt_ms(d);
+	size_t moved = SIZE_MAX;
+
+	d->now_ms = clock_wall_ms();
+	if (d->result.outcome.result == POSTERN_UNKNOWN)
+		counter_add(&d->owner->services.counters->unknown, 1);
+	for (size_t k = 0; k < d->batch_count; k++) {
+		size_t i = d->batch[k];
+		enum postern_class result = class_of(d, k);
+
+		add_row(d, i, result, ms);
+		note_trouble(d, result);
+		if (apply(d, i, result))
+			moved = i;
+	}
+	if (moved != SIZE_MAX)
+		tell_failover(d, moved);
+}
+
+/* --- without an answer --- */
+
+static void make_result(
+    struct delivery *d, enum postern_class result, const char *why)
+{
+	memset(&d->result, 0, sizeof(d->result));
+	d->result.outcome.result = result;
+	(void)snprintf(d->result.outcome.reason,
+	    sizeof(d->result.outcome.reason), "%s", why);
+	make_printable(d->result.outcome.reason);
+	note_trouble(d, result);
+}
+
+void outcome_not_sent(struct delivery *d, bool is_refusal, const char *why)
+{
+	enum postern_class result =
+	    is_refusal ? POSTERN_REJECTED : POSTERN_TRANSIENT;
+	size_t moved = SIZE_MAX;
+
+	d->now_ms = clock_wall_ms();
+	make_result(d, result, why);
+	log_warn("not_sent", LOG_STR("queue_id", d->id_text),
+	    LOG_STR("provider", d->attempt.provider->name),
+	    LOG_NUM("nrcpt", d->batch_count),
+	    LOG_STR("reason", d->result.outcome.reason));
+	for (size_t k = 0; k < d->batch_count; k++) {
+		size_t i = d->batch[k];
+
+		add_row(d, i, result, 0);
+		if (!is_refusal)
+			d->targets[i].may_wait = true;
+		if (leave_provider(d, i))
+			moved = i;
+	}
+	if (moved != SIZE_MAX)
+		tell_failover(d, moved);
+}
+
+void outcome_postpone(struct delivery *d, const char *why)
+{
+	d->now_ms = clock_wall_ms();
+	d->last_class = POSTERN_TRANSIENT;
+	outcome_set_reason(d, why);
+	for (size_t k = 0; k < d->batch_count; k++)
+		outcome_wait(d, d->batch[k], POSTPONE_MS);
+}
+
+void outcome_interrupted(struct delivery *d, size_t i)
+{
+	make_result(d, POSTERN_UNKNOWN, "stopped before the answer came");
+	add_row(d, i, POSTERN_UNKNOWN, 0);
+	set_unknown(d, i);
+}
+
+void outcome_park(struct delivery *d)
+{
+	d->now_ms = clock_wall_ms();
+	for (size_t i = 0; i < d->count; i++) {
+		struct store_recipient *r = &d->recipients[i];
+
+		if (!d->targets[i].is_open)
+			continue;
+		d->targets[i].is_open = false;
+		if (delivery_is_direct(d)) {
+			withdraw(d, i);
+		} else if (r->state != STORE_PENDING) {
+			r->due_ms = d->now_ms;
+			set_state(d, i, STORE_PENDING);
+		}
+	}
+}

@@ -1,0 +1,280 @@
+/*
+ * One round of a message: each recipient that is due is offered to the
+ * providers of its route in order, in batches, until it is sent, refused, or
+ * no provider is left. Before a request leaves, the store has marked its
+ * recipients STARTED; the mark of the next attempt travels with the record of
+ * the last.
+ */
+#include <deliver/deliver_internal.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <base/clock.h>
+#include <base/hash.h>
+#include <base/log.h>
+#include <route/router.h>
+
+enum {
+	/* After the store failed to record: it may be full or broken. */
+	STORE_RETRY_MS = 60 * 1000
+};
+
+static const struct config_provider *provider_at(
+    const struct delivery *d, size_t index)
+{
+	return CONFIG_AT(d->config->providers, struct config_provider, index);
+}
+
+/* SIZE_MAX when no provider has that name any more. */
+static size_t find_provider(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->providers.count; i++) {
+		const struct config_provider *p =
+		    CONFIG_AT(c->providers, struct config_provider, i);
+
+		if (strcmp(p->name, name) == 0)
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+size_t round_provider_count(const struct delivery *d, size_t i)
+{
+	const struct config_route *route = d->targets[i].route;
+
+	return d->recipients[i].is_pinned || !route ? 1
+						    : route->providers.count;
+}
+
+size_t round_provider_index(const struct delivery *d, size_t i)
+{
+	const struct target *t = &d->targets[i];
+
+	if (d->recipients[i].is_pinned)
+		return find_provider(d->config, d->recipients[i].provider);
+	return t->route->provider_index[t->position];
+}
+
+/* --- what is to be tried in this round --- */
+
+static void hold_orphan(struct delivery *d, size_t i)
+{
+	const struct store_recipient *r = &d->recipients[i];
+
+	/* Its outcome is unknown there and must not be risked elsewhere. */
+	(void)snprintf(d->reason, sizeof(d->reason),
+	    "outcome unknown at %s, which is no longer configured",
+	    r->provider);
+	d->last_class = POSTERN_UNKNOWN;
+	outcome_hold(d, i);
+}
+
+static void open_target(struct delivery *d, size_t i)
+{
+	const struct store_recipient *r = &d->recipients[i];
+	struct target *t = &d->targets[i];
+
+	t->route = router_find(d->config, d->user, d->sender, r->address);
+	if (r->is_pinned && find_provider(d->config, r->provider) == SIZE_MAX) {
+		hold_orphan(d, i);
+		return;
+	}
+	if (!r->is_pinned && (!t->route || t->route->providers.count == 0)) {
+		outcome_set_reason(d, "no route matches");
+		d->last_class = POSTERN_ACCOUNT;
+		outcome_wait(d, i, d->config->queue.retry_cap_ms);
+		return;
+	}
+	t->is_open = true;
+}
+
+void round_begin(struct delivery *d)
+{
+	hash_random(&d->random, sizeof(d->random));
+	d->now_ms = clock_wall_ms();
+	for (size_t i = 0; i < d->count; i++) {
+		const struct store_recipient *r = &d->recipients[i];
+
+		if (r->state == STORE_PENDING && r->due_ms <= d->now_ms)
+			open_target(d, i);
+	}
+}
+
+/* --- the next batch --- */
+
+static size_t batch_limit(const struct config_provider *p)
+{
+	size_t limit = p->module->limits.recipients;
+
+	if (p->max_recipients > 0 &&
+	    (limit == 0 || (size_t)p->max_recipients < limit))
+		limit = (size_t)p->max_recipients;
+	return limit > 0 ? limit : SIZE_MAX;
+}
+
+static bool is_like(
+    const struct delivery *d, size_t i, size_t first, size_t provider)
+{
+	return d->targets[i].is_open &&
+	       d->targets[i].route == d->targets[first].route &&
+	       d->recipients[i].is_pinned == d->recipients[first].is_pinned &&
+	       round_provider_index(d, i) == provider;
+}
+
+static void mark(struct delivery *d, size_t i, const char *provider)
+{
+	struct store_recipient *r = &d->recipients[i];
+
+	r->state = STORE_STARTED;
+	(void)snprintf(r->provider, sizeof(r->provider), "%s", provider);
+	d->targets[i].is_changed = true;
+	d->batch[d->batch_count] = i;
+	d->batch_addresses[d->batch_count] = r->address;
+	d->batch_count++;
+}
+
+/*
+ * The key that lets a provider recognise a repetition: the same recipients at
+ * the same provider give the same key, now and after a restart, and others
+ * another, as a key must not come back with a different request.
+ */
+static void make_key(struct delivery *d)
+{
+	struct attempt *a = &d->attempt;
+	uint32_t crc = 0;
+
+	for (size_t k = 0; k < d->batch_count; k++)
+		crc = hash_crc32c(
+		    crc, d->batch_addresses[k].ptr, d->batch_addresses[k].len);
+	(void)snprintf(a->key, sizeof(a->key), "%s-%08x-%s", d->id_text,
+	    (unsigned)crc, a->provider->name);
+}
+
+bool round_plan(struct delivery *d)
+{
+	size_t first = 0;
+
+	d->batch_count = 0;
+	while (first < d->count && !d->targets[first].is_open)
+		first++;
+	if (first == d->count)
+		return false;
+	size_t provider = round_provider_index(d, first);
+	const struct config_provider *p = provider_at(d, provider);
+	size_t limit = batch_limit(p);
+	d->attempt.provider = p;
+	d->attempt.provider_index = provider;
+	d->attempt.is_pinned = d->recipients[first].is_pinned;
+	for (size_t i = first; i < d->count && d->batch_count < limit; i++) {
+		if (is_like(d, i, first, provider))
+			mark(d, i, p->name);
+	}
+	make_key(d);
+	return true;
+}
+
+/* --- recording --- */
+
+/* Where no more attempts may begin, or nobody would learn of them. */
+static bool must_stop(const struct delivery *d)
+{
+	return d->owner->is_draining ||
+	       (delivery_is_direct(d) && !d->submission);
+}
+
+static void on_recorded(struct store_request *r)
+{
+	struct delivery *d =
+	    container_of(r, struct delivery, request.update.request);
+	int rc = r->result;
+
+	d->row_count = 0;
+	if (rc == 0) {
+		round_go(d);
+		return;
+	}
+	/*
+	 * The message stays in the store as it was before: what happened since
+	 * is known only here and to the log. Recipients it has as STARTED will
+	 * count as unknown when they are read again, and one that was sent may
+	 * then be sent twice. No attempt begins without its mark.
+	 */
+	log_error("record_failed", LOG_STR("queue_id", d->id_text),
+	    LOG_STR("reason", strerror(-rc)));
+	for (size_t i = 0; i < d->count; i++)
+		d->targets[i].is_open = false;
+	if (rc != -ENOENT && rc != -ECANCELED && !delivery_is_direct(d))
+		deliver_schedule(
+		    d->owner, d->id, clock_wall_ms() + STORE_RETRY_MS);
+	delivery_finish(d);
+}
+
+static void record(struct delivery *d)
+{
+	struct store_update *u = &d->request.update;
+	size_t count = 0;
+
+	for (size_t i = 0; i < d->count; i++) {
+		if (!d->targets[i].is_changed)
+			continue;
+		d->targets[i].is_changed = false;
+		d->changed[count] = i;
+		d->values[count] = d->recipients[i];
+		count++;
+	}
+	*u = (struct store_update){ .id = d->id,
+		.attempts = d->rows,
+		.attempt_count = d->row_count,
+		.indices = d->changed,
+		.recipients = d->values,
+		.recipient_count = count };
+	u->request.loop = d->owner->services.loop;
+	u->request.done = on_recorded;
+	int rc = store_update(d->store, u);
+	if (rc) {
+		u->request.result = rc;
+		on_recorded(&u->request);
+	}
+}
+
+static bool is_anything_changed(const struct delivery *d)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		if (d->targets[i].is_changed)
+			return true;
+	}
+	return d->row_count > 0;
+}
+
+static void record_or_finish(struct delivery *d)
+{
+	if (is_anything_changed(d))
+		record(d);
+	else
+		delivery_finish(d);
+}
+
+void round_next(struct delivery *d)
+{
+	d->batch_count = 0;
+	if (must_stop(d))
+		outcome_park(d);
+	accept_review(d, false);
+	(void)round_plan(d);
+	record_or_finish(d);
+}
+
+void round_go(struct delivery *d)
+{
+	if (must_stop(d)) {
+		/* The mark may be there, but the request will not leave. */
+		d->batch_count = 0;
+		outcome_park(d);
+	}
+	if (d->batch_count > 0)
+		attempt_start(d);
+	else
+		record_or_finish(d);
+}

@@ -1,0 +1,111 @@
+#include <support/unit.h>
+
+#include <deliver/due.h>
+
+static struct due due;
+
+static struct id id_of(unsigned n)
+{
+	struct id id = { .bytes = { 0 } };
+
+	for (unsigned i = 0; i < 4; i++)
+		id.bytes[15 - i] = (uint8_t)(n >> (8 * i));
+	return id;
+}
+
+static void setup(void)
+{
+	due_init(&due);
+}
+
+static void teardown(void)
+{
+	due_finish(&due);
+}
+
+START_TEST(earliest_leaves_first_and_not_early)
+{
+	struct id out;
+	int64_t next;
+
+	ck_assert(!due_next(&due, &next));
+	ck_assert(!due_take(&due, 1000, &out));
+	ck_assert_int_eq(due_put(&due, id_of(1), 300), 0);
+	ck_assert_int_eq(due_put(&due, id_of(2), 100), 0);
+	ck_assert_int_eq(due_put(&due, id_of(3), 200), 0);
+	ck_assert(due_next(&due, &next));
+	ck_assert_int_eq(next, 100);
+	ck_assert(!due_take(&due, 99, &out));
+	for (unsigned n = 0; n < 3; n++) {
+		static const unsigned order[] = { 2, 3, 1 };
+
+		ck_assert(due_take(&due, 300, &out));
+		ck_assert(id_eq(out, id_of(order[n])));
+	}
+	ck_assert(!due_take(&due, 1000, &out));
+	ck_assert_uint_eq(due.count, 0);
+}
+END_TEST
+
+START_TEST(an_id_waits_once)
+{
+	struct id out;
+
+	ck_assert_int_eq(due_put(&due, id_of(1), 300), 0);
+	ck_assert_int_eq(due_put(&due, id_of(1), 100), 0);
+	ck_assert_int_eq(due_put(&due, id_of(1), 200), 0);
+	ck_assert_uint_eq(due.count, 1);
+	ck_assert(!due_take(&due, 199, &out));
+	ck_assert(due_take(&due, 200, &out));
+	ck_assert(!due_take(&due, 1000, &out));
+}
+END_TEST
+
+START_TEST(many_keep_their_order)
+{
+	enum {
+		COUNT = 20000
+	};
+	struct id out;
+	int64_t now = 0;
+
+	for (unsigned n = 0; n < COUNT; n++)
+		ck_assert_int_eq(
+		    due_put(&due, id_of(n), (n * 7919) % COUNT), 0);
+	ck_assert_uint_eq(due.count, COUNT);
+	for (unsigned n = 0; n < COUNT; n++) {
+		int64_t next;
+
+		ck_assert(due_next(&due, &next));
+		ck_assert_int_ge(next, now);
+		now = next;
+		ck_assert(due_take(&due, now, &out));
+	}
+	ck_assert_uint_eq(due.count, 0);
+}
+END_TEST
+
+START_TEST(times_before_the_epoch_are_due)
+{
+	struct id out;
+
+	ck_assert_int_eq(due_put(&due, id_of(1), -5), 0);
+	ck_assert(due_take(&due, 0, &out));
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("deliver/due");
+	TCase *t = tcase_create("due");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, earliest_leaves_first_and_not_early);
+	tcase_add_test(t, an_id_waits_once);
+	tcase_add_test(t, many_keep_their_order);
+	tcase_add_test(t, times_before_the_epoch_are_due);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+UNIT_MAIN(make_suite)
