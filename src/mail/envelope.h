@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct map;
+
 enum envelope_body {
 	ENVELOPE_BODY_7BIT = 0,
 	ENVELOPE_BODY_8BITMIME
@@ -20,11 +22,12 @@ struct envelope {
 	struct span sender; /* addr-spec; empty = null sender */
 	struct span *recipients;
 	size_t recipient_count, recipient_cap;
-	struct span user;   /* authenticated identity */
+	struct map *seen; /* index of recipients, made when they are many */
+	struct span user; /* authenticated identity */
 	struct span helo;
-	struct span peer;   /* numeric address */
+	struct span peer; /* numeric address */
 	enum envelope_body body;
-	bool is_utf8;       /* SMTPUTF8 was given */
+	bool is_utf8;           /* SMTPUTF8 was given */
 	uint64_t declared_size; /* SIZE=, 0 when absent */
 };
 

@@ -14,17 +14,22 @@
 
 /*
  * Cut the next field off *rest. True and *out filled; false at the empty
- * line or the end. A line without a colon gives an empty name.
+ * line or the end. A line without a colon, or with something else than a
+ * field name before it, gives an empty name.
  */
 bool header_next(struct span *rest, struct message_field *out);
 /* First field of that name; false when absent. */
-bool header_find(struct span block, struct span name,
-    struct message_field *out);
+bool header_find(
+    struct span block, struct span name, struct message_field *out);
 /* Unfold: CRLF and the white space after it become one space. Appends. */
 int header_unfold(struct span value, struct buf *out);
-/* Length of the header block with its empty line, or 0 when there is none. */
+/*
+ * Length of the header block with its empty line, or 0 when there is none:
+ * then the whole of raw is header.
+ */
 size_t header_length(struct span raw);
 
+/* 0 = no limit. */
 struct header_limits {
 	size_t bytes, fields, field_bytes, hops;
 };
@@ -33,26 +38,27 @@ struct header_limits {
 struct header_stamp {
 	const char *hostname;
 	const char *queue_id;
-	int64_t now_ms; /* wall clock */
+	int64_t now_ms;          /* wall clock */
 	const char *protocol;    /* "ESMTPSA" */
 	const char *tls_version; /* NULL without TLS */
 	const char *tls_cipher;
-	bool hide_client;        /* leave client, TLS and user out */
+	bool hide_client; /* leave client, TLS and user out */
 	const struct envelope *envelope;
 };
 
 enum header_verdict {
 	HEADER_OK = 0,
-	HEADER_BAD,  /* 554 5.6.0 */
-	HEADER_LOOP  /* 554 5.4.6 */
+	HEADER_BAD, /* 554 5.6.0 */
+	HEADER_LOOP /* 554 5.4.6 */
 };
 
 /*
  * Write the header as it will be stored into out: a Received field first,
- * Date and Message-ID when missing, without Bcc, Resent-Bcc, Return-Path,
- * Content-Length, and Authentication-Results; ends with the empty line.
- * On a verdict other than OK why says what the client should change.
- * -ENOMEM is reported as HEADER_BAD with why->code set.
+ * Date and Message-ID when missing or broken, without Bcc, Resent-Bcc,
+ * Return-Path, Content-Length, Authentication-Results and X-Postern-*; ends
+ * with the empty line, which block may lack. On a verdict other than OK why
+ * says what the client should change and out is of no use. -ENOMEM is
+ * reported as HEADER_BAD with why->code set; else why->code is -EINVAL.
  */
 enum header_verdict header_rewrite(struct span block,
     const struct header_limits *limits, const struct header_stamp *stamp,

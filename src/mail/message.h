@@ -29,8 +29,8 @@ struct message_field {
  * NULL for memory, or -EINVAL cases are the caller's duty: header must end
  * in CRLFCRLF.
  */
-struct message *message_new(struct buf *header, struct buf *body,
-    size_t body_offset);
+struct message *message_new(
+    struct buf *header, struct buf *body, size_t body_offset);
 struct message *message_ref(struct message *m);
 void message_unref(struct message *m); /* accepts NULL */
 
@@ -41,8 +41,8 @@ struct span message_header(const struct message *m);
  * Copy up to len bytes from offset. Number of bytes, 0 at the end, or a
  * negative errno.
  */
-ssize_t message_read(const struct message *m, uint64_t offset, void *out,
-    size_t len);
+ssize_t message_read(
+    const struct message *m, uint64_t offset, void *out, size_t len);
 /*
  * The whole body as one run of bytes when it is at hand, for parsers; ptr
  * NULL when it must be read piecewise.

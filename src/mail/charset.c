@@ -1,0 +1,130 @@
+/*
+ * Charset conversion by iconv(3), one unreadable byte at a time where it
+ * stops. Names come from the message and are checked before iconv sees them,
+ * for it gives a meaning to slashes and commas.
+ */
+#include <mail/charset.h>
+
+#include <base/utf8.h>
+
+#include <errno.h>
+#include <iconv.h>
+#include <stdint.h>
+
+enum {
+	NAME_MAX_LEN = 40,
+	STEP = 4096 /* bytes of output reserved at a time */
+};
+
+static const struct span replacement = { "\xef\xbf\xbd", 3 };
+
+int charset_clean_utf8(struct span text, struct buf *out)
+{
+	int rc = 0;
+
+	while (rc == 0 && text.len > 0) {
+		size_t good = 0, len = 0;
+		uint32_t c = 0;
+		while (good < text.len) {
+			len = utf8_decode(span_from(text, good), &c);
+			if (len == 0 || c == 0)
+				break;
+			good += len;
+		}
+		rc = buf_add(out, text.ptr, good);
+		if (good == text.len)
+			break;
+		if (rc == 0 && len == 0)
+			rc = buf_add_span(out, replacement);
+		text = span_from(text, good + 1);
+	}
+	return rc;
+}
+
+static bool is_name(struct span s)
+{
+	if (s.len == 0 || s.len > NAME_MAX_LEN)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+		bool ok = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+			  (c >= 'a' && c <= 'z') ||
+			  (c != '\0' && strchr("-_.:+", c));
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static iconv_t open_converter(struct span charset)
+{
+	char name[NAME_MAX_LEN + 1];
+
+	if (!is_name(charset))
+		return (iconv_t)-1;
+	memcpy(name, charset.ptr, charset.len);
+	name[charset.len] = '\0';
+	return iconv_open("UTF-8", name);
+}
+
+static int convert(iconv_t cd, struct span text, struct buf *out)
+{
+	/* iconv's prototype lacks the const; it does not write there. */
+	char *in = (char *)(uintptr_t)text.ptr;
+	size_t left = text.len;
+
+	while (left > 0) {
+		char *tail;
+		size_t room = STEP, result;
+		int rc = buf_reserve(out, STEP);
+		if (rc < 0)
+			return rc;
+		tail = buf_tail(out);
+		result = iconv(cd, &in, &left, &tail, &room);
+		buf_commit(out, STEP - room);
+		if (result != (size_t)-1)
+			break;
+		if (errno == E2BIG)
+			continue;
+		rc = buf_add_span(out, replacement);
+		if (rc < 0)
+			return rc;
+		in++;
+		left--;
+	}
+	return 0;
+}
+
+/* Through a buffer of its own: NUL can appear only after the conversion. */
+static int convert_and_clean(iconv_t cd, struct span text, struct buf *out)
+{
+	struct buf converted;
+	int rc;
+
+	buf_init(&converted, out->max);
+	rc = convert(cd, text, &converted);
+	if (rc == 0)
+		rc = charset_clean_utf8(buf_span(&converted), out);
+	buf_finish(&converted);
+	return rc;
+}
+
+int charset_to_utf8(struct span text, struct span charset, struct buf *out)
+{
+	iconv_t cd;
+	int rc;
+
+	if (span_ieq(charset, SPAN("utf-8")) || span_ieq(charset, SPAN("utf8")))
+		return charset_clean_utf8(text, out);
+	if (charset.len == 0 || span_ieq(charset, SPAN("us-ascii")))
+		cd = (iconv_t)-1;
+	else
+		cd = open_converter(charset);
+	if (cd == (iconv_t)-1 && !span_is_utf8(text))
+		cd = iconv_open("UTF-8", "WINDOWS-1252");
+	if (cd == (iconv_t)-1)
+		return charset_clean_utf8(text, out);
+	rc = convert_and_clean(cd, text, out);
+	(void)iconv_close(cd);
+	return rc;
+}

@@ -1,0 +1,224 @@
+/*
+ * Counts lines that could be boundaries and the header fields after them,
+ * without deciding what the message means: where it is in doubt it takes a
+ * line for a boundary and text for a header.
+ */
+#include <mail/mime_guard.h>
+
+#include <mail/header.h>
+
+#include <errno.h>
+
+enum {
+	BOUNDARY_LINES_MAX = 4096,
+	FIELDS_MAX = 16384,
+	HEADER_BYTES_MAX = 4 * 1024 * 1024,
+	COLONS_MAX = 4000, /* in addresses: GMime recurses on nested groups */
+	KNOWN_MAX = 64     /* boundaries told apart; above, all lines count */
+};
+
+struct guard {
+	struct span known[KNOWN_MAX]; /* boundaries, or how they start */
+	size_t known_count;
+	bool is_any;     /* every line starting with -- may be one */
+	bool has_digest; /* parts without a type may be messages */
+	bool is_message; /* another header follows the empty line */
+	bool is_refused;
+	size_t boundary_lines, fields, header_bytes;
+};
+
+static void know(struct guard *g, struct span boundary)
+{
+	if (boundary.len == 0 || g->known_count == KNOWN_MAX)
+		g->is_any = true;
+	else
+		g->known[g->known_count++] = boundary;
+}
+
+/*
+ * What follows the word "boundary" in a Content-Type. Only the plain form is
+ * told apart; comments, escapes and RFC 2231 make every line count.
+ */
+static void learn_value(struct guard *g, struct span rest)
+{
+	size_t len = 0;
+	bool is_quoted;
+
+	rest = span_trim(rest);
+	if (!span_starts_with(rest, SPAN("="))) {
+		g->is_any = true;
+		return;
+	}
+	rest = span_trim(span_from(rest, 1));
+	is_quoted = span_starts_with(rest, SPAN("\""));
+	rest = span_from(rest, is_quoted ? 1 : 0);
+	while (len < rest.len && !memchr("\"\\; \t\r\n(", rest.ptr[len], 8))
+		len++;
+	know(g, span_first(rest, len));
+}
+
+/* Cut *rest after the next occurrence of word in any case. */
+static bool find_word(struct span *rest, struct span word)
+{
+	while (rest->len >= word.len) {
+		if (span_istarts_with(*rest, word)) {
+			*rest = span_from(*rest, word.len);
+			return true;
+		}
+		*rest = span_from(*rest, 1);
+	}
+	return false;
+}
+
+static void learn_type(struct guard *g, struct span value)
+{
+	struct span type = span_trim(value), rest = value;
+
+	/* A comment before the type hides it. */
+	if (span_istarts_with(type, SPAN("message")) ||
+	    span_starts_with(type, SPAN("(")))
+		g->is_message = true;
+	if (span_istarts_with(type, SPAN("multipart")) &&
+	    find_word(&rest, SPAN("digest")))
+		g->has_digest = true;
+	rest = value;
+	while (find_word(&rest, SPAN("boundary")))
+		learn_value(g, rest);
+}
+
+static bool is_address_field(struct span name)
+{
+	static const char *const names[] = { "", "From", "To", "Cc", "Bcc",
+		"Reply-To", "Sender" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (span_ieq(name, span_of(names[i])))
+			return true;
+	}
+	return span_istarts_with(name, SPAN("Resent-"));
+}
+
+/*
+ * Whether a comment may be left open, which makes GMime 3.2 lose the memory
+ * of the address before it. A parenthesis in quotes is none; but only when
+ * every quoted string starts an address is it sure that GMime sees the same
+ * quotes.
+ */
+static bool has_open_comment(struct span value)
+{
+	size_t anywhere = 0, outside = 0; /* open, with and without quotes */
+	bool is_quoted = false, is_sure = true;
+	char before = ',';
+
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.ptr[i];
+		if (c == '(') {
+			anywhere++;
+			outside += is_quoted ? 0 : 1;
+		} else if (c == ')') {
+			anywhere -= anywhere > 0 ? 1 : 0;
+			outside -= !is_quoted && outside > 0 ? 1 : 0;
+		} else if (c == '"') {
+			if (!is_quoted && !memchr(",:;", before, 3))
+				is_sure = false;
+			is_quoted = !is_quoted;
+		} else if (c == '\\') {
+			is_sure = false;
+		}
+		if (!memchr(" \t\r\n", c, 4))
+			before = c;
+	}
+	return anywhere > 0 && (!is_sure || is_quoted || outside > 0);
+}
+
+static void check_address_field(struct guard *g, struct span value)
+{
+	struct span rest = value;
+	size_t colons = 0;
+
+	while (rest.ptr) {
+		(void)span_cut(&rest, ':');
+		colons++;
+	}
+	if (colons > COLONS_MAX || has_open_comment(value))
+		g->is_refused = true;
+}
+
+static bool is_boundary(const struct guard *g, struct span line)
+{
+	struct span text;
+
+	if (!span_starts_with(line, SPAN("--")))
+		return false;
+	if (g->is_any)
+		return true;
+	text = span_from(line, 2);
+	for (size_t i = 0; i < g->known_count; i++) {
+		if (span_starts_with(text, g->known[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_too_much(const struct guard *g)
+{
+	return g->is_refused || g->boundary_lines > BOUNDARY_LINES_MAX ||
+	       g->fields > FIELDS_MAX || g->header_bytes > HEADER_BYTES_MAX;
+}
+
+static void begin_part(struct guard *g)
+{
+	g->boundary_lines++;
+	g->is_message = g->has_digest;
+}
+
+/* Fields up to the empty line, which is cut off as well. */
+static void scan_header(struct guard *g, struct span *rest)
+{
+	struct message_field field;
+
+	while (!is_too_much(g)) {
+		if (is_boundary(g, *rest)) {
+			(void)span_cut(rest, '\n');
+			begin_part(g);
+			continue;
+		}
+		if (!header_next(rest, &field))
+			break;
+		g->fields++;
+		g->header_bytes += field.whole.len;
+		if (span_istarts_with(
+			span_trim(field.whole), SPAN("content-type")))
+			learn_type(g, field.value);
+		else if (is_address_field(field.name))
+			check_address_field(g, field.value);
+	}
+	(void)span_cut(rest, '\n');
+}
+
+/* Lines up to the next boundary. */
+static void scan_body(struct guard *g, struct span *rest)
+{
+	while (rest->len > 0) {
+		struct span line = span_cut(rest, '\n');
+		if (is_boundary(g, line)) {
+			begin_part(g);
+			return;
+		}
+	}
+}
+
+int mime_guard_check(struct span header, struct span body)
+{
+	struct guard g = { .is_any = false };
+
+	scan_header(&g, &header);
+	while (body.len > 0 && !is_too_much(&g)) {
+		if (g.is_message)
+			g.is_message = false;
+		else
+			scan_body(&g, &body);
+		scan_header(&g, &body);
+	}
+	return is_too_much(&g) ? -E2BIG : 0;
+}

@@ -1,0 +1,97 @@
+/* Recipients are kept once and in order, few or many. */
+#include <support/unit.h>
+
+#include <mail/envelope.h>
+
+#include <stdio.h>
+
+static void add_numbered(struct envelope *e, unsigned n, const char *domain)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "User%u@%s", n, domain);
+
+	ck_assert_int_eq(
+	    envelope_add_recipient(e, span_make(text, (size_t)len)), 0);
+}
+
+START_TEST(keeps_order_and_copies)
+{
+	struct envelope e;
+	char text[] = "b@x.example";
+
+	envelope_init(&e);
+	ck_assert_int_eq(envelope_add_recipient(&e, span_of(text)), 0);
+	text[0] = 'a';
+	ck_assert_int_eq(envelope_add_recipient(&e, span_of(text)), 0);
+	ck_assert_uint_eq(e.recipient_count, 2);
+	ck_assert(span_eq(e.recipients[0], SPAN("b@x.example")));
+	ck_assert(span_eq(e.recipients[1], SPAN("a@x.example")));
+	envelope_finish(&e);
+}
+END_TEST
+
+START_TEST(keeps_addresses_equal_but_for_case_once)
+{
+	static const unsigned counts[] = { 1, 8, 15, 16, 17, 100, 1000 };
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct envelope e;
+		envelope_init(&e);
+		for (unsigned n = 0; n < counts[i]; n++)
+			add_numbered(&e, n, "dest.example");
+		for (unsigned n = 0; n < counts[i]; n++)
+			add_numbered(&e, n, "DEST.example");
+		ck_assert_uint_eq(e.recipient_count, counts[i]);
+		ck_assert(span_eq(e.recipients[0], SPAN("User0@dest.example")));
+		envelope_finish(&e);
+	}
+}
+END_TEST
+
+START_TEST(is_empty_and_usable_after_finish)
+{
+	struct envelope e;
+
+	envelope_init(&e);
+	for (unsigned n = 0; n < 40; n++)
+		add_numbered(&e, n, "dest.example");
+	envelope_finish(&e);
+	ck_assert_uint_eq(e.recipient_count, 0);
+	add_numbered(&e, 1, "dest.example");
+	ck_assert_uint_eq(e.recipient_count, 1);
+	envelope_finish(&e);
+}
+END_TEST
+
+START_TEST(cuts_the_domain_after_the_last_at)
+{
+	static const struct {
+		const char *address, *domain;
+	} cases[] = {
+		{ "a@x.example", "x.example" },
+		{ "\"a@b\"@x.example", "x.example" },
+		{ "postmaster", "" },
+		{ "", "" },
+		{ "a@", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert(span_eq(address_domain(span_of(cases[i].address)),
+		    span_of(cases[i].domain)));
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("mail.envelope");
+	TCase *t = tcase_create("envelope");
+
+	tcase_add_test(t, keeps_order_and_copies);
+	tcase_add_test(t, keeps_addresses_equal_but_for_case_once);
+	tcase_add_test(t, is_empty_and_usable_after_finish);
+	tcase_add_test(t, cuts_the_domain_after_the_last_at);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+UNIT_MAIN(make_suite)
