@@ -24,17 +24,17 @@ struct postern_secret {
 
 enum postern_type {
 	POSTERN_TYPE_STRING = 1, /* const char *, NULL when not set */
-	POSTERN_TYPE_SECRET,     /* struct postern_secret; has a _file sibling */
-	POSTERN_TYPE_BOOL,       /* bool: true, false */
-	POSTERN_TYPE_INT,        /* int64_t within min..max */
-	POSTERN_TYPE_DURATION,   /* uint64_t milliseconds: 500ms 30s 5m 2h 7d */
-	POSTERN_TYPE_SIZE,       /* uint64_t bytes: 64KiB 10MiB 25MB */
-	POSTERN_TYPE_RATE,       /* struct postern_rate: 100/min */
-	POSTERN_TYPE_ENUM,       /* int: index into names */
-	POSTERN_TYPE_URL,        /* const char *: https, or http to loopback */
-	POSTERN_TYPE_STRINGS,    /* struct postern_list of const char * */
-	POSTERN_TYPE_MAP,        /* a struct described by fields */
-	POSTERN_TYPE_LIST        /* struct postern_list of such structs */
+	POSTERN_TYPE_SECRET,   /* struct postern_secret; has a _file sibling */
+	POSTERN_TYPE_BOOL,     /* bool: true, false */
+	POSTERN_TYPE_INT,      /* int64_t within min..max */
+	POSTERN_TYPE_DURATION, /* uint64_t milliseconds: 500ms 30s 5m 2h 7d */
+	POSTERN_TYPE_SIZE,     /* uint64_t bytes: 64KiB 10MiB 25MB */
+	POSTERN_TYPE_RATE,     /* struct postern_rate: 100/min */
+	POSTERN_TYPE_ENUM,     /* int: index into names */
+	POSTERN_TYPE_URL,      /* const char *: https, or http to loopback */
+	POSTERN_TYPE_STRINGS,  /* struct postern_list of const char * */
+	POSTERN_TYPE_MAP,      /* a struct described by fields */
+	POSTERN_TYPE_LIST      /* struct postern_list of such structs */
 };
 
 struct postern_rate {
@@ -60,9 +60,9 @@ struct postern_field {
 	int64_t min, max;   /* INT, DURATION (ms), SIZE (bytes); 0, 0 = any */
 	const char *const *names;           /* ENUM: NULL-terminated */
 	const struct postern_field *fields; /* MAP, LIST: ends with name NULL */
-	size_t size;        /* LIST: of one element */
-	unsigned flags;     /* POSTERN_FIELD_* */
-	const char *doc;    /* one sentence, for the manual and the hints */
+	size_t size;                        /* LIST: of one element */
+	unsigned flags;                     /* POSTERN_FIELD_* */
+	const char *doc; /* one sentence, for the manual and the hints */
 };
 
 #endif

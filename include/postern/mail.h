@@ -15,7 +15,7 @@ struct postern_header {
 };
 
 struct postern_address {
-	struct postern_str name;    /* display name, decoded to UTF-8, may be "" */
+	struct postern_str name; /* display name, decoded to UTF-8, may be "" */
 	struct postern_str address; /* addr-spec */
 };
 
@@ -24,8 +24,8 @@ struct postern_part {
 	struct postern_str type;       /* "image/png", lower case */
 	struct postern_str filename;   /* UTF-8; never empty */
 	struct postern_str content_id; /* without <>, may be empty */
-	bool is_inline;                /* shown by the html through content_id */
-	uint64_t size;                 /* decoded bytes */
+	bool is_inline; /* shown by the html through content_id */
+	uint64_t size;  /* decoded bytes */
 };
 
 /*
@@ -43,10 +43,10 @@ struct postern_content {
 };
 
 struct postern_mail {
-	uint32_t size;             /* of this struct, as the core was built */
-	const char *id;            /* queue id, for the provider's metadata */
-	const char *attempt_key;   /* stable idempotency key of this batch */
-	int64_t now;               /* wall clock, seconds; modules ask no clock */
+	uint32_t size;           /* of this struct, as the core was built */
+	const char *id;          /* queue id, for the provider's metadata */
+	const char *attempt_key; /* stable idempotency key of this batch */
+	int64_t now;             /* wall clock, seconds; modules ask no clock */
 	struct postern_str sender; /* envelope; empty = null sender */
 	const struct postern_str *recipients; /* envelope, this call only */
 	size_t recipient_count;

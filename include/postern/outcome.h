@@ -38,15 +38,23 @@ enum {
 struct postern_outcome {
 	uint32_t size;
 	enum postern_class result;
-	char provider_id[POSTERN_ID_SIZE]; /* the provider's message id, or "" */
-	char reason[POSTERN_REASON_SIZE];  /* for people; what the provider said */
-	uint64_t retry_after_ms;           /* 0 = not told */
+	char
+	    provider_id[POSTERN_ID_SIZE]; /* the provider's message id, or "" */
+	char reason[POSTERN_REASON_SIZE]; /* for people; what the provider said
+					   */
+	uint64_t retry_after_ms;          /* 0 = not told */
 	/*
 	 * Recipients refused while result holds for the others: bit i of
 	 * rejected[] for recipient i of the call. Allocated by the core,
 	 * (recipient_count + 7) / 8 bytes, zeroed.
 	 */
 	uint8_t *rejected;
+	/*
+	 * With POSTERN_REJECTED: one of several recipients is refused and the
+	 * provider does not say which. Nothing was taken; asked again with
+	 * one recipient per call it will tell.
+	 */
+	bool try_singly;
 };
 
 #endif

@@ -38,29 +38,29 @@ struct postern_host {
 	void *(*alloc)(struct postern_request *r, size_t size);
 	int (*method)(struct postern_request *r, const char *method);
 	int (*url)(struct postern_request *r, const char *url);
-	int (*header)(struct postern_request *r, const char *name,
-	    const char *value);
+	int (*header)(
+	    struct postern_request *r, const char *name, const char *value);
 	/* Append bytes (copied). */
 	int (*body)(struct postern_request *r, const void *data, size_t len);
 	/* Append text escaped as the inside of a JSON string. */
 	int (*body_json)(struct postern_request *r, struct postern_str text);
 	/* Append the whole message, without Bcc, CRLF lines (by reference). */
-	int (*body_message)(struct postern_request *r,
-	    enum postern_encoding encoding);
+	int (*body_message)(
+	    struct postern_request *r, enum postern_encoding encoding);
 	/* Append decoded part i of mail->content (by reference). */
 	int (*body_part)(struct postern_request *r, size_t i,
 	    enum postern_encoding encoding);
 	/* Digest of the body as appended so far, lower-case hex and NUL. */
 	int (*body_sha256)(struct postern_request *r, char out[65]);
 	void (*sha256)(struct postern_str data, uint8_t out[32]);
-	void (*hmac_sha256)(struct postern_str key, struct postern_str data,
-	    uint8_t out[32]);
+	void (*hmac_sha256)(
+	    struct postern_str key, struct postern_str data, uint8_t out[32]);
 	/* Percent-encode all but unreserved characters (RFC 3986 2.3). */
-	const char *(*percent)(struct postern_request *r,
-	    struct postern_str text);
+	const char *(*percent)(
+	    struct postern_request *r, struct postern_str text);
 	/* Standard base64, NUL-terminated. */
-	const char *(*base64)(struct postern_request *r,
-	    struct postern_str data);
+	const char *(*base64)(
+	    struct postern_request *r, struct postern_str data);
 	/* Say why build fails: shown to the client, so it must help. Returns
 	 * -EINVAL for `return host->refuse(...)`. */
 	int (*refuse)(struct postern_request *r, const char *reason);
@@ -71,8 +71,9 @@ enum {
 };
 
 struct postern_limits {
-	uint32_t recipients;   /* per call */
-	uint64_t message_size; /* raw bytes, above which it is refused; 0: any */
+	uint32_t recipients; /* per call */
+	uint64_t
+	    message_size; /* raw bytes, above which it is refused; 0: any */
 };
 
 /*

@@ -43,8 +43,8 @@ struct provider_call;
 struct provider_call *provider_call_new(const struct provider_input *input);
 void provider_call_free(struct provider_call *c); /* accepts NULL */
 /* Whether build for this message is too heavy for a loop's thread. */
-bool provider_call_is_heavy(const struct postern_provider *p,
-    const struct provider_input *input);
+bool provider_call_is_heavy(
+    const struct postern_provider *p, const struct provider_input *input);
 /*
  * Run the module's build. 0; -EINVAL: the module refuses the message and e
  * says why (a sentence for the client); else a negative errno. Any thread.

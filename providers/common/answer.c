@@ -1,0 +1,140 @@
+/*
+ * The table of what a status means when a provider's own table is silent.
+ * A gateway's error may hide an acceptance, hence 500, 502 and 504 are
+ * unknown here; a module that knows better says so before it asks.
+ */
+#include <common/answer.h>
+
+#include <common/date.h>
+#include <common/str.h>
+
+#include <stdio.h>
+
+enum {
+	RETRY_SECONDS_MAX = 7 * 24 * 3600,
+	REASON_PART_MAX = 300
+};
+
+struct postern_str answer_header(
+    const struct postern_response *response, const char *name)
+{
+	for (size_t i = 0; i < response->header_count; i++) {
+		if (str_ieq(response->headers[i].name, str_of(name)))
+			return response->headers[i].value;
+	}
+	return STR("");
+}
+
+json_t *answer_json(const struct postern_response *response)
+{
+	return json_loadb(response->body.ptr, response->body.len, 0, NULL);
+}
+
+struct postern_str answer_member(const json_t *object, const char *name)
+{
+	const json_t *value = json_object_get(object, name);
+
+	if (!json_is_string(value))
+		return STR("");
+	return str_make(json_string_value(value), json_string_length(value));
+}
+
+bool answer_number(struct postern_str s, uint64_t *out)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] < '0' || s.ptr[i] > '9')
+			return false;
+		value = value * 10 + (uint64_t)(s.ptr[i] - '0');
+	}
+	if (s.len == 0 || s.len > 15)
+		return false;
+	*out = value;
+	return true;
+}
+
+uint64_t answer_retry_after_ms(const struct postern_response *response)
+{
+	struct postern_str value = answer_header(response, "Retry-After");
+	uint64_t seconds = 0;
+	int64_t date;
+
+	if (!answer_number(value, &seconds)) {
+		if (!date_parse(value, &date) || date <= response->now)
+			return 0;
+		seconds = (uint64_t)(date - response->now);
+	}
+	if (seconds > RETRY_SECONDS_MAX)
+		seconds = RETRY_SECONDS_MAX;
+	return seconds * 1000;
+}
+
+static enum postern_class class_of(int status)
+{
+	switch (status) {
+	case 400:
+	case 413:
+	case 422:
+		return POSTERN_REJECTED;
+	case 408:
+	case 409:
+	case 421:
+	case 425:
+	case 503:
+		return POSTERN_TRANSIENT;
+	case 429:
+		return POSTERN_THROTTLED;
+	default:
+		break;
+	}
+	if (status >= 500)
+		return POSTERN_UNKNOWN;
+	if (status >= 200 && status < 300)
+		return POSTERN_ACCEPTED;
+	/* Redirects, refused keys, wrong paths: the account's settings. */
+	return POSTERN_ACCOUNT;
+}
+
+void answer_default(
+    const struct postern_response *response, struct postern_outcome *out)
+{
+	enum postern_class result = class_of(response->status);
+
+	answer_set(out, result, response, STR(""), STR(""));
+	if (result == POSTERN_THROTTLED || result == POSTERN_TRANSIENT)
+		out->retry_after_ms = answer_retry_after_ms(response);
+}
+
+static struct postern_str shorten(struct postern_str s)
+{
+	return str_make(
+	    s.ptr, s.len < REASON_PART_MAX ? s.len : REASON_PART_MAX);
+}
+
+void answer_set(struct postern_outcome *out, enum postern_class result,
+    const struct postern_response *response, struct postern_str name,
+    struct postern_str text)
+{
+	name = shorten(name);
+	text = shorten(text);
+	out->result = result;
+	(void)snprintf(out->reason, sizeof(out->reason), "%d%s%.*s%s%.*s",
+	    response->status, name.len > 0 ? ": " : "", STR_FMT(name),
+	    text.len > 0 ? ": " : "", STR_FMT(text));
+}
+
+void answer_set_id(struct postern_outcome *out, struct postern_str id)
+{
+	if (id.len >= 2 && id.ptr[0] == '<' && id.ptr[id.len - 1] == '>')
+		id = str_make(id.ptr + 1, id.len - 2);
+	if (id.len >= sizeof(out->provider_id))
+		id.len = sizeof(out->provider_id) - 1;
+	memcpy(out->provider_id, id.ptr, id.len);
+	out->provider_id[id.len] = '\0';
+}
+
+void answer_reject(struct postern_outcome *out, size_t i)
+{
+	out->rejected[i / 8] |= (uint8_t)(1u << i % 8);
+}

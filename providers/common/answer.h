@@ -1,0 +1,41 @@
+/*
+ * What the classify functions of all modules share: reading an answer and
+ * writing an outcome. Pure; no globals.
+ */
+#pragma once
+
+#include <postern/mail.h>
+#include <postern/outcome.h>
+
+#include <jansson.h>
+
+#include <stdbool.h>
+
+/* The value of a header in any case of its name; empty when absent. */
+struct postern_str answer_header(
+    const struct postern_response *response, const char *name);
+/* The body parsed, or NULL when it is no JSON; json_decref it. */
+json_t *answer_json(const struct postern_response *response);
+/* A string member of a JSON object; "" when it is none. Borrowed. */
+struct postern_str answer_member(const json_t *object, const char *name);
+
+/* Decimal digits as a number; false on anything else or beyond 15 digits. */
+bool answer_number(struct postern_str s, uint64_t *out);
+
+/*
+ * Fill out by the status alone: what a status means for a provider that says
+ * nothing special about it. retry_after_ms comes from Retry-After.
+ */
+void answer_default(
+    const struct postern_response *response, struct postern_outcome *out);
+/* Retry-After in ms, from seconds or a date; 0 when absent. */
+uint64_t answer_retry_after_ms(const struct postern_response *response);
+
+/* Set the class and a reason "status: name: text", empty parts left out. */
+void answer_set(struct postern_outcome *out, enum postern_class result,
+    const struct postern_response *response, struct postern_str name,
+    struct postern_str text);
+/* Take over the provider's id without angle brackets, cut to its room. */
+void answer_set_id(struct postern_outcome *out, struct postern_str id);
+/* Name recipient i as refused. */
+void answer_reject(struct postern_outcome *out, size_t i);

@@ -1,0 +1,119 @@
+/*
+ * Calendar arithmetic by the civil-day count: years start in March, so that
+ * the leap day is the last of its year.
+ */
+#include <common/date.h>
+
+#include <common/str.h>
+
+#include <stdio.h>
+
+static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+/* Days from 1970-01-01 to a date of the Gregorian calendar. */
+static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
+{
+	int64_t shifted = month > 2 ? month - 3 : month + 9;
+	int64_t y = month > 2 ? year : year - 1;
+
+	return 365 * y + y / 4 - y / 100 + y / 400 + (153 * shifted + 2) / 5 +
+	       day - 719469;
+}
+
+static void skip_space(struct postern_str *s)
+{
+	while (s->len > 0 && (s->ptr[0] == ' ' || s->ptr[0] == ':'))
+		*s = str_from(*s, 1);
+}
+
+static bool read_number(struct postern_str *s, size_t max_digits, int64_t *out)
+{
+	size_t n = 0;
+
+	*out = 0;
+	skip_space(s);
+	while (n < s->len && n < max_digits && s->ptr[n] >= '0' &&
+	       s->ptr[n] <= '9')
+		*out = *out * 10 + (s->ptr[n++] - '0');
+	*s = str_from(*s, n);
+	return n > 0;
+}
+
+static bool read_month(struct postern_str *s, int64_t *out)
+{
+	skip_space(s);
+	for (int64_t i = 0; s->len >= 3 && i < 12; i++) {
+		if (str_ieq(str_make(s->ptr, 3), str_make(months + 3 * i, 3))) {
+			*s = str_from(*s, 3);
+			*out = i + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Seconds east of Greenwich; 0 unless it is +hhmm or -hhmm. */
+static int64_t read_zone(struct postern_str s)
+{
+	int64_t value;
+	char sign;
+
+	skip_space(&s);
+	sign = s.len > 0 ? s.ptr[0] : '\0';
+	if (sign != '+' && sign != '-')
+		return 0;
+	s = str_from(s, 1);
+	if (!read_number(&s, 4, &value))
+		return 0;
+	value = (value / 100 * 60 + value % 100) * 60;
+	return sign == '-' ? -value : value;
+}
+
+bool date_parse(struct postern_str s, int64_t *out)
+{
+	const char *comma = memchr(s.ptr, ',', s.len < 12 ? s.len : 12);
+	int64_t day, month, year, hour, minute, second;
+
+	if (comma)
+		s = str_from(s, (size_t)(comma - s.ptr) + 1);
+	if (!read_number(&s, 2, &day) || !read_month(&s, &month) ||
+	    !read_number(&s, 4, &year) || !read_number(&s, 2, &hour) ||
+	    !read_number(&s, 2, &minute) || !read_number(&s, 2, &second))
+		return false;
+	if (day < 1 || day > 31 || year < 1970 || hour > 23 || minute > 59 ||
+	    second > 60)
+		return false;
+	*out = days_from_civil(year, month, day) * 86400 + hour * 3600 +
+	       minute * 60 + second - read_zone(s);
+	return true;
+}
+
+/* The reverse of days_from_civil. */
+static void civil_from_days(
+    int64_t days, int64_t *year, int64_t *month, int64_t *day)
+{
+	int64_t z = days + 719468, era = z / 146097, doe = z - era * 146097;
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int64_t mp = (5 * doy + 2) / 153;
+
+	*day = doy - (153 * mp + 2) / 5 + 1;
+	*month = mp < 10 ? mp + 3 : mp - 9;
+	*year = yoe + era * 400 + (*month <= 2 ? 1 : 0);
+}
+
+void date_format_amz(int64_t seconds, char out[DATE_AMZ_SIZE])
+{
+	int64_t days = seconds / 86400, rest = seconds % 86400;
+	int64_t year, month, day;
+	char text[64];
+
+	if (seconds < 0)
+		days = rest = 0;
+	civil_from_days(days, &year, &month, &day);
+	(void)snprintf(text, sizeof(text), "%04d%02d%02dT%02d%02d%02dZ",
+	    (int)(year % 10000), (int)month, (int)day, (int)(rest / 3600),
+	    (int)(rest / 60 % 60), (int)(rest % 60));
+	memcpy(out, text, DATE_AMZ_SIZE - 1);
+	out[DATE_AMZ_SIZE - 1] = '\0';
+}

@@ -1,0 +1,19 @@
+/* Dates in answers, read without locale or time zone. */
+#pragma once
+
+#include <postern/field.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Parse "[Sun, ]22 Nov 2026 10:00:00[ zone]" at the start of s: an HTTP-date
+ * or the date of a message; without a numeric zone it is UTC. Seconds since
+ * 1970.
+ */
+bool date_parse(struct postern_str s, int64_t *out);
+enum {
+	DATE_AMZ_SIZE = 17
+};
+/* "20150830T123600Z", NUL-terminated. */
+void date_format_amz(int64_t seconds, char out[DATE_AMZ_SIZE]);

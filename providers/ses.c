@@ -1,0 +1,247 @@
+/*
+ * ses: Amazon SES v2, SendEmail with the raw message. The envelope goes into
+ * Destination, which does not touch the header; the message is streamed as
+ * base64 and the whole body is signed (SigV4). Answers: ses_answer.c.
+ */
+#include <common/body.h>
+#include <common/date.h>
+#include <common/sigv4.h>
+#include <common/str.h>
+#include <common/text.h>
+#include <common/url.h>
+#include <postern/provider.h>
+#include <ses_answer.h>
+
+#include <errno.h>
+#include <stddef.h>
+
+struct ses_settings {
+	const char *url;
+	const char *region;
+	const char *access_key_id;
+	struct postern_secret secret_access_key;
+	struct postern_secret session_token;
+	const char *configuration_set;
+	struct postern_list tags;
+	bool feedback_forwarding;
+};
+
+#define SES_FIELD(member)                                                      \
+	.name = #member, .offset = offsetof(struct ses_settings, member)
+
+static const struct postern_field ses_fields[] = {
+	{ SES_FIELD(region), .type = POSTERN_TYPE_STRING,
+	    .flags = POSTERN_FIELD_REQUIRED,
+	    .doc = "AWS region, such as eu-west-1." },
+	{ SES_FIELD(access_key_id), .type = POSTERN_TYPE_STRING,
+	    .flags = POSTERN_FIELD_REQUIRED,
+	    .doc = "Id of an access key allowed ses:SendEmail and "
+		   "ses:SendRawEmail." },
+	{ SES_FIELD(secret_access_key), .type = POSTERN_TYPE_SECRET,
+	    .flags = POSTERN_FIELD_REQUIRED, .doc = "The secret of that key." },
+	{ SES_FIELD(session_token), .type = POSTERN_TYPE_SECRET,
+	    .doc = "Token of temporary credentials." },
+	{ SES_FIELD(configuration_set), .type = POSTERN_TYPE_STRING,
+	    .doc = "Configuration set for events and tracking." },
+	{ SES_FIELD(tags), .type = POSTERN_TYPE_STRINGS,
+	    .doc = "Tags for events, each name=value; they hide those of "
+		   "X-SES-MESSAGE-TAGS." },
+	{ SES_FIELD(feedback_forwarding), .type = POSTERN_TYPE_BOOL,
+	    .preset = "false",
+	    .doc = "Have bounces mailed to the envelope sender, which must be "
+		   "a verified identity." },
+	{ SES_FIELD(url), .type = POSTERN_TYPE_URL,
+	    .doc = "Base of the API instead of the region's own." },
+	{ .name = NULL },
+};
+
+static const char *tag_value(const char *tag)
+{
+	const char *equals = strchr(tag, '=');
+
+	return equals && equals != tag && equals[1] ? equals + 1 : NULL;
+}
+
+static bool is_word(const char *s)
+{
+	return s[strspn(s, "abcdefghijklmnopqrstuvwxyz"
+			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")] == '\0';
+}
+
+static const char *ses_check(const void *settings)
+{
+	const struct ses_settings *s = settings;
+	const char *const *tags = s->tags.items;
+
+	if (!s->region[0] || !is_word(s->region))
+		return "region must be a name such as eu-west-1";
+	if (s->configuration_set && (!is_word(s->configuration_set) ||
+					strlen(s->configuration_set) > 64))
+		return "configuration_set is at most 64 letters, digits, - "
+		       "and _";
+	for (size_t i = 0; i < s->tags.count; i++) {
+		if (!tag_value(tags[i]))
+			return "tags must have the form name=value";
+	}
+	return NULL;
+}
+
+static int ses_url(const struct ses_settings *s,
+    const struct postern_host *host, struct postern_request *r,
+    const char **out)
+{
+	static const char path[] = "/v2/email/outbound-emails";
+	struct text t;
+
+	if (s->url) {
+		*out = url_join(host, r, s->url, path);
+		return *out ? 0 : -ENOMEM;
+	}
+	text_init(&t, host, r);
+	text_add_cstr(&t, "https://email.");
+	text_add_cstr(&t, s->region);
+	text_add_cstr(&t, ".amazonaws.com");
+	text_add_cstr(&t, path);
+	*out = text_finish(&t);
+	return *out ? 0 : -ENOMEM;
+}
+
+static void add_tags(const struct ses_settings *s,
+    const struct postern_host *host, struct postern_request *r)
+{
+	const char *const *tags = s->tags.items;
+
+	if (s->tags.count == 0)
+		return;
+	(void)body_add(host, r, ",\"EmailTags\":[");
+	for (size_t i = 0; i < s->tags.count; i++) {
+		const char *value = tag_value(tags[i]);
+		size_t name_len = (size_t)(value - tags[i]) - 1;
+		(void)body_add(host, r, i > 0 ? "," : "");
+		(void)body_add_member(
+		    host, r, "{\"Name\":", str_make(tags[i], name_len));
+		(void)body_add_member(host, r, ",\"Value\":", str_of(value));
+		(void)body_add(host, r, "}");
+	}
+	(void)body_add(host, r, "]");
+}
+
+static int add_body(const struct ses_settings *s,
+    const struct postern_mail *mail, const struct postern_host *host,
+    struct postern_request *r)
+{
+	(void)body_add(host, r, "{");
+	if (s->feedback_forwarding && mail->sender.len > 0) {
+		(void)body_add_member(host, r,
+		    "\"FeedbackForwardingEmailAddress\":", mail->sender);
+		(void)body_add(host, r, ",");
+	}
+	(void)body_add(host, r, "\"Destination\":{\"ToAddresses\":[");
+	for (size_t i = 0; i < mail->recipient_count; i++)
+		(void)body_add_member(
+		    host, r, i > 0 ? "," : "", mail->recipients[i]);
+	(void)body_add(host, r, "]},\"Content\":{\"Raw\":{\"Data\":\"");
+	(void)host->body_message(r, POSTERN_BASE64);
+	(void)body_add(host, r, "\"}}");
+	add_tags(s, host, r);
+	if (s->configuration_set)
+		(void)body_add_member(host, r,
+		    ",\"ConfigurationSetName\":", str_of(s->configuration_set));
+	return body_add(host, r, "}");
+}
+
+static int sign(const struct ses_settings *s, const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r, const char *url)
+{
+	char amz_date[DATE_AMZ_SIZE], sha256[65];
+	struct postern_header headers[] = {
+		{ STR("Content-Type"), STR("application/json") },
+		{ STR("Host"), url_host(url) },
+		{ STR("X-Amz-Date"), { amz_date, sizeof(amz_date) - 1 } },
+		{ STR("X-Amz-Security-Token"),
+		    { s->session_token.ptr, s->session_token.len } },
+	};
+	struct sigv4_request request = { .method = "POST",
+		.path = url_path(url),
+		.query = "",
+		.headers = headers,
+		.header_count = s->session_token.ptr ? 4 : 3,
+		.body_sha256 = sha256 };
+	struct sigv4_key key = { .access_key_id = s->access_key_id,
+		.secret = s->secret_access_key,
+		.region = s->region,
+		.service = "ses",
+		.amz_date = amz_date };
+	struct sigv4_result result;
+	int rc;
+
+	date_format_amz(mail->now, amz_date);
+	rc = host->body_sha256(r, sha256);
+	if (rc == 0)
+		rc = sigv4_sign(host, r, &key, &request, &result);
+	if (rc < 0)
+		return rc;
+	(void)host->header(r, "Content-Type", "application/json");
+	(void)host->header(r, "Accept", "application/json");
+	(void)host->header(r, "X-Amz-Date", amz_date);
+	if (s->session_token.ptr)
+		(void)host->header(
+		    r, "X-Amz-Security-Token", s->session_token.ptr);
+	return host->header(r, "Authorization", result.authorization);
+}
+
+/* SES refuses a message that has one of these twice. */
+static const char *find_repeated(const struct postern_mail *mail)
+{
+	static const char *const once[] = { "Sender", "Reply-To", "Subject",
+		"In-Reply-To", "References", "MIME-Version", "Content-Type",
+		"Content-Transfer-Encoding", "Content-Disposition" };
+
+	for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
+		size_t seen = 0;
+		for (size_t j = 0; j < mail->header_count; j++)
+			seen += str_ieq(mail->headers[j].name, str_of(once[i]));
+		if (seen > 1)
+			return once[i];
+	}
+	return NULL;
+}
+
+static int ses_build(const void *settings, const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	const struct ses_settings *s = settings;
+	const char *repeated = find_repeated(mail), *url;
+	struct text reason;
+	int rc;
+
+	if (repeated) {
+		text_init(&reason, host, r);
+		text_add_cstr(
+		    &reason, "Amazon SES takes only one field named ");
+		text_add_cstr(&reason, repeated);
+		return text_finish(&reason) ? host->refuse(r, reason.data)
+					    : -ENOMEM;
+	}
+	rc = ses_url(s, host, r, &url);
+	if (rc < 0)
+		return rc;
+	(void)host->method(r, "POST");
+	(void)host->url(r, url);
+	rc = add_body(s, mail, host, r);
+	return rc < 0 ? rc : sign(s, mail, host, r, url);
+}
+
+POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
+const struct postern_provider postern_provider_v1 = {
+	.abi = POSTERN_PROVIDER_ABI,
+	.size = sizeof(struct postern_provider),
+	.name = "ses",
+	.doc = "Amazon SES v2, raw message.",
+	.limits = { .recipients = 50, .message_size = 28 * 1024 * 1024 },
+	.fields = ses_fields,
+	.settings_size = sizeof(struct ses_settings),
+	.check = ses_check,
+	.build = ses_build,
+	.classify = ses_classify,
+};

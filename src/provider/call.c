@@ -1,0 +1,165 @@
+/*
+ * One call to a provider: the message is shown to the module, the module
+ * fills a request, the request is lent to http. Built on a loop's thread or,
+ * when heavy, in the pool; read on the loop.
+ */
+#include <provider/provider.h>
+
+#include <provider/request_internal.h>
+#include <provider/view_internal.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	HEAVY_BYTES = 128 * 1024, /* about a millisecond of encoding */
+	COPY_SIZE = 16 * 1024
+};
+
+struct provider_call {
+	struct provider_input input;
+	struct postern_request request;
+	struct mime_view *mime;
+	struct postern_mail mail;
+};
+
+struct provider_call *provider_call_new(const struct provider_input *input)
+{
+	struct provider_call *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->input = *input;
+	request_init(&c->request, input->message);
+	return c;
+}
+
+void provider_call_free(struct provider_call *c)
+{
+	if (!c)
+		return;
+	mime_view_free(c->mime);
+	request_finish(&c->request);
+	free(c);
+}
+
+bool provider_call_is_heavy(
+    const struct postern_provider *p, const struct provider_input *input)
+{
+	/* Parsing costs several times what encoding does. */
+	uint64_t limit =
+	    p->flags & POSTERN_NEEDS_CONTENT ? HEAVY_BYTES / 4 : HEAVY_BYTES;
+
+	return message_size(input->message) > limit;
+}
+
+static int check_limits(const struct provider_call *c,
+    const struct postern_provider *p, struct err *e)
+{
+	uint64_t size = message_size(c->input.message);
+
+	if (p->limits.message_size > 0 && size > p->limits.message_size)
+		return err_set(e, -EINVAL,
+		    "the message of %llu bytes is larger than the %llu that "
+		    "%s takes",
+		    (unsigned long long)size,
+		    (unsigned long long)p->limits.message_size, p->name);
+	if (p->limits.recipients > 0 &&
+	    c->input.recipient_count > p->limits.recipients)
+		return err_set(e, -EINVAL,
+		    "%s takes at most %u recipients in one call", p->name,
+		    (unsigned)p->limits.recipients);
+	return 0;
+}
+
+static int show(
+    struct provider_call *c, const struct postern_provider *p, struct err *e)
+{
+	int rc;
+
+	if (p->flags & POSTERN_NEEDS_CONTENT && !c->mime) {
+		c->mime = mime_view_new(c->input.message, e);
+		if (!c->mime)
+			return e->code;
+		c->request.content = mime_view_fields(c->mime);
+	}
+	rc = view_fill(
+	    &c->request.arena, &c->input, c->request.content, &c->mail);
+	return rc < 0 ? err_errno(e, rc, "the message could not be read") : 0;
+}
+
+/* What a build that returned rc comes to. */
+static int judge(const struct postern_request *r,
+    const struct postern_provider *p, int rc, struct err *e)
+{
+	if (rc == 0)
+		rc = r->rc;
+	if (rc == -EINVAL && r->refusal.code < 0) {
+		*e = r->refusal;
+		return -EINVAL;
+	}
+	/* -EINVAL is the module's refusal and needs its sentence. */
+	if (rc == -EINVAL || (rc == 0 && (!r->method || !r->url)))
+		rc = -EPROTO;
+	if (rc < 0)
+		return err_errno(
+		    e, rc, "provider type %s built no request", p->name);
+	return 0;
+}
+
+int provider_call_build(struct provider_call *c,
+    const struct postern_provider *p, const void *settings, struct err *e)
+{
+	struct err unused = { .code = 0 };
+	int rc;
+
+	if (!e)
+		e = &unused;
+	rc = check_limits(c, p, e);
+	if (rc == 0)
+		rc = show(c, p, e);
+	if (rc < 0)
+		return rc;
+	rc = p->build(settings, &c->mail, &request_host, &c->request);
+	return judge(&c->request, p, rc, e);
+}
+
+static ptrdiff_t call_body_read(
+    void *ctx, uint64_t offset, char *out, size_t len)
+{
+	struct provider_call *c = ctx;
+
+	return body_read(&c->request, offset, out, len);
+}
+
+void provider_call_http(struct provider_call *c, struct http_call *out)
+{
+	static const char *const none[] = { NULL };
+
+	out->method = c->request.method;
+	out->url = c->request.url;
+	out->headers = c->request.headers ? c->request.headers : none;
+	out->body_size = c->request.body_size;
+	out->body_read = call_body_read;
+	out->ctx = c;
+}
+
+int provider_call_body(struct provider_call *c, struct buf *out)
+{
+	uint64_t offset = 0;
+
+	while (offset < c->request.body_size) {
+		uint64_t left = c->request.body_size - offset;
+		size_t step = left < COPY_SIZE ? (size_t)left : COPY_SIZE;
+		ptrdiff_t n;
+		int rc = buf_reserve(out, step);
+		if (rc < 0)
+			return rc;
+		n = body_read(&c->request, offset, buf_tail(out), step);
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO;
+		buf_commit(out, (size_t)n);
+		offset += (uint64_t)n;
+	}
+	return 0;
+}

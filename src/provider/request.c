@@ -1,0 +1,226 @@
+/*
+ * The services of struct postern_host: what a module's build may do, all of
+ * it collecting into one request. The first failure sticks, so that a module
+ * that does not look at a result cannot send half a request.
+ */
+#include <provider/request_internal.h>
+
+#include <base/b64.h>
+#include <base/hash.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct span from_str(struct postern_str s)
+{
+	return span_make(s.ptr ? s.ptr : "", s.len);
+}
+
+static int note(struct postern_request *r, int rc)
+{
+	if (rc < 0 && r->rc == 0)
+		r->rc = rc;
+	return rc;
+}
+
+static void *host_alloc(struct postern_request *r, size_t size)
+{
+	void *p = arena_alloc(&r->arena, size);
+
+	if (!p)
+		(void)note(r, -ENOMEM);
+	return p;
+}
+
+/* Without controls; UTF-8 is let through. */
+static bool is_clean(const char *s, bool allows_space)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+		if (c < ' ' || c == 0x7f || (c == ' ' && !allows_space))
+			return false;
+	}
+	return true;
+}
+
+static int set_string(
+    struct postern_request *r, const char **to, const char *value)
+{
+	if (!is_clean(value, false))
+		return note(r, -EBADMSG);
+	*to = arena_str(&r->arena, span_of(value));
+	return *to ? 0 : note(r, -ENOMEM);
+}
+
+static int host_method(struct postern_request *r, const char *method)
+{
+	return set_string(r, &r->method, method);
+}
+
+static int host_url(struct postern_request *r, const char *url)
+{
+	return set_string(r, &r->url, url);
+}
+
+/* Room for one more line and the NULL that ends them. */
+static int grow_headers(struct postern_request *r)
+{
+	size_t cap = r->header_cap ? 2 * r->header_cap : 16;
+	const char **grown;
+
+	if (r->header_count + 1 < r->header_cap)
+		return 0;
+	grown = arena_alloc(&r->arena, cap * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	if (r->header_count > 0)
+		memcpy(grown, r->headers, r->header_count * sizeof(*grown));
+	r->headers = grown;
+	r->header_cap = cap;
+	return 0;
+}
+
+static int host_header(
+    struct postern_request *r, const char *name, const char *value)
+{
+	char *line;
+	int rc;
+
+	if (!*name || !is_clean(name, false) || strchr(name, ':') ||
+	    !is_clean(value, true))
+		return note(r, -EBADMSG);
+	rc = grow_headers(r);
+	if (rc < 0)
+		return note(r, rc);
+	line = arena_printf(&r->arena, "%s: %s", name, value);
+	if (!line)
+		return note(r, -ENOMEM);
+	r->headers[r->header_count++] = line;
+	return 0;
+}
+
+static int host_body(struct postern_request *r, const void *data, size_t len)
+{
+	return note(r, body_add_text(r, span_make(data, len)));
+}
+
+static int host_body_json(struct postern_request *r, struct postern_str text)
+{
+	size_t offset = buf_len(&r->text);
+	int rc = json_escape(from_str(text), &r->text);
+
+	return note(r, rc < 0 ? rc : body_note_text(r, offset));
+}
+
+static int host_body_message(
+    struct postern_request *r, enum postern_encoding encoding)
+{
+	return note(r, body_add_reference(
+			   r, &(struct piece){ .source = PIECE_MESSAGE,
+				  .encoding = encoding,
+				  .source_size = message_size(r->message) }));
+}
+
+static int host_body_part(
+    struct postern_request *r, size_t i, enum postern_encoding encoding)
+{
+	if (!r->content || i >= r->content->part_count)
+		return note(r, -ERANGE);
+	return note(
+	    r, body_add_reference(
+		   r, &(struct piece){ .source = PIECE_BYTES,
+			  .encoding = encoding,
+			  .bytes = r->content->parts[i].bytes,
+			  .source_size = r->content->parts[i].bytes.len }));
+}
+
+static int host_body_sha256(struct postern_request *r, char out[65])
+{
+	return note(r, body_sha256(r, out));
+}
+
+static void host_sha256(struct postern_str data, uint8_t out[32])
+{
+	hash_sha256(from_str(data), out);
+}
+
+static void host_hmac_sha256(
+    struct postern_str key, struct postern_str data, uint8_t out[32])
+{
+	hash_hmac_sha256(from_str(key), from_str(data), out);
+}
+
+static bool is_unreserved(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+	       (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' ||
+	       c == '~';
+}
+
+static const char *host_percent(
+    struct postern_request *r, struct postern_str text)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *out = host_alloc(r, 3 * text.len + 1), *to = out;
+
+	for (size_t i = 0; out && i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		if (is_unreserved(c)) {
+			*to++ = (char)c;
+			continue;
+		}
+		*to++ = '%';
+		*to++ = digits[c >> 4];
+		*to++ = digits[c & 15];
+	}
+	return out;
+}
+
+static const char *host_base64(
+    struct postern_request *r, struct postern_str data)
+{
+	char *out = host_alloc(r, b64_encoded_len(data.len) + 1);
+
+	if (out)
+		(void)b64_encode(data.ptr, data.len, out);
+	return out;
+}
+
+static int host_refuse(struct postern_request *r, const char *reason)
+{
+	(void)err_set(&r->refusal, -EINVAL, "%s", reason);
+	return note(r, -EINVAL);
+}
+
+const struct postern_host request_host = {
+	.abi = POSTERN_PROVIDER_ABI,
+	.size = sizeof(struct postern_host),
+	.alloc = host_alloc,
+	.method = host_method,
+	.url = host_url,
+	.header = host_header,
+	.body = host_body,
+	.body_json = host_body_json,
+	.body_message = host_body_message,
+	.body_part = host_body_part,
+	.body_sha256 = host_body_sha256,
+	.sha256 = host_sha256,
+	.hmac_sha256 = host_hmac_sha256,
+	.percent = host_percent,
+	.base64 = host_base64,
+	.refuse = host_refuse,
+};
+
+void request_init(struct postern_request *r, const struct message *message)
+{
+	*r = (struct postern_request){ .message = message };
+	arena_init(&r->arena, REQUEST_TEXT_MAX);
+	buf_init(&r->text, REQUEST_TEXT_MAX);
+}
+
+void request_finish(struct postern_request *r)
+{
+	free(r->pieces);
+	buf_finish(&r->text);
+	arena_finish(&r->arena);
+}

@@ -1,0 +1,106 @@
+/* Reading a case: JSON with the envelope, and the message it names. */
+#include "case.h"
+
+#include <mail/header.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	FILE_MAX = 16 * 1024 * 1024
+};
+
+void die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
+	exit(2);
+}
+
+void read_file(const char *path, struct buf *b)
+{
+	FILE *f = fopen(path, "rb");
+	size_t n;
+
+	buf_init(b, FILE_MAX);
+	if (!f)
+		die("%s: cannot be opened", path);
+	do {
+		if (buf_reserve(b, 65536) < 0)
+			die("%s: too long", path);
+		n = fread(buf_tail(b), 1, 65536, f);
+		buf_commit(b, n);
+	} while (n > 0);
+	(void)fclose(f);
+}
+
+static const char *text_of(const json_t *json, const char *name)
+{
+	const char *s = json_string_value(json_object_get(json, name));
+
+	if (!s)
+		die("the case lacks a string \"%s\"", name);
+	return s;
+}
+
+static struct message *load_message(const char *case_path, const char *name)
+{
+	const char *slash = strrchr(case_path, '/');
+	struct buf path, raw, header;
+	struct message *m;
+	size_t length;
+
+	buf_init(&path, 4096);
+	if (buf_printf(&path, "%.*s/%s", (int)(slash ? slash - case_path : 0),
+		case_path, name) < 0 ||
+	    buf_reserve(&path, 1) < 0)
+		die("path too long");
+	*buf_tail(&path) = '\0';
+	read_file(buf_span(&path).ptr, &raw);
+	length = header_length(buf_span(&raw));
+	buf_init(&header, FILE_MAX);
+	if (length == 0 ||
+	    buf_add_span(&header, span_first(buf_span(&raw), length)) < 0)
+		die("%s: no header", name);
+	m = message_new(&header, &raw, length);
+	buf_finish(&path);
+	return m;
+}
+
+void golden_case_load(struct golden_case *c, const char *path)
+{
+	json_error_t error;
+	const json_t *list;
+
+	*c = (struct golden_case){ .json = json_load_file(path, 0, &error) };
+	if (!c->json)
+		die("%s:%d: %s", path, error.line, error.text);
+	list = json_object_get(c->json, "recipients");
+	c->recipients = calloc(json_array_size(list) + 1, sizeof(struct span));
+	c->message = load_message(path, text_of(c->json, "eml"));
+	if (!c->recipients || !c->message)
+		die("out of memory");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		c->recipients[i] =
+		    span_of(json_string_value(json_array_get(list, i)));
+	c->refused = json_string_value(json_object_get(c->json, "refused"));
+	c->input = (struct provider_input){ .message = c->message,
+		.id = text_of(c->json, "id"),
+		.attempt_key = text_of(c->json, "id"),
+		.now = json_integer_value(json_object_get(c->json, "now")),
+		.sender = span_of(text_of(c->json, "sender")),
+		.recipients = c->recipients,
+		.recipient_count = json_array_size(list) };
+}
+
+void golden_case_finish(struct golden_case *c)
+{
+	message_unref(c->message);
+	free(c->recipients);
+	json_decref(c->json);
+}

@@ -1,0 +1,273 @@
+/*
+ * golden MODULES NAME DIR: load module NAME, build every DIR/X.json and
+ * compare with DIR/X.request; judge every answer in DIR/answers.txt. With
+ * POSTERN_GOLDEN=write the request files are written instead and outcomes
+ * that differ are printed, to be read before they are believed.
+ */
+#include "case.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	TEXT_MAX = 16 * 1024 * 1024,
+	HEADERS_MAX = 32
+};
+
+static unsigned failures, checks;
+
+static void fail(const char *what, struct span got, struct span expected)
+{
+	failures++;
+	(void)fprintf(stderr, "%s: got\n%.*s\nexpected\n%.*s\n\n", what,
+	    SPAN_FMT(got), SPAN_FMT(expected));
+}
+
+/* --- requests --- */
+
+static void render(struct provider_call *call, struct buf *out)
+{
+	struct http_call http = { .method = NULL };
+	int rc;
+
+	provider_call_http(call, &http);
+	rc = buf_printf(out, "%s %s\n", http.method, http.url);
+	for (const char *const *h = http.headers; *h; h++)
+		rc = rc < 0 ? rc : buf_printf(out, "%s\n", *h);
+	rc = rc < 0 ? rc : buf_add_str(out, "\n");
+	rc = rc < 0 ? rc : provider_call_body(call, out);
+	if (rc < 0)
+		die("the request could not be written down");
+}
+
+static void write_file(const char *path, struct span text)
+{
+	FILE *f = fopen(path, "wb");
+
+	if (!f || fwrite(text.ptr, 1, text.len, f) != text.len)
+		die("%s: cannot be written", path);
+	(void)fclose(f);
+}
+
+static void compare(const char *path, struct span got)
+{
+	struct buf expected;
+
+	if (getenv("POSTERN_GOLDEN")) {
+		write_file(path, got);
+		return;
+	}
+	read_file(path, &expected);
+	if (!span_eq(got, buf_span(&expected)))
+		fail(path, got, buf_span(&expected));
+	buf_finish(&expected);
+}
+
+static void check_build(const struct postern_provider *p, const char *path,
+    const char *expected_path)
+{
+	struct golden_case c;
+	struct provider_call *call;
+	struct err e = { .code = 0 };
+	struct buf got;
+	void *settings;
+	int rc;
+
+	checks++;
+	golden_case_load(&c, path);
+	settings = settings_make(
+	    p->fields, p->settings_size, json_object_get(c.json, "settings"));
+	if (p->check && p->check(settings))
+		die("%s: %s", path, p->check(settings));
+	call = provider_call_new(&c.input);
+	if (!call)
+		die("out of memory");
+	rc = provider_call_build(call, p, settings, &e);
+	buf_init(&got, TEXT_MAX);
+	if (rc == 0)
+		render(call, &got);
+	if (c.refused && (rc != -EINVAL || strcmp(c.refused, e.text) != 0))
+		fail(path, span_of(e.text), span_of(c.refused));
+	else if (!c.refused && rc < 0)
+		fail(path, span_of(e.text), SPAN("a request"));
+	else if (!c.refused)
+		compare(expected_path, buf_span(&got));
+	buf_finish(&got);
+	provider_call_free(call);
+	settings_free(settings, p->fields);
+	golden_case_finish(&c);
+}
+
+static int is_case(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return dot && strcmp(dot, ".json") == 0;
+}
+
+static void check_requests(const struct postern_provider *p, const char *dir)
+{
+	struct dirent **names;
+	int n = scandir(dir, &names, is_case, alphasort);
+
+	if (n < 0)
+		die("%s: cannot be read", dir);
+	for (int i = 0; i < n; i++) {
+		char path[4096], expected[4096];
+		int stem = (int)(strlen(names[i]->d_name) - strlen(".json"));
+		(void)snprintf(
+		    path, sizeof(path), "%s/%s", dir, names[i]->d_name);
+		(void)snprintf(expected, sizeof(expected), "%s/%.*s.request",
+		    dir, stem, names[i]->d_name);
+		check_build(p, path, expected);
+		free(names[i]);
+	}
+	free(names);
+}
+
+/* --- answers --- */
+
+struct answer {
+	struct span title, body, expected;
+	struct http_header headers[HEADERS_MAX];
+	struct http_response response;
+	size_t recipient_count;
+};
+
+/* "400", "200 cut", "400 recipients=3" */
+static void parse_status(struct answer *a, struct span line)
+{
+	a->recipient_count = 1;
+	while (line.ptr) {
+		struct span word = span_cut(&line, ' ');
+		unsigned long long n;
+		if (span_eq(word, SPAN("cut")))
+			a->response.fault = HTTP_FAULT_CUT;
+		else if (span_starts_with(word, SPAN("recipients=")) &&
+			 span_parse_u64(span_from(word, 11), 100, &n))
+			a->recipient_count = (size_t)n;
+		else if (span_parse_u64(word, 999, &n))
+			a->response.status = (int)n;
+		else
+			die("answers: %.*s?", SPAN_FMT(word));
+	}
+}
+
+/* "### title", a status line, header lines, empty line, body, "=> outcome" */
+static void parse_answer(struct answer *a, struct span block)
+{
+	const char *arrow = memmem(block.ptr, block.len, "\n=> ", 4);
+	struct span head;
+
+	*a = (struct answer){ .title = span_trim(span_cut(&block, '\n')) };
+	if (!arrow)
+		die("answers: %.*s has no outcome", SPAN_FMT(a->title));
+	a->expected = span_from(block, (size_t)(arrow + 4 - block.ptr));
+	a->expected = span_trim(span_cut(&a->expected, '\n'));
+	head = span_first(block, (size_t)(arrow + 1 - block.ptr));
+	parse_status(a, span_cut(&head, '\n'));
+	a->response.headers = a->headers;
+	while (head.ptr && head.len > 0 && head.ptr[0] != '\n') {
+		struct span line = span_cut(&head, '\n');
+		struct http_header *h = &a->headers[a->response.header_count++];
+		if (a->response.header_count > HEADERS_MAX)
+			die("answers: too many headers");
+		h->name = span_cut(&line, ':');
+		h->value = span_trim(line);
+	}
+	a->response.body = span_trim(head);
+}
+
+/* "class id=... retry_ms=... singly rejected=0,2: reason" */
+static void render_outcome(const struct provider_result *result,
+    size_t recipient_count, struct buf *out)
+{
+	const struct postern_outcome *o = &result->outcome;
+	const char *separator = " rejected=";
+	int rc = buf_add_str(out, provider_class_name(o->result));
+
+	if (o->provider_id[0])
+		rc |= buf_printf(out, " id=%s", o->provider_id);
+	if (o->retry_after_ms > 0)
+		rc |= buf_printf(out, " retry_ms=%llu",
+		    (unsigned long long)o->retry_after_ms);
+	if (o->try_singly)
+		rc |= buf_add_str(out, " singly");
+	for (size_t i = 0; i < recipient_count; i++) {
+		if (!(o->rejected[i / 8] >> i % 8 & 1))
+			continue;
+		rc |= buf_printf(out, "%s%zu", separator, i);
+		separator = ",";
+	}
+	rc |= buf_printf(out, ": %s", o->reason);
+	if (rc < 0)
+		die("out of memory");
+}
+
+static void check_answer(const struct postern_provider *p, struct span block)
+{
+	struct answer a;
+	struct provider_result result;
+	uint8_t rejected[16];
+	void *settings = calloc(1, p->settings_size);
+	struct buf got;
+
+	checks++;
+	if (!settings)
+		die("out of memory");
+	parse_answer(&a, block);
+	provider_classify(p, settings, &a.response, a.recipient_count,
+	    1440938160, rejected, &result);
+	buf_init(&got, TEXT_MAX);
+	render_outcome(&result, a.recipient_count, &got);
+	if (!span_eq(buf_span(&got), a.expected)) {
+		char title[128];
+		(void)snprintf(
+		    title, sizeof(title), "answers: %.*s", SPAN_FMT(a.title));
+		fail(title, buf_span(&got), a.expected);
+	}
+	buf_finish(&got);
+	free(settings);
+}
+
+static void check_answers(const struct postern_provider *p, const char *dir)
+{
+	char path[4096];
+	struct buf text;
+	struct span rest;
+
+	(void)snprintf(path, sizeof(path), "%s/answers.txt", dir);
+	read_file(path, &text);
+	rest = buf_span(&text);
+	while (rest.len > 4) {
+		const char *next =
+		    memmem(rest.ptr + 4, rest.len - 4, "\n### ", 5);
+		size_t len = next ? (size_t)(next - rest.ptr) + 1 : rest.len;
+		if (!span_starts_with(rest, SPAN("### ")))
+			die("%s: must start with ###", path);
+		check_answer(p, span_from(span_first(rest, len), 4));
+		rest = span_from(rest, len);
+	}
+	buf_finish(&text);
+}
+
+int main(int argc, char **argv)
+{
+	const struct postern_provider *p;
+	struct err e;
+
+	if (argc != 4)
+		die("usage: golden MODULES NAME DIR");
+	mime_library_init();
+	provider_set_directory(argv[1]);
+	p = provider_load(argv[2], &e);
+	if (!p)
+		die("%s", e.text);
+	check_requests(p, argv[3]);
+	check_answers(p, argv[3]);
+	(void)printf("%u checks, %u failures\n", checks, failures);
+	return failures || checks == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,262 @@
+/* A call shows the message to the module and keeps what it builds. */
+#include <support/unit.h>
+
+#include <mail/mime.h>
+#include <provider/provider.h>
+
+#include <errno.h>
+#include <string.h>
+
+static struct message *message;
+static struct span recipients[] = { { "ann@dest.example", 16 },
+	{ "bob@dest.example", 16 } };
+static struct provider_input input;
+
+/* What the build function under test does; set by each test. */
+static int (*on_build)(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r);
+
+static int build(const void *settings, const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	(void)settings;
+	return on_build(mail, host, r);
+}
+
+static struct postern_provider provider = { .name = "test", .build = build };
+
+static void set_up(void)
+{
+	struct buf header, body;
+
+	mime_library_init();
+	buf_init(&header, 4096);
+	buf_init(&body, 4096);
+	ck_assert_int_eq(buf_add_str(&header,
+			     "From: =?utf-8?q?J=C3=B6?= <a@x.example>\r\n"
+			     "Bcc: hidden@x.example\r\n"
+			     "To: ann@dest.example,\r\n bob@dest.example\r\n"
+			     "Subject:  one\r\n\ttwo \r\n\r\n"),
+	    0);
+	ck_assert_int_eq(buf_add_str(&body, "hello\r\n"), 0);
+	message = message_new(&header, &body, 0);
+	input = (struct provider_input){ .message = message,
+		.id = "q1",
+		.attempt_key = "k1",
+		.now = 42,
+		.sender = SPAN("s@x.example"),
+		.recipients = recipients,
+		.recipient_count = 2 };
+	provider.flags = 0;
+	provider.limits = (struct postern_limits){ .recipients = 0 };
+}
+
+static void tear_down(void)
+{
+	message_unref(message);
+}
+
+static int run(struct provider_call **out, struct err *e)
+{
+	*e = (struct err){ .code = 0 };
+	*out = provider_call_new(&input);
+	ck_assert_ptr_nonnull(*out);
+	return provider_call_build(*out, &provider, NULL, e);
+}
+
+static bool is(struct postern_str s, const char *expected)
+{
+	return s.len == strlen(expected) && !memcmp(s.ptr, expected, s.len);
+}
+
+static int look(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	ck_assert_str_eq(mail->id, "q1");
+	ck_assert_str_eq(mail->attempt_key, "k1");
+	ck_assert_int_eq(mail->now, 42);
+	ck_assert(is(mail->sender, "s@x.example"));
+	ck_assert_uint_eq(mail->recipient_count, 2);
+	ck_assert(is(mail->recipients[1], "bob@dest.example"));
+	ck_assert_uint_eq(mail->header_count, 3);
+	ck_assert(is(mail->headers[1].name, "To"));
+	ck_assert(
+	    is(mail->headers[1].value, "ann@dest.example, bob@dest.example"));
+	ck_assert(is(mail->headers[2].value, "one two"));
+	ck_assert_ptr_null(mail->content);
+	(void)host->method(r, "POST");
+	(void)host->url(r, "https://a.example/");
+	(void)host->header(r, "A", "b");
+	return host->body_message(r, POSTERN_AS_IS);
+}
+
+START_TEST(shows_envelope_and_header)
+{
+	struct provider_call *c;
+	struct http_call http = { .method = NULL };
+	struct buf body;
+	struct err e;
+
+	on_build = look;
+	ck_assert_int_eq(run(&c, &e), 0);
+	provider_call_http(c, &http);
+	ck_assert_str_eq(http.method, "POST");
+	ck_assert_str_eq(http.url, "https://a.example/");
+	ck_assert_str_eq(http.headers[0], "A: b");
+	ck_assert_ptr_null(http.headers[1]);
+	ck_assert_uint_eq(http.body_size, message_size(message));
+	buf_init(&body, 4096);
+	ck_assert_int_eq(provider_call_body(c, &body), 0);
+	ck_assert_uint_eq(buf_len(&body), message_size(message));
+	buf_finish(&body);
+	provider_call_free(c);
+}
+END_TEST
+
+static int look_inside(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	ck_assert_ptr_nonnull(mail->content);
+	ck_assert(is(mail->content->from[0].name, "J\xc3\xb6"));
+	ck_assert_uint_eq(mail->content->to_count, 2);
+	ck_assert(is(mail->content->text, "hello\r\n"));
+	ck_assert(is(mail->content->sender.address, ""));
+	(void)host->method(r, "GET");
+	return host->url(r, "https://a.example/");
+}
+
+START_TEST(shows_content_to_those_who_need_it)
+{
+	struct provider_call *c;
+	struct http_call http = { .method = NULL };
+	struct err e;
+
+	on_build = look_inside;
+	provider.flags = POSTERN_NEEDS_CONTENT;
+	ck_assert_int_eq(run(&c, &e), 0);
+	provider_call_http(c, &http);
+	ck_assert_ptr_null(http.headers[0]);
+	ck_assert_uint_eq(http.body_size, 0);
+	provider_call_free(c);
+}
+END_TEST
+
+static int refuse(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	(void)mail;
+	return host->refuse(r, "too odd");
+}
+
+static int refuse_and_go_on(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	(void)refuse(mail, host, r);
+	return 0;
+}
+
+START_TEST(passes_a_refusal_on)
+{
+	struct provider_call *c;
+	struct err e;
+
+	on_build = refuse;
+	ck_assert_int_eq(run(&c, &e), -EINVAL);
+	ck_assert_str_eq(e.text, "too odd");
+	provider_call_free(c);
+	on_build = refuse_and_go_on;
+	ck_assert_int_eq(run(&c, &e), -EINVAL);
+	provider_call_free(c);
+}
+END_TEST
+
+static int forget_url(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	(void)mail;
+	return host->method(r, "POST");
+}
+
+static int ignore_failure(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	(void)mail;
+	(void)host->method(r, "POST");
+	(void)host->url(r, "https://a.example/");
+	(void)host->header(r, "A", "b\r\nc");
+	return 0;
+}
+
+static int fail_silently(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	(void)mail;
+	(void)host;
+	(void)r;
+	return -EINVAL;
+}
+
+START_TEST(sends_no_half_request)
+{
+	static const struct {
+		int (*build)(const struct postern_mail *mail,
+		    const struct postern_host *host, struct postern_request *r);
+		int expected;
+	} cases[] = {
+		{ forget_url, -EPROTO },
+		{ ignore_failure, -EBADMSG },
+		{ fail_silently, -EPROTO },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct provider_call *c;
+		struct err e;
+		on_build = cases[i].build;
+		ck_assert_int_eq(run(&c, &e), cases[i].expected);
+		ck_assert(e.text[0] != '\0');
+		provider_call_free(c);
+	}
+}
+END_TEST
+
+START_TEST(holds_to_the_limits_of_the_module)
+{
+	struct provider_call *c;
+	struct err e;
+
+	on_build = look;
+	provider.limits.recipients = 1;
+	ck_assert_int_eq(run(&c, &e), -EINVAL);
+	ck_assert(strstr(e.text, "recipients"));
+	provider_call_free(c);
+	provider.limits = (struct postern_limits){ .message_size = 10 };
+	ck_assert_int_eq(run(&c, &e), -EINVAL);
+	ck_assert(strstr(e.text, "larger"));
+	provider_call_free(c);
+	provider_call_free(NULL);
+}
+END_TEST
+
+START_TEST(calls_small_messages_light)
+{
+	ck_assert(!provider_call_is_heavy(&provider, &input));
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("provider.call");
+	TCase *t = tcase_create("call");
+
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, shows_envelope_and_header);
+	tcase_add_test(t, shows_content_to_those_who_need_it);
+	tcase_add_test(t, passes_a_refusal_on);
+	tcase_add_test(t, sends_no_half_request);
+	tcase_add_test(t, holds_to_the_limits_of_the_module);
+	tcase_add_test(t, calls_small_messages_light);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+UNIT_MAIN(make_suite)
