@@ -30,10 +30,11 @@ enum store_engine {
 
 struct store_settings {
 	enum store_engine engine;
-	const char *path;         /* directory; created 0700 when missing */
-	uint64_t history_ms;      /* how long finished messages are kept */
-	uint64_t min_free_bytes;  /* accept answers -ENOSPC below this */
-	uint64_t max_pending_bytes; /* waiting for a commit; -EBUSY above */
+	const char *path;        /* directory; created 0700 when missing */
+	uint64_t history_ms;     /* how long finished messages are kept */
+	uint64_t min_free_bytes; /* accept answers -ENOSPC below this */
+	/* Waiting for a commit; memory: held at all. -EBUSY above. */
+	uint64_t max_pending_bytes;
 };
 
 /* A recipient's state; the numbers are stored. */
@@ -86,8 +87,9 @@ struct store_request {
 	struct task task; /* the store's */
 	struct loop *loop;
 	void (*done)(struct store_request *r);
-	int result; /* 0 or a negative errno, valid in done */
-	int op;     /* the store's */
+	int result;                 /* 0 or a negative errno, valid in done */
+	int op;                     /* the store's */
+	struct store_request *next; /* the store's, while queued or answered */
 };
 
 /*
@@ -95,7 +97,9 @@ struct store_request {
  * of a first attempt (STARTED with a provider) travels along. entry is
  * borrowed until done. Results: 0 = synced; -EEXIST the id is known (an
  * accept repeated after a lost answer: success for the caller); -ENOSPC;
- * -EIO (nothing more is accepted); -ECANCELED at stop.
+ * -EIO (nothing more is accepted); -EINVAL an open recipient without a
+ * message; -EBADMSG the message could not be read; -ENOMEM; -ECANCELED at
+ * stop.
  */
 struct store_accept {
 	struct store_request request;
@@ -109,7 +113,10 @@ struct store_accept {
  * Record what attempts did and what is next, in one transaction: ledger rows,
  * new states of recipients (indices and values parallel), marks of an attempt
  * about to start. When every recipient is final the body is released and the
- * message becomes history. Borrowed until done.
+ * message becomes history. Borrowed until done. Results: 0; -ENOENT the id
+ * or a recipient is unknown, or a recipient should be tried again whose body
+ * is already released (nothing of the update is recorded then); -ENOSPC;
+ * -EIO; -ECANCELED.
  */
 struct store_update {
 	struct store_request request;
@@ -121,21 +128,29 @@ struct store_update {
 	size_t recipient_count;
 };
 
-/* Read a message back for a retry; runs off the loop. */
+/*
+ * Read a message back for a retry; runs off the loop. Results: 0; -ENOENT
+ * unknown, or wants_message and the body is already released; -EBADMSG the
+ * body is damaged; -EIO; -ENOMEM; -ECANCELED.
+ */
 struct store_load {
 	struct store_request request;
 	struct id id;
-	bool wants_message; /* body too: CRC-checked, -EBADMSG when damaged */
+	bool wants_message; /* body too, its CRC checked */
 	/* Result, owned by the caller (store_entry_free), NULL on failure. */
 	struct store_entry *entry;
 };
 
-/* What became of it, for people: rows and ledger, oldest attempt first. */
+/*
+ * What became of it, for people: rows and ledger, oldest attempt first.
+ * Results: 0, -ENOENT, -EIO, -ENOMEM, -ECANCELED. The results are freed with
+ * store_find_finish, the entry included.
+ */
 struct store_find {
 	struct store_request request;
 	struct id id;
-	struct store_entry *entry;       /* as in store_load, without message */
-	struct store_attempt *attempts;  /* freed with store_find_finish */
+	struct store_entry *entry; /* without message; NULL on failure */
+	struct store_attempt *attempts;
 	size_t attempt_count;
 };
 
@@ -145,7 +160,10 @@ struct store *store_open(const struct store_settings *settings, struct err *e);
  * request under way. Accepts NULL. */
 void store_close(struct store *s);
 
-/* 0: taken, done will run. -EBUSY: too much waits (reply 452 4.3.1). */
+/*
+ * 0: taken, done will run. -EBUSY, store_accept only: too much waits (reply
+ * 452 4.3.1).
+ */
 int store_accept(struct store *s, struct store_accept *r);
 int store_update(struct store *s, struct store_update *r);
 int store_load(struct store *s, struct store_load *r);
@@ -156,7 +174,8 @@ void store_entry_free(struct store_entry *e); /* accepts NULL */
 /*
  * At start, before loops run: every message with a recipient that is not
  * final, oldest first; due_ms is its earliest due time (STARTED counts as
- * due now). Returns 0 or a negative errno.
+ * due now; INT64_MAX when a person must decide first). Returns 0 or a
+ * negative errno.
  */
 int store_each_pending(struct store *s,
     void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx);
@@ -167,10 +186,10 @@ int store_each_quota(struct store *s,
 
 /* Figures for metrics; any thread, never blocks on the disk. */
 struct store_stats {
-	uint64_t messages;        /* not final */
-	uint64_t bytes;           /* of their bodies */
+	uint64_t messages;           /* not final */
+	uint64_t bytes;              /* of their bodies */
 	uint64_t commits, committed; /* batches, requests in them */
-	uint64_t sync_ns_total;
+	uint64_t sync_ns_total;      /* of batches, from append to commit */
 	uint64_t errors;
 	uint64_t free_bytes;
 	bool is_writable;

@@ -1,0 +1,533 @@
+/*
+ * The twin that forgets: the same results without a disk, for direct mode
+ * and tests. No thread of its own: an operation is done under one mutex by
+ * the caller, only its answer travels as a task. Finished messages are kept
+ * as a bounded history, without their bodies.
+ */
+#include <store/entry.h>
+
+#include <base/clock.h>
+#include <base/map.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+	HISTORY_MAX = 10000,
+	QUOTA_DAYS = 8
+};
+
+/* entry->message is held while a recipient is open. */
+struct kept {
+	struct list node; /* in live or history */
+	struct store_entry *entry;
+	struct store_attempt *attempts; /* strings in the entry's memory */
+	size_t attempt_count, attempt_cap;
+	int64_t finished_ms;
+};
+
+struct tally {
+	struct list node;
+	int64_t day;
+	uint64_t messages;
+	struct span key; /* the day's bytes, then the user */
+	char bytes[];
+};
+
+struct memory {
+	struct store store;
+	struct store_settings settings;
+	pthread_mutex_t lock; /* guards everything below */
+	struct map *by_id;    /* struct kept */
+	struct list live, history;
+	size_t live_count, history_count;
+	uint64_t bytes, operations;
+	struct map *by_user; /* struct tally */
+	struct list tallies;
+	int64_t newest_day;
+};
+
+static struct memory *memory_of(struct store *s)
+{
+	return container_of(s, struct memory, store);
+}
+
+static struct span id_key(const struct id *id)
+{
+	return span_make(id->bytes, sizeof(id->bytes));
+}
+
+static struct kept *find_kept(struct memory *m, const struct id *id)
+{
+	return map_get(m->by_id, id_key(id));
+}
+
+static void kept_free(struct kept *k)
+{
+	if (!k)
+		return;
+	store_entry_free(k->entry);
+	free(k->attempts);
+	free(k);
+}
+
+static void forget(struct memory *m, struct kept *k)
+{
+	(void)map_remove(m->by_id, id_key(&k->entry->id));
+	list_remove(&k->node);
+	kept_free(k);
+}
+
+/* Oldest first, as they finished. */
+static void trim_history(struct memory *m, int64_t now_ms)
+{
+	int64_t cutoff_ms = now_ms - (int64_t)m->settings.history_ms;
+	while (m->history_count > 0) {
+		struct kept *k =
+		    container_of(m->history.next, struct kept, node);
+		if (m->history_count <= HISTORY_MAX &&
+		    k->finished_ms >= cutoff_ms)
+			break;
+		m->history_count--;
+		forget(m, k);
+	}
+}
+
+/* Live or history, by its recipients; the body follows. */
+static void file_kept(struct memory *m, struct kept *k)
+{
+	if (store_entry_is_open(k->entry)) {
+		list_append(&m->live, &k->node);
+		m->live_count++;
+		m->bytes += message_size(k->entry->message);
+		return;
+	}
+	k->finished_ms = clock_wall_ms();
+	list_append(&m->history, &k->node);
+	m->history_count++;
+	trim_history(m, k->finished_ms);
+}
+
+static void finish(struct memory *m, struct kept *k)
+{
+	list_remove(&k->node);
+	m->live_count--;
+	m->bytes -= message_size(k->entry->message);
+	message_unref(k->entry->message);
+	k->entry->message = NULL;
+	file_kept(m, k);
+}
+
+/* A due time is kept only where it means something. */
+static void set_recipient(
+    struct store_recipient *to, const struct store_recipient *from)
+{
+	struct span address = to->address;
+	*to = *from;
+	to->address = address;
+	if (to->state != STORE_PENDING)
+		to->due_ms = 0;
+}
+
+static struct kept *kept_new(const struct store_entry *e)
+{
+	struct kept *k = calloc(1, sizeof(*k));
+	if (!k)
+		return NULL;
+	k->entry = entry_copy(e);
+	if (!k->entry) {
+		free(k);
+		return NULL;
+	}
+	list_init(&k->node);
+	for (size_t i = 0; i < e->recipient_count; i++)
+		set_recipient(&k->entry->recipients[i], &e->recipients[i]);
+	if (store_entry_is_open(e))
+		k->entry->message = message_ref(e->message);
+	return k;
+}
+
+/* Days nobody asks for any more, once per new day. */
+static void trim_tallies(struct memory *m)
+{
+	list_for_each_safe (pos, next, &m->tallies) {
+		struct tally *t = container_of(pos, struct tally, node);
+		if (t->day >= m->newest_day - QUOTA_DAYS)
+			continue;
+		(void)map_remove(m->by_user, t->key);
+		list_remove(&t->node);
+		free(t);
+	}
+}
+
+static struct tally *tally_new(int64_t day, struct span user)
+{
+	struct tally *t = calloc(1, sizeof(*t) + sizeof(day) + user.len);
+	if (!t)
+		return NULL;
+	memcpy(t->bytes, &day, sizeof(day));
+	if (user.len)
+		memcpy(t->bytes + sizeof(day), user.ptr, user.len);
+	t->key = span_make(t->bytes, sizeof(day) + user.len);
+	t->day = day;
+	list_init(&t->node);
+	return t;
+}
+
+static int charge(struct memory *m, const struct store_accept *r)
+{
+	if (r->quota_messages == 0)
+		return 0;
+	struct tally *t = tally_new(r->quota_day, r->entry->user);
+	if (!t)
+		return -ENOMEM;
+	struct tally *known = map_get(m->by_user, t->key);
+	if (known) {
+		known->messages += r->quota_messages;
+		free(t);
+		return 0;
+	}
+	if (map_put(m->by_user, t->key, t) < 0) {
+		free(t);
+		return -ENOMEM;
+	}
+	t->messages = r->quota_messages;
+	list_append(&m->tallies, &t->node);
+	if (t->day > m->newest_day) {
+		m->newest_day = t->day;
+		trim_tallies(m);
+	}
+	return 0;
+}
+
+static int accept_locked(struct memory *m, const struct store_accept *r)
+{
+	const struct store_entry *e = r->entry;
+	if (store_entry_is_open(e) && !e->message)
+		return -EINVAL;
+	struct kept *k = kept_new(e);
+	if (!k)
+		return -ENOMEM;
+	int rc = map_put(m->by_id, id_key(&e->id), k);
+	if (rc < 0) {
+		kept_free(k);
+		return rc;
+	}
+	rc = charge(m, r);
+	if (rc < 0) {
+		forget(m, k);
+		return rc;
+	}
+	file_kept(m, k);
+	return 0;
+}
+
+static int check_update(const struct kept *k, const struct store_update *u)
+{
+	const struct store_entry *e = k->entry;
+	for (size_t i = 0; i < u->recipient_count; i++) {
+		if (u->indices[i] >= e->recipient_count)
+			return -ENOENT;
+		if (!e->message &&
+		    !store_state_is_final(u->recipients[i].state))
+			return -ENOENT;
+	}
+	return 0;
+}
+
+static int grow_attempts(struct kept *k, size_t more)
+{
+	size_t need = k->attempt_count + more;
+	if (need <= k->attempt_cap)
+		return 0;
+	struct store_attempt *a = realloc(k->attempts, (need + 4) * sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	k->attempts = a;
+	k->attempt_cap = need + 4;
+	return 0;
+}
+
+static int copy_attempt(struct store_entry *e, const struct store_attempt *from,
+    struct store_attempt *to)
+{
+	*to = *from;
+	int rc = entry_span(e, from->provider_id, &to->provider_id);
+	return rc < 0 ? rc : entry_span(e, from->reason, &to->reason);
+}
+
+static int add_attempts(struct kept *k, const struct store_update *u)
+{
+	size_t n = k->attempt_count;
+	int rc = grow_attempts(k, u->attempt_count);
+	for (size_t i = 0; rc == 0 && i < u->attempt_count; i++)
+		rc = copy_attempt(k->entry, &u->attempts[i], &k->attempts[n++]);
+	if (rc == 0)
+		k->attempt_count = n;
+	return rc;
+}
+
+static int update_locked(struct memory *m, const struct store_update *u)
+{
+	struct kept *k = find_kept(m, &u->id);
+	if (!k)
+		return -ENOENT;
+	int rc = check_update(k, u);
+	if (rc == 0)
+		rc = add_attempts(k, u);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < u->recipient_count; i++)
+		set_recipient(
+		    &k->entry->recipients[u->indices[i]], &u->recipients[i]);
+	if (k->entry->message && !store_entry_is_open(k->entry))
+		finish(m, k);
+	return 0;
+}
+
+static int load_locked(struct memory *m, struct store_load *r)
+{
+	struct kept *k = find_kept(m, &r->id);
+	if (!k || (r->wants_message && !k->entry->message))
+		return -ENOENT;
+	r->entry = entry_copy(k->entry);
+	if (!r->entry)
+		return -ENOMEM;
+	if (r->wants_message)
+		r->entry->message = message_ref(k->entry->message);
+	return 0;
+}
+
+static int copy_attempts(const struct kept *k, struct store_find *r)
+{
+	r->attempts =
+	    entry_alloc(r->entry, k->attempt_count * sizeof(*r->attempts));
+	if (!r->attempts)
+		return -ENOMEM;
+	for (size_t i = 0; i < k->attempt_count; i++) {
+		const struct store_attempt *a = &k->attempts[i];
+		if (a->recipient >= k->entry->recipient_count)
+			continue;
+		int rc =
+		    copy_attempt(r->entry, a, &r->attempts[r->attempt_count++]);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int find_locked(struct memory *m, struct store_find *r)
+{
+	struct kept *k = find_kept(m, &r->id);
+	if (!k)
+		return -ENOENT;
+	r->entry = entry_copy(k->entry);
+	int rc = r->entry ? copy_attempts(k, r) : -ENOMEM;
+	if (rc < 0)
+		store_find_finish(r);
+	return rc;
+}
+
+static void lock(struct memory *m)
+{
+	(void)pthread_mutex_lock(&m->lock);
+}
+
+static void unlock(struct memory *m)
+{
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
+/* Nothing waits for a commit here: what is bounded is what is held. */
+static bool has_room(const struct memory *m, const struct store_entry *e)
+{
+	uint64_t max = m->settings.max_pending_bytes;
+	uint64_t size = e->message ? message_size(e->message) : 0;
+	return max == 0 || m->bytes == 0 || m->bytes + size <= max;
+}
+
+static int memory_accept(struct store *s, struct store_accept *r)
+{
+	struct memory *m = memory_of(s);
+	lock(m);
+	bool fits = has_room(m, r->entry);
+	if (fits) {
+		r->request.result = accept_locked(m, r);
+		m->operations++;
+	}
+	unlock(m);
+	if (!fits)
+		return -EBUSY;
+	store_answer(&r->request);
+	return 0;
+}
+
+static int memory_update(struct store *s, struct store_update *r)
+{
+	struct memory *m = memory_of(s);
+	lock(m);
+	r->request.result = update_locked(m, r);
+	m->operations++;
+	unlock(m);
+	store_answer(&r->request);
+	return 0;
+}
+
+static int memory_load(struct store *s, struct store_load *r)
+{
+	struct memory *m = memory_of(s);
+	lock(m);
+	r->request.result = load_locked(m, r);
+	unlock(m);
+	store_answer(&r->request);
+	return 0;
+}
+
+static int memory_find(struct store *s, struct store_find *r)
+{
+	struct memory *m = memory_of(s);
+	lock(m);
+	r->request.result = find_locked(m, r);
+	unlock(m);
+	store_answer(&r->request);
+	return 0;
+}
+
+static int64_t due_of(const struct store_entry *e, int64_t now_ms)
+{
+	int64_t due = INT64_MAX;
+	for (size_t i = 0; i < e->recipient_count; i++) {
+		const struct store_recipient *r = &e->recipients[i];
+		int64_t at = r->state == STORE_PENDING   ? r->due_ms
+			     : r->state == STORE_STARTED ? now_ms
+							 : INT64_MAX;
+		if (at < due)
+			due = at;
+	}
+	return due;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct kept *const *x = a, *const *y = b;
+	return memcmp(&(*x)->entry->id, &(*y)->entry->id, sizeof(struct id));
+}
+
+static int memory_each_pending(struct store *s,
+    void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx)
+{
+	struct memory *m = memory_of(s);
+	int64_t now_ms = clock_wall_ms();
+	size_t n = 0;
+	lock(m);
+	struct kept **all = calloc(m->live_count + 1, sizeof(struct kept *));
+	if (all) {
+		list_for_each (pos, &m->live)
+			all[n++] = container_of(pos, struct kept, node);
+		qsort(all, n, sizeof(struct kept *), by_id);
+		for (size_t i = 0; i < n; i++)
+			each(all[i]->entry->id, due_of(all[i]->entry, now_ms),
+			    ctx);
+	}
+	unlock(m);
+	free(all);
+	return all ? 0 : -ENOMEM;
+}
+
+static int memory_each_quota(struct store *s,
+    void (*each)(struct span user, int64_t day, uint64_t messages, void *ctx),
+    void *ctx)
+{
+	struct memory *m = memory_of(s);
+	lock(m);
+	list_for_each (pos, &m->tallies) {
+		const struct tally *t = container_of(pos, struct tally, node);
+		each(span_from(t->key, sizeof(t->day)), t->day, t->messages,
+		    ctx);
+	}
+	unlock(m);
+	return 0;
+}
+
+static void memory_stats(struct store *s, struct store_stats *out)
+{
+	struct memory *m = memory_of(s);
+	lock(m);
+	*out = (struct store_stats){
+		.messages = m->live_count,
+		.bytes = m->bytes,
+		.commits = m->operations,
+		.committed = m->operations,
+		.free_bytes = UINT64_MAX,
+		.is_writable = true,
+	};
+	unlock(m);
+}
+
+static int memory_check(struct store *s)
+{
+	struct memory *m = memory_of(s);
+	uint64_t max = m->settings.max_pending_bytes;
+	lock(m);
+	bool is_full = max && m->bytes >= max;
+	unlock(m);
+	return is_full ? -ENOSPC : 0;
+}
+
+static void free_all(struct memory *m, struct list *messages)
+{
+	list_for_each_safe (pos, next, messages)
+		forget(m, container_of(pos, struct kept, node));
+}
+
+static void memory_close(struct store *s)
+{
+	struct memory *m = memory_of(s);
+	free_all(m, &m->live);
+	free_all(m, &m->history);
+	list_for_each_safe (pos, next, &m->tallies)
+		free(container_of(pos, struct tally, node));
+	map_free(m->by_id);
+	map_free(m->by_user);
+	(void)pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+static const struct store_ops memory_ops = {
+	.accept = memory_accept,
+	.update = memory_update,
+	.load = memory_load,
+	.find = memory_find,
+	.each_pending = memory_each_pending,
+	.each_quota = memory_each_quota,
+	.stats = memory_stats,
+	.check = memory_check,
+	.close = memory_close,
+};
+
+struct store *memory_open(const struct store_settings *settings, struct err *e)
+{
+	struct memory *m = calloc(1, sizeof(*m));
+	if (!m)
+		goto fail;
+	m->store.ops = &memory_ops;
+	m->settings = *settings;
+	m->settings.path = NULL;
+	list_init(&m->live);
+	list_init(&m->history);
+	list_init(&m->tallies);
+	m->by_id = map_new();
+	m->by_user = map_new();
+	if (!m->by_id || !m->by_user || pthread_mutex_init(&m->lock, NULL))
+		goto fail;
+	return &m->store;
+fail:
+	if (m) {
+		map_free(m->by_id);
+		map_free(m->by_user);
+		free(m);
+	}
+	err_set(e, -ENOMEM, "store: out of memory");
+	return NULL;
+}

@@ -1,0 +1,285 @@
+/* Statements that read. What a damaged row could break is checked here. */
+#include <store/reads.h>
+
+#include <store/entry.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum reads_statement {
+	Q_BEGIN = 0,
+	Q_END,
+	Q_MESSAGE,
+	Q_RECIPIENTS,
+	Q_PLACE,
+	Q_ATTEMPT_COUNT,
+	Q_ATTEMPTS,
+	Q_PENDING,
+	Q_QUOTA,
+	Q_SEGMENTS,
+	Q_COUNT
+};
+
+static const char *const statements[Q_COUNT] = {
+	[Q_BEGIN] = "BEGIN",
+	[Q_END] = "COMMIT",
+	[Q_MESSAGE] = "SELECT created_ms, user, sender, recipients"
+		      " FROM message WHERE id = ?1",
+	[Q_RECIPIENTS] =
+	    "SELECT address, state, attempts, at_ms, provider, pinned"
+	    " FROM recipient WHERE message = ?1 ORDER BY n LIMIT ?2",
+	[Q_PLACE] = "SELECT segment, offset, size, header, crc FROM body"
+		    " WHERE message = ?1",
+	[Q_ATTEMPT_COUNT] = "SELECT count(*) FROM attempt WHERE message = ?1",
+	[Q_ATTEMPTS] =
+	    "SELECT recipient, at_ms, provider, class, status, provider_id,"
+	    " reason, duration_ms FROM attempt WHERE message = ?1"
+	    " ORDER BY seq LIMIT ?2",
+	/* States: 0 waits until at_ms, 1 was started, 4 is held. */
+	[Q_PENDING] =
+	    "SELECT body.message, min(CASE state WHEN 0 THEN at_ms"
+	    " WHEN 1 THEN ?1 ELSE 9223372036854775807 END)"
+	    " FROM body CROSS JOIN recipient"
+	    " ON recipient.message = body.message AND state <> 2 AND state <> 3"
+	    " AND state <> 5"
+	    " GROUP BY body.message ORDER BY body.message",
+	[Q_QUOTA] = "SELECT user, day, messages FROM quota",
+	[Q_SEGMENTS] = "SELECT segment, count(*), sum(size),"
+		       " max(offset + size) FROM body GROUP BY segment",
+};
+
+struct reads {
+	sqlite3 *db;
+	sqlite3_stmt *q[Q_COUNT];
+};
+
+int reads_open(sqlite3 *db, struct reads **out, struct err *e)
+{
+	struct reads *r = calloc(1, sizeof(*r));
+	if (!r)
+		return err_set(e, -ENOMEM, "store: out of memory");
+	int rc = sqlite_prepare(db, statements, r->q, Q_COUNT, e);
+	if (rc < 0) {
+		free(r);
+		return rc;
+	}
+	r->db = db;
+	*out = r;
+	return 0;
+}
+
+void reads_close(struct reads *r)
+{
+	if (!r)
+		return;
+	sqlite_finalize(r->q, Q_COUNT);
+	(void)sqlite3_close(r->db);
+	free(r);
+}
+
+int reads_begin(struct reads *r)
+{
+	return sqlite_run(r->q[Q_BEGIN]);
+}
+
+void reads_end(struct reads *r)
+{
+	if (!sqlite3_get_autocommit(r->db))
+		(void)sqlite_run(r->q[Q_END]);
+}
+
+/* A state a later version may have added is left to a person. */
+static enum store_state state_of(int64_t v)
+{
+	return v >= STORE_PENDING && v <= STORE_DROPPED ? (enum store_state)v
+							: STORE_HELD;
+}
+
+static enum postern_class class_of(int64_t v)
+{
+	return v >= POSTERN_ACCEPTED && v <= POSTERN_UNKNOWN
+		   ? (enum postern_class)v
+		   : POSTERN_UNKNOWN;
+}
+
+static int take_recipient(sqlite3_stmt *q, struct store_entry *e)
+{
+	struct store_recipient *r = &e->recipients[e->recipient_count];
+	if (entry_span(e, sqlite_column_span(q, 0), &r->address) < 0)
+		return -ENOMEM;
+	r->state = state_of(sqlite3_column_int64(q, 1));
+	r->attempts = (uint32_t)sqlite3_column_int64(q, 2);
+	if (r->state == STORE_PENDING)
+		r->due_ms = sqlite3_column_int64(q, 3);
+	entry_set_provider(r->provider, sqlite_column_span(q, 4));
+	r->is_pinned = sqlite3_column_int(q, 5) != 0;
+	e->recipient_count++;
+	return 0;
+}
+
+static int read_recipients(
+    struct reads *r, struct store_entry *e, int64_t count)
+{
+	if (count < 0 || entry_reserve(e, (size_t)count) < 0)
+		return -ENOMEM;
+	sqlite3_stmt *q = r->q[Q_RECIPIENTS];
+	int rc;
+	sqlite_bind_id(q, 1, &e->id);
+	sqlite_bind_int(q, 2, count);
+	while ((rc = sqlite_next(q)) > 0) {
+		rc = take_recipient(q, e);
+		if (rc < 0)
+			break;
+	}
+	(void)sqlite3_reset(q);
+	return rc;
+}
+
+static int read_entry(struct reads *r, struct store_entry *e)
+{
+	sqlite3_stmt *q = r->q[Q_MESSAGE];
+	sqlite_bind_id(q, 1, &e->id);
+	int rc = sqlite_next(q);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	e->created_ms = sqlite3_column_int64(q, 0);
+	rc = entry_span(e, sqlite_column_span(q, 1), &e->user);
+	if (rc == 0)
+		rc = entry_span(e, sqlite_column_span(q, 2), &e->sender);
+	int64_t count = sqlite3_column_int64(q, 3);
+	(void)sqlite3_reset(q);
+	return rc == 0 ? read_recipients(r, e, count) : rc;
+}
+
+int reads_entry(struct reads *r, const struct id *id, struct store_entry **out)
+{
+	struct store_entry *e = entry_new();
+	if (!e)
+		return -ENOMEM;
+	e->id = *id;
+	int rc = read_entry(r, e);
+	if (rc < 0)
+		store_entry_free(e);
+	else
+		*out = e;
+	return rc;
+}
+
+int reads_place(struct reads *r, const struct id *id, struct place *out)
+{
+	sqlite3_stmt *q = r->q[Q_PLACE];
+	sqlite_bind_id(q, 1, id);
+	int rc = sqlite_next(q);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	out->segment = (uint32_t)sqlite3_column_int64(q, 0);
+	out->offset = (uint64_t)sqlite3_column_int64(q, 1);
+	out->size = (uint64_t)sqlite3_column_int64(q, 2);
+	out->header_size = (uint64_t)sqlite3_column_int64(q, 3);
+	out->crc = (uint32_t)sqlite3_column_int64(q, 4);
+	(void)sqlite3_reset(q);
+	return 0;
+}
+
+static int take_attempt(
+    sqlite3_stmt *q, struct store_entry *e, struct store_attempt *a)
+{
+	a->recipient = (size_t)sqlite3_column_int64(q, 0);
+	a->at_ms = sqlite3_column_int64(q, 1);
+	entry_set_provider(a->provider, sqlite_column_span(q, 2));
+	a->result = class_of(sqlite3_column_int64(q, 3));
+	a->status = sqlite3_column_int(q, 4);
+	a->duration_ms = (uint32_t)sqlite3_column_int64(q, 7);
+	int rc = entry_span(e, sqlite_column_span(q, 5), &a->provider_id);
+	return rc < 0 ? rc
+		      : entry_span(e, sqlite_column_span(q, 6), &a->reason);
+}
+
+static int count_attempts(struct reads *r, const struct id *id, int64_t *out)
+{
+	sqlite3_stmt *q = r->q[Q_ATTEMPT_COUNT];
+	sqlite_bind_id(q, 1, id);
+	int rc = sqlite_next(q);
+	if (rc > 0)
+		*out = sqlite3_column_int64(q, 0);
+	(void)sqlite3_reset(q);
+	return rc > 0 ? 0 : rc < 0 ? rc : -EIO;
+}
+
+int reads_attempts(struct reads *r, struct store_entry *e,
+    struct store_attempt **out, size_t *out_count)
+{
+	int64_t count = 0;
+	int rc = count_attempts(r, &e->id, &count);
+	if (rc < 0)
+		return rc;
+	struct store_attempt *a = entry_alloc(e, (size_t)count * sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	sqlite3_stmt *q = r->q[Q_ATTEMPTS];
+	size_t n = 0;
+	sqlite_bind_id(q, 1, &e->id);
+	sqlite_bind_int(q, 2, count);
+	while ((rc = sqlite_next(q)) > 0) {
+		rc = take_attempt(q, e, &a[n]);
+		if (rc < 0)
+			break;
+		/* Readers index recipients by it. */
+		if (a[n].recipient < e->recipient_count)
+			n++;
+	}
+	(void)sqlite3_reset(q);
+	if (rc < 0)
+		return rc;
+	*out = a;
+	*out_count = n;
+	return 0;
+}
+
+int reads_each_pending(struct reads *r, int64_t now_ms,
+    void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx)
+{
+	sqlite3_stmt *q = r->q[Q_PENDING];
+	int rc;
+	sqlite_bind_int(q, 1, now_ms);
+	while ((rc = sqlite_next(q)) > 0) {
+		struct id id;
+		rc = sqlite_column_id(q, 0, &id);
+		if (rc < 0)
+			break;
+		each(id, sqlite3_column_int64(q, 1), ctx);
+	}
+	(void)sqlite3_reset(q);
+	return rc;
+}
+
+int reads_each_quota(struct reads *r,
+    void (*each)(struct span user, int64_t day, uint64_t messages, void *ctx),
+    void *ctx)
+{
+	sqlite3_stmt *q = r->q[Q_QUOTA];
+	int rc;
+	while ((rc = sqlite_next(q)) > 0)
+		each(sqlite_column_span(q, 0), sqlite3_column_int64(q, 1),
+		    (uint64_t)sqlite3_column_int64(q, 2), ctx);
+	return rc;
+}
+
+int reads_each_segment(struct reads *r,
+    int (*each)(uint32_t segment, uint64_t count, uint64_t bytes, uint64_t end,
+	void *ctx),
+    void *ctx)
+{
+	sqlite3_stmt *q = r->q[Q_SEGMENTS];
+	int rc;
+	while ((rc = sqlite_next(q)) > 0) {
+		rc = each((uint32_t)sqlite3_column_int64(q, 0),
+		    (uint64_t)sqlite3_column_int64(q, 1),
+		    (uint64_t)sqlite3_column_int64(q, 2),
+		    (uint64_t)sqlite3_column_int64(q, 3), ctx);
+		if (rc < 0)
+			break;
+	}
+	(void)sqlite3_reset(q);
+	return rc;
+}

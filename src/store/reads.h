@@ -1,0 +1,40 @@
+/*
+ * The rows, read: a connection of its own, so that a look at the store never
+ * waits for the writer. One thread at a time.
+ */
+#pragma once
+
+#include <store/place.h>
+#include <store/sqlite.h>
+
+struct reads;
+
+/* Takes db over on success. */
+int reads_open(sqlite3 *db, struct reads **out, struct err *e);
+void reads_close(struct reads *r); /* accepts NULL */
+
+/*
+ * Everything between begin and end sees one state of the store. end never
+ * fails: nothing was written.
+ */
+int reads_begin(struct reads *r);
+void reads_end(struct reads *r);
+
+/* A message's rows, without its body. -ENOENT when unknown. */
+int reads_entry(struct reads *r, const struct id *id, struct store_entry **out);
+/* Where its body lies; -ENOENT when released. */
+int reads_place(struct reads *r, const struct id *id, struct place *out);
+/* Its ledger, oldest first, in memory of e. */
+int reads_attempts(struct reads *r, struct store_entry *e,
+    struct store_attempt **out, size_t *out_count);
+
+int reads_each_pending(struct reads *r, int64_t now_ms,
+    void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx);
+int reads_each_quota(struct reads *r,
+    void (*each)(struct span user, int64_t day, uint64_t messages, void *ctx),
+    void *ctx);
+/* Per segment with bodies: their number and bytes, and where the last ends. */
+int reads_each_segment(struct reads *r,
+    int (*each)(uint32_t segment, uint64_t count, uint64_t bytes, uint64_t end,
+	void *ctx),
+    void *ctx);

@@ -1,0 +1,397 @@
+/*
+ * Statements that write. The common life of a message with one recipient is
+ * three inserts, then an update, an insert and a delete; each touches the
+ * right end of its tree.
+ */
+#include <store/rows.h>
+
+#include <store/schema.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum rows_statement {
+	Q_BEGIN = 0,
+	Q_COMMIT,
+	Q_ROLLBACK,
+	Q_SAVE,
+	Q_RELEASE,
+	Q_UNDO,
+	Q_MESSAGE,
+	Q_RECIPIENT,
+	Q_BODY,
+	Q_SET_FINAL,
+	Q_SET_OPEN,
+	Q_ATTEMPT,
+	Q_KNOWN,
+	Q_FINISHED,
+	Q_RELEASE_BODY,
+	Q_CHARGE,
+	Q_MOVE,
+	Q_BODIES,
+	Q_PURGEABLE,
+	Q_PURGE_ATTEMPTS,
+	Q_PURGE_RECIPIENTS,
+	Q_PURGE_MESSAGE,
+	Q_PURGE_QUOTA,
+	Q_COUNT
+};
+
+#define SET_RECIPIENT                                                          \
+	"UPDATE recipient SET state = ?3, attempts = ?4, at_ms = ?5,"          \
+	" provider = ?6, pinned = ?7 WHERE message = ?1 AND n = ?2"
+
+/* States 2, 3 and 5 are final: store_state_is_final. */
+static const char *const statements[Q_COUNT] = {
+	[Q_BEGIN] = "BEGIN IMMEDIATE",
+	[Q_COMMIT] = "COMMIT",
+	[Q_ROLLBACK] = "ROLLBACK",
+	[Q_SAVE] = "SAVEPOINT request",
+	[Q_RELEASE] = "RELEASE request",
+	[Q_UNDO] = "ROLLBACK TO request",
+	[Q_MESSAGE] = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[Q_RECIPIENT] =
+	    "INSERT INTO recipient VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[Q_BODY] = "INSERT INTO body VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[Q_SET_FINAL] = SET_RECIPIENT,
+	[Q_SET_OPEN] =
+	    SET_RECIPIENT " AND EXISTS (SELECT 1 FROM body WHERE message = ?1)",
+	[Q_ATTEMPT] = "INSERT INTO attempt VALUES (?1,"
+		      " (SELECT coalesce(max(seq) + 1, 0) FROM attempt"
+		      " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[Q_KNOWN] = "SELECT 1 FROM message WHERE id = ?1",
+	/* A list for IN would be built as a tree, each time. */
+	[Q_FINISHED] = "SELECT segment, offset, size, header, crc FROM body"
+		       " WHERE message = ?1 AND NOT EXISTS"
+		       " (SELECT 1 FROM recipient WHERE message = ?1"
+		       " AND state <> 2 AND state <> 3 AND state <> 5)",
+	[Q_RELEASE_BODY] = "DELETE FROM body WHERE message = ?1",
+	[Q_CHARGE] = "INSERT INTO quota VALUES (?1, ?2, ?3) ON CONFLICT DO"
+		     " UPDATE SET messages = messages + excluded.messages",
+	[Q_MOVE] =
+	    "UPDATE body SET segment = ?2, offset = ?3 WHERE message = ?1",
+	[Q_BODIES] =
+	    "SELECT segment, offset, size, header, crc, message FROM body"
+	    " WHERE message > ?1 ORDER BY message LIMIT ?2",
+	[Q_PURGEABLE] =
+	    "SELECT id, NOT EXISTS"
+	    " (SELECT 1 FROM body WHERE body.message = id)"
+	    " AND coalesce((SELECT max(at_ms) FROM recipient"
+	    " WHERE recipient.message = id), 0) < ?3"
+	    " FROM message WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?4",
+	[Q_PURGE_ATTEMPTS] = "DELETE FROM attempt WHERE message = ?1",
+	[Q_PURGE_RECIPIENTS] = "DELETE FROM recipient WHERE message = ?1",
+	[Q_PURGE_MESSAGE] = "DELETE FROM message WHERE id = ?1",
+	[Q_PURGE_QUOTA] = "DELETE FROM quota WHERE day < ?1",
+};
+
+struct rows {
+	sqlite3 *db;
+	sqlite3_stmt *q[Q_COUNT];
+	int wal_pages;
+};
+
+static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+	struct rows *r = ctx;
+	(void)db;
+	(void)name;
+	r->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+int rows_open(sqlite3 *db, struct rows **out, struct err *e)
+{
+	struct rows *r = calloc(1, sizeof(*r));
+	if (!r)
+		return err_set(e, -ENOMEM, "store: out of memory");
+	int rc = sqlite_prepare(db, statements, r->q, Q_COUNT, e);
+	if (rc < 0) {
+		free(r);
+		return rc;
+	}
+	r->db = db;
+	(void)sqlite3_wal_hook(db, on_wal, r);
+	*out = r;
+	return 0;
+}
+
+void rows_close(struct rows *r)
+{
+	if (!r)
+		return;
+	sqlite_finalize(r->q, Q_COUNT);
+	(void)sqlite3_close(r->db);
+	free(r);
+}
+
+int rows_begin(struct rows *r)
+{
+	return sqlite_run(r->q[Q_BEGIN]);
+}
+
+int rows_commit(struct rows *r)
+{
+	return sqlite_run(r->q[Q_COMMIT]);
+}
+
+void rows_rollback(struct rows *r)
+{
+	/* Some errors have ended the transaction already. */
+	if (!sqlite3_get_autocommit(r->db))
+		(void)sqlite_run(r->q[Q_ROLLBACK]);
+}
+
+static int add_recipient(struct rows *r, const struct id *id, size_t n,
+    const struct store_recipient *to)
+{
+	sqlite3_stmt *q = r->q[Q_RECIPIENT];
+	sqlite_bind_id(q, 1, id);
+	sqlite_bind_int(q, 2, (int64_t)n);
+	sqlite_bind_span(q, 3, to->address);
+	sqlite_bind_int(q, 4, to->state);
+	sqlite_bind_int(q, 5, to->attempts);
+	sqlite_bind_int(q, 6, to->due_ms);
+	sqlite_bind_span(q, 7, span_of(to->provider));
+	sqlite_bind_int(q, 8, to->is_pinned);
+	return sqlite_run(q);
+}
+
+static int add_body(struct rows *r, const struct id *id, const struct place *p)
+{
+	sqlite3_stmt *q = r->q[Q_BODY];
+	sqlite_bind_id(q, 1, id);
+	sqlite_bind_int(q, 2, p->segment);
+	sqlite_bind_int(q, 3, (int64_t)p->offset);
+	sqlite_bind_int(q, 4, (int64_t)p->size);
+	sqlite_bind_int(q, 5, (int64_t)p->header_size);
+	sqlite_bind_int(q, 6, p->crc);
+	return sqlite_run(q);
+}
+
+int rows_accept(
+    struct rows *r, const struct store_entry *e, const struct place *place)
+{
+	sqlite3_stmt *q = r->q[Q_MESSAGE];
+	sqlite_bind_id(q, 1, &e->id);
+	sqlite_bind_int(q, 2, e->created_ms);
+	sqlite_bind_span(q, 3, e->user);
+	sqlite_bind_span(q, 4, e->sender);
+	sqlite_bind_int(
+	    q, 5, e->message ? (int64_t)message_size(e->message) : 0);
+	sqlite_bind_int(q, 6, (int64_t)e->recipient_count);
+	int rc = sqlite_run(q);
+	for (size_t i = 0; rc == 0 && i < e->recipient_count; i++)
+		rc = add_recipient(r, &e->id, i, &e->recipients[i]);
+	if (rc == 0 && place)
+		rc = add_body(r, &e->id, place);
+	return rc;
+}
+
+/* 0, -ENOENT when there is no such recipient left to change, or an error. */
+static int set_recipient(struct rows *r, const struct id *id, size_t n,
+    const struct store_recipient *to, int64_t now_ms)
+{
+	bool is_final = store_state_is_final(to->state);
+	sqlite3_stmt *q = r->q[is_final ? Q_SET_FINAL : Q_SET_OPEN];
+	sqlite_bind_id(q, 1, id);
+	sqlite_bind_int(q, 2, (int64_t)n);
+	sqlite_bind_int(q, 3, to->state);
+	sqlite_bind_int(q, 4, to->attempts);
+	sqlite_bind_int(q, 5, is_final ? now_ms : to->due_ms);
+	sqlite_bind_span(q, 6, span_of(to->provider));
+	sqlite_bind_int(q, 7, to->is_pinned);
+	int rc = sqlite_run(q);
+	if (rc < 0)
+		return rc;
+	return sqlite3_changes(r->db) > 0 ? 0 : -ENOENT;
+}
+
+static int add_attempt(
+    struct rows *r, const struct id *id, const struct store_attempt *a)
+{
+	sqlite3_stmt *q = r->q[Q_ATTEMPT];
+	sqlite_bind_id(q, 1, id);
+	sqlite_bind_int(q, 2, (int64_t)a->recipient);
+	sqlite_bind_int(q, 3, a->at_ms);
+	sqlite_bind_span(q, 4, span_of(a->provider));
+	sqlite_bind_int(q, 5, a->result);
+	sqlite_bind_int(q, 6, a->status);
+	sqlite_bind_span(q, 7, a->provider_id);
+	sqlite_bind_span(q, 8, a->reason);
+	sqlite_bind_int(q, 9, a->duration_ms);
+	return sqlite_run(q);
+}
+
+static int check_known(struct rows *r, const struct id *id)
+{
+	sqlite3_stmt *q = r->q[Q_KNOWN];
+	sqlite_bind_id(q, 1, id);
+	int rc = sqlite_next(q);
+	(void)sqlite3_reset(q);
+	return rc == 0 ? -ENOENT : rc < 0 ? rc : 0;
+}
+
+static void take_place(sqlite3_stmt *q, struct place *out)
+{
+	out->segment = (uint32_t)sqlite3_column_int64(q, 0);
+	out->offset = (uint64_t)sqlite3_column_int64(q, 1);
+	out->size = (uint64_t)sqlite3_column_int64(q, 2);
+	out->header_size = (uint64_t)sqlite3_column_int64(q, 3);
+	out->crc = (uint32_t)sqlite3_column_int64(q, 4);
+}
+
+/* Release the body when no recipient is open any more. */
+static int finish(struct rows *r, const struct id *id, struct place *out)
+{
+	sqlite3_stmt *q = r->q[Q_FINISHED];
+	sqlite_bind_id(q, 1, id);
+	int rc = sqlite_next(q);
+	if (rc <= 0)
+		return rc;
+	take_place(q, out);
+	(void)sqlite3_reset(q);
+	sqlite_bind_id(r->q[Q_RELEASE_BODY], 1, id);
+	return sqlite_run(r->q[Q_RELEASE_BODY]);
+}
+
+static int apply(struct rows *r, const struct store_update *u, int64_t now_ms,
+    struct place *out_released)
+{
+	bool is_final = false;
+	int rc = u->recipient_count ? 0 : check_known(r, &u->id);
+	for (size_t i = 0; rc == 0 && i < u->recipient_count; i++) {
+		rc = set_recipient(
+		    r, &u->id, u->indices[i], &u->recipients[i], now_ms);
+		is_final |= store_state_is_final(u->recipients[i].state);
+	}
+	for (size_t i = 0; rc == 0 && i < u->attempt_count; i++)
+		rc = add_attempt(r, &u->id, &u->attempts[i]);
+	if (rc == 0 && is_final)
+		rc = finish(r, &u->id, out_released);
+	return rc;
+}
+
+int rows_update(struct rows *r, const struct store_update *u, int64_t now_ms,
+    struct place *out_released)
+{
+	memset(out_released, 0, sizeof(*out_released));
+	/* The first statement fails before anything was changed. */
+	if (u->recipient_count <= 1)
+		return apply(r, u, now_ms, out_released);
+	int rc = sqlite_run(r->q[Q_SAVE]);
+	if (rc < 0)
+		return rc;
+	rc = apply(r, u, now_ms, out_released);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	int undo = rc < 0 ? sqlite_run(r->q[Q_UNDO]) : 0;
+	if (undo == 0)
+		undo = sqlite_run(r->q[Q_RELEASE]);
+	return undo < 0 ? undo : rc;
+}
+
+int rows_charge(struct rows *r, struct span user, int64_t day, uint64_t n)
+{
+	sqlite3_stmt *q = r->q[Q_CHARGE];
+	sqlite_bind_int(q, 1, day);
+	sqlite_bind_span(q, 2, user);
+	sqlite_bind_int(q, 3, (int64_t)n);
+	return sqlite_run(q);
+}
+
+int rows_move(struct rows *r, const struct id *id, const struct place *to)
+{
+	sqlite3_stmt *q = r->q[Q_MOVE];
+	sqlite_bind_id(q, 1, id);
+	sqlite_bind_int(q, 2, to->segment);
+	sqlite_bind_int(q, 3, (int64_t)to->offset);
+	return sqlite_run(q);
+}
+
+int rows_bodies(struct rows *r, struct id *after, struct id *ids,
+    struct place *places, int max)
+{
+	sqlite3_stmt *q = r->q[Q_BODIES];
+	int n = 0, rc;
+	sqlite_bind_id(q, 1, after);
+	sqlite_bind_int(q, 2, max);
+	while ((rc = sqlite_next(q)) > 0 && n < max) {
+		take_place(q, &places[n]);
+		rc = sqlite_column_id(q, 5, &ids[n]);
+		if (rc < 0)
+			break;
+		n++;
+	}
+	(void)sqlite3_reset(q);
+	if (rc < 0)
+		return rc;
+	if (n > 0)
+		*after = ids[n - 1];
+	return n;
+}
+
+static int forget(struct rows *r, const struct id *id)
+{
+	int rc = 0;
+	for (int i = Q_PURGE_ATTEMPTS; rc == 0 && i <= Q_PURGE_MESSAGE; i++) {
+		sqlite_bind_id(r->q[i], 1, id);
+		rc = sqlite_run(r->q[i]);
+	}
+	return rc;
+}
+
+/* The smallest id made at that time. */
+static struct id id_at(int64_t wall_ms)
+{
+	struct id id = { { 0 } };
+	uint64_t ms = wall_ms > 0 ? (uint64_t)wall_ms : 0;
+	for (int i = 5; i >= 0; i--, ms >>= 8)
+		id.bytes[i] = (uint8_t)(ms & 0xff);
+	return id;
+}
+
+/*
+ * The rows found are forgotten while the statement still walks: SQLite
+ * permits it for the row it stands on and those before.
+ */
+int rows_purge(struct rows *r, struct id *after, int64_t cutoff_ms, int max)
+{
+	sqlite3_stmt *q = r->q[Q_PURGEABLE];
+	struct id from = *after, last = id_at(cutoff_ms);
+	int n = 0, rc;
+	sqlite_bind_id(q, 1, &from);
+	sqlite_bind_id(q, 2, &last);
+	sqlite_bind_int(q, 3, cutoff_ms);
+	sqlite_bind_int(q, 4, max);
+	while ((rc = sqlite_next(q)) > 0) {
+		rc = sqlite_column_id(q, 0, after);
+		if (rc == 0 && sqlite3_column_int(q, 1))
+			rc = forget(r, after);
+		if (rc < 0)
+			break;
+		n++;
+	}
+	(void)sqlite3_reset(q);
+	return rc < 0 ? rc : n;
+}
+
+int rows_purge_quota(struct rows *r, int64_t before_day)
+{
+	sqlite_bind_int(r->q[Q_PURGE_QUOTA], 1, before_day);
+	return sqlite_run(r->q[Q_PURGE_QUOTA]);
+}
+
+int rows_wal_pages(const struct rows *r)
+{
+	return r->wal_pages;
+}
+
+int rows_checkpoint(struct rows *r)
+{
+	r->wal_pages = 0;
+	int rc = sqlite3_wal_checkpoint_v2(
+	    r->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	/* A reader in the way: the next one carries on. */
+	return rc == SQLITE_BUSY ? 0 : sqlite_errno(r->db, rc);
+}

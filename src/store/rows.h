@@ -1,0 +1,51 @@
+/*
+ * The rows, written: one connection, one transaction at a time, the writer
+ * thread's. -EEXIST, -ENOENT and -EINVAL concern one request and leave the
+ * transaction as it was; any other error ends it (rows_rollback).
+ */
+#pragma once
+
+#include <store/place.h>
+#include <store/sqlite.h>
+
+struct rows;
+
+/* Takes db over on success; schema_prepare was run on it. */
+int rows_open(sqlite3 *db, struct rows **out, struct err *e);
+void rows_close(struct rows *r); /* accepts NULL */
+
+int rows_begin(struct rows *r);
+/* -EIO leaves it open whether the transaction is on disk. */
+int rows_commit(struct rows *r);
+void rows_rollback(struct rows *r);
+
+/* place is NULL where the message is stored as history at once. */
+int rows_accept(
+    struct rows *r, const struct store_entry *e, const struct place *place);
+/*
+ * now_ms becomes the time recipients became final. *out_released is where
+ * the body lay when this update was the last, else its segment is 0.
+ */
+int rows_update(struct rows *r, const struct store_update *u, int64_t now_ms,
+    struct place *out_released);
+int rows_charge(struct rows *r, struct span user, int64_t day, uint64_t n);
+
+/* The body was copied to `to` (segment and offset). */
+int rows_move(struct rows *r, const struct id *id, const struct place *to);
+/*
+ * Up to max bodies with ids after *after, into ids and places; *after
+ * becomes the last. Returns their number or a negative errno.
+ */
+int rows_bodies(struct rows *r, struct id *after, struct id *ids,
+    struct place *places, int max);
+/*
+ * Forget up to max finished messages with ids after *after which were final
+ * before cutoff_ms. Returns how many were looked at, or a negative errno.
+ */
+int rows_purge(struct rows *r, struct id *after, int64_t cutoff_ms, int max);
+int rows_purge_quota(struct rows *r, int64_t before_day);
+
+/* Pages in the write-ahead log since the last rows_checkpoint began it. */
+int rows_wal_pages(const struct rows *r);
+/* Carry the log into the database, as far as readers permit. */
+int rows_checkpoint(struct rows *r);

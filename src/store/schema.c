@@ -1,0 +1,170 @@
+/*
+ * Tables. Every key starts with the message's id, which begins with the time
+ * it was made: inserts append to each tree, and what belongs to one message
+ * lies together. body holds one row per message that somebody still has to
+ * work on, so that a start finds them without a look at history.
+ *
+ * recipient.at_ms: when PENDING the due time, when final the time it became
+ * so (from which history is counted).
+ */
+#include <store/schema.h>
+
+#include <errno.h>
+#include <stdio.h>
+
+enum {
+	APPLICATION_ID = 0x506f7374 /* "Post" */
+};
+
+static const char version_1[] = "CREATE TABLE message ("
+				" id BLOB NOT NULL PRIMARY KEY,"
+				" created_ms INTEGER NOT NULL,"
+				" user TEXT NOT NULL,"
+				" sender TEXT NOT NULL,"
+				" size INTEGER NOT NULL,"
+				" recipients INTEGER NOT NULL"
+				") WITHOUT ROWID;"
+				"CREATE TABLE recipient ("
+				" message BLOB NOT NULL,"
+				" n INTEGER NOT NULL,"
+				" address TEXT NOT NULL,"
+				" state INTEGER NOT NULL,"
+				" attempts INTEGER NOT NULL,"
+				" at_ms INTEGER NOT NULL,"
+				" provider TEXT NOT NULL,"
+				" pinned INTEGER NOT NULL,"
+				" PRIMARY KEY (message, n)"
+				") WITHOUT ROWID;"
+				"CREATE TABLE body ("
+				" message BLOB NOT NULL PRIMARY KEY,"
+				" segment INTEGER NOT NULL,"
+				" offset INTEGER NOT NULL,"
+				" size INTEGER NOT NULL,"
+				" header INTEGER NOT NULL,"
+				" crc INTEGER NOT NULL"
+				") WITHOUT ROWID;"
+				"CREATE TABLE attempt ("
+				" message BLOB NOT NULL,"
+				" seq INTEGER NOT NULL,"
+				" recipient INTEGER NOT NULL,"
+				" at_ms INTEGER NOT NULL,"
+				" provider TEXT NOT NULL,"
+				" class INTEGER NOT NULL,"
+				" status INTEGER NOT NULL,"
+				" provider_id TEXT NOT NULL,"
+				" reason TEXT NOT NULL,"
+				" duration_ms INTEGER NOT NULL,"
+				" PRIMARY KEY (message, seq)"
+				") WITHOUT ROWID;"
+				"CREATE TABLE quota ("
+				" day INTEGER NOT NULL,"
+				" user TEXT NOT NULL,"
+				" messages INTEGER NOT NULL,"
+				" PRIMARY KEY (day, user)"
+				") WITHOUT ROWID;";
+
+/* migrations[v] leads from format v to v + 1; 0 is an empty file. */
+static const char *const migrations[] = { version_1 };
+
+enum {
+	VERSION = sizeof(migrations) / sizeof(migrations[0])
+};
+
+/*
+ * Checkpoints are the writer's to start, after it has answered a batch, so
+ * that no commit waits for one and no error of one goes unseen.
+ */
+static const char writer_settings[] = "PRAGMA synchronous = FULL;"
+				      "PRAGMA wal_autocheckpoint = 0;"
+				      "PRAGMA cache_size = -65536;"
+				      "PRAGMA temp_store = MEMORY;";
+
+static int fail(
+    sqlite3 *db, int code, const char *what, const char *path, struct err *e)
+{
+	return err_set(e, code, "store: cannot %s in %s: %s", what, path,
+	    sqlite3_errmsg(db));
+}
+
+/* From format `from` to the present one, all or nothing. */
+static int migrate(sqlite3 *db, size_t from)
+{
+	int rc = sqlite_exec(db, "BEGIN IMMEDIATE");
+	if (rc < 0)
+		return rc;
+	for (size_t v = from; rc == 0 && v < VERSION; v++)
+		rc = sqlite_exec(db, migrations[v]);
+	char pragmas[128];
+	(void)snprintf(pragmas, sizeof(pragmas),
+	    "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+	    APPLICATION_ID, VERSION);
+	if (rc == 0)
+		rc = sqlite_exec(db, pragmas);
+	if (rc == 0)
+		rc = sqlite_exec(db, "COMMIT");
+	if (rc < 0 && !sqlite3_get_autocommit(db))
+		(void)sqlite_exec(db, "ROLLBACK");
+	return rc;
+}
+
+/* A file system without shared memory maps says no by another mode. */
+static int set_wal(sqlite3 *db, const char *path, struct err *e)
+{
+	sqlite3_stmt *q = NULL;
+	int rc = sqlite_errno(db,
+	    sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &q, NULL));
+	if (rc == 0)
+		rc = sqlite_next(q);
+	if (rc > 0 && !span_eq(sqlite_column_span(q, 0), SPAN("wal")))
+		rc = -ENOTSUP;
+	(void)sqlite3_finalize(q);
+	return rc < 0 ? fail(db, rc, "use a write-ahead log", path, e) : 0;
+}
+
+static int check_version(
+    sqlite3 *db, const char *path, int64_t *out, struct err *e)
+{
+	int64_t app = 0, version = 0;
+	int rc = sqlite_exec_int(db, "PRAGMA application_id", &app);
+	if (rc == 0)
+		rc = sqlite_exec_int(db, "PRAGMA user_version", &version);
+	if (rc < 0)
+		return fail(db, rc, "read the format", path, e);
+	if (app != APPLICATION_ID && (app != 0 || version != 0))
+		return err_set(
+		    e, -EINVAL, "store: %s is not a database of Postern", path);
+	if (version > VERSION || version < 0)
+		return err_set(e, -ENOTSUP,
+		    "store: %s was written by a newer version (format %lld, "
+		    "this one knows up to %d): start the newer version, or "
+		    "use another directory",
+		    path, (long long)version, VERSION);
+	*out = version;
+	return 0;
+}
+
+int schema_prepare(sqlite3 *db, const char *path, struct err *e)
+{
+	int64_t version = 0;
+	int rc = check_version(db, path, &version, e);
+	if (rc < 0)
+		return rc;
+	rc = set_wal(db, path, e);
+	if (rc < 0)
+		return rc;
+	rc = sqlite_exec(db, writer_settings);
+	if (rc < 0)
+		return fail(db, rc, "set the journal up", path, e);
+	if (version == VERSION)
+		return 0;
+	rc = migrate(db, (size_t)version);
+	return rc < 0 ? fail(db, rc, "make the tables", path, e) : 0;
+}
+
+int schema_prepare_reader(sqlite3 *db, struct err *e)
+{
+	int rc = sqlite_exec(db, "PRAGMA query_only = 1;"
+				 "PRAGMA wal_autocheckpoint = 0;"
+				 "PRAGMA cache_size = -8192;");
+	return rc < 0 ? fail(db, rc, "prepare reading", "the database", e) : 0;
+}

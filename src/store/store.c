@@ -1,0 +1,131 @@
+/*
+ * The public face: requests go to the engine chosen at open, answers go home
+ * grouped, so that one wake-up of a loop serves all its requests of a batch.
+ */
+#include <store/store_internal.h>
+
+#include <assert.h>
+
+struct store *store_open(const struct store_settings *settings, struct err *e)
+{
+	switch (settings->engine) {
+	case STORE_SQLITE:
+		return disk_open(settings, &store_io_system, e);
+	case STORE_MEMORY:
+		return memory_open(settings, e);
+	}
+	return NULL;
+}
+
+void store_close(struct store *s)
+{
+	if (s)
+		s->ops->close(s);
+}
+
+static void prepare(struct store_request *r, enum store_op op)
+{
+	assert(r->loop && r->done);
+	r->op = (int)op;
+	r->result = 0;
+	r->next = NULL;
+}
+
+int store_accept(struct store *s, struct store_accept *r)
+{
+	prepare(&r->request, STORE_OP_ACCEPT);
+	return s->ops->accept(s, r);
+}
+
+int store_update(struct store *s, struct store_update *r)
+{
+	prepare(&r->request, STORE_OP_UPDATE);
+	return s->ops->update(s, r);
+}
+
+int store_load(struct store *s, struct store_load *r)
+{
+	prepare(&r->request, STORE_OP_LOAD);
+	r->entry = NULL;
+	return s->ops->load(s, r);
+}
+
+int store_find(struct store *s, struct store_find *r)
+{
+	prepare(&r->request, STORE_OP_FIND);
+	r->entry = NULL;
+	r->attempts = NULL;
+	r->attempt_count = 0;
+	return s->ops->find(s, r);
+}
+
+void store_find_finish(struct store_find *r)
+{
+	store_entry_free(r->entry);
+	r->entry = NULL;
+	r->attempts = NULL;
+	r->attempt_count = 0;
+}
+
+int store_each_pending(struct store *s,
+    void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx)
+{
+	return s->ops->each_pending(s, each, ctx);
+}
+
+int store_each_quota(struct store *s,
+    void (*each)(struct span user, int64_t day, uint64_t messages, void *ctx),
+    void *ctx)
+{
+	return s->ops->each_quota(s, each, ctx);
+}
+
+void store_stats(struct store *s, struct store_stats *out)
+{
+	s->ops->stats(s, out);
+}
+
+int store_check(struct store *s)
+{
+	return s->ops->check(s);
+}
+
+/* On the requests' loop: done may free its request. */
+static void run_chain(struct task *t)
+{
+	struct store_request *r = container_of(t, struct store_request, task);
+	while (r) {
+		struct store_request *next = r->next;
+		r->done(r);
+		r = next;
+	}
+}
+
+/* Cut the requests of one loop out of *chain, in order. */
+static struct store_request *cut_loop(
+    struct store_request **chain, const struct loop *loop)
+{
+	struct store_request *group = NULL, **end = &group;
+	while (*chain) {
+		struct store_request *r = *chain;
+		if (r->loop != loop) {
+			chain = &r->next;
+			continue;
+		}
+		*chain = r->next;
+		r->next = NULL;
+		*end = r;
+		end = &r->next;
+	}
+	return group;
+}
+
+void store_answer(struct store_request *chain)
+{
+	while (chain) {
+		struct loop *loop = chain->loop;
+		struct store_request *group = cut_loop(&chain, loop);
+		group->task.run = run_chain;
+		loop_post(loop, &group->task);
+	}
+}

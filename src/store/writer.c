@@ -1,0 +1,401 @@
+/*
+ * The one thread that writes. It takes whatever waits, appends the bodies,
+ * syncs them, commits all rows in one transaction, and only then answers.
+ * What arrives meanwhile is the next batch: there is no timer. Checkpoints,
+ * purging and cleaning run after the answers, a little at a time.
+ */
+#include <store/cleaner.h>
+#include <store/disk.h>
+#include <store/schema.h>
+
+#include <base/clock.h>
+#include <base/date.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	BATCH_MAX = 1024,
+	BATCH_BYTES = 16 * 1024 * 1024,
+	IDLE_MS = 5000,
+	PURGE_SLICE = 256,
+	PURGE_PAUSE_MS = 10000, /* between walks through history when idle */
+	QUOTA_DAYS = 8          /* of counts kept */
+};
+
+/* One request of the batch. */
+struct slot {
+	struct store_request *r;
+	int body_result;    /* of the append */
+	int row_result;     /* of the statements, in the latest transaction */
+	struct place place; /* accept: where the body went */
+	struct place released; /* update: what nobody needs any more */
+};
+
+struct charge {
+	struct span user;
+	int64_t day;
+	uint64_t messages;
+};
+
+struct writer {
+	struct disk *d;
+	struct cleaner *cleaner;
+
+	struct slot slots[BATCH_MAX];
+	size_t count;
+	struct store_request *taken[BATCH_MAX];
+	struct charge charges[BATCH_MAX];
+	size_t charge_count;
+
+	struct id purged; /* history was looked at up to here */
+	size_t purge_owed;
+	uint64_t purge_at_ms; /* when an idle writer walks again */
+	int64_t quota_day;    /* the counts were purged on */
+};
+
+struct writer *writer_new(struct disk *d)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	if (!w)
+		return NULL;
+	w->d = d;
+	w->cleaner = cleaner_new(d);
+	if (!w->cleaner) {
+		free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void writer_free(struct writer *w)
+{
+	if (!w)
+		return;
+	cleaner_free(w->cleaner);
+	free(w);
+}
+
+static struct store_accept *accept_of(const struct slot *slot)
+{
+	return slot->r->op == STORE_OP_ACCEPT
+		   ? container_of(slot->r, struct store_accept, request)
+		   : NULL;
+}
+
+static struct store_update *update_of(const struct slot *slot)
+{
+	return container_of(slot->r, struct store_update, request);
+}
+
+/* May accepts be stored now? 0 or -ENOSPC. */
+static int check_room(struct disk *d)
+{
+	if (!disk_has_room(d))
+		return -ENOSPC;
+	return d->has_reserve ? 0 : disk_make_reserve(d);
+}
+
+static int store_body(
+    struct disk *d, const struct store_entry *e, int room, struct place *out)
+{
+	if (room < 0)
+		return room;
+	if (!store_entry_is_open(e))
+		return 0;
+	if (!e->message)
+		return -EINVAL;
+	int rc = segments_append(d->segments, e->message, out);
+	if (rc < 0)
+		disk_note_error(d, "append", rc);
+	return rc;
+}
+
+/* Every body of the batch on stable storage. 0, or why the batch has none. */
+static int store_bodies(struct writer *w)
+{
+	struct disk *d = w->d;
+	int room = 1; /* not known yet */
+	for (size_t i = 0; i < w->count; i++) {
+		struct slot *slot = &w->slots[i];
+		struct store_accept *a = accept_of(slot);
+		if (!a)
+			continue;
+		if (room > 0)
+			room = check_room(d);
+		slot->body_result = store_body(d, a->entry, room, &slot->place);
+	}
+	int rc = segments_sync(d->segments);
+	if (rc < 0) {
+		segments_abandon(d->segments);
+		disk_note_error(d, "sync", rc);
+	}
+	return rc;
+}
+
+static bool is_own_failure(int rc)
+{
+	return rc == -EEXIST || rc == -ENOENT;
+}
+
+static void note_charge(struct writer *w, const struct store_accept *a)
+{
+	if (a->quota_messages == 0)
+		return;
+	w->charges[w->charge_count++] = (struct charge){ .user = a->entry->user,
+		.day = a->quota_day,
+		.messages = a->quota_messages };
+}
+
+/* The rows of one request. 0, or what spoils the whole transaction. */
+static int store_slot(struct writer *w, struct slot *slot, int64_t now_ms)
+{
+	struct store_accept *a = accept_of(slot);
+	int rc;
+	if (a)
+		rc = rows_accept(w->d->rows, a->entry,
+		    slot->place.segment ? &slot->place : NULL);
+	else
+		rc = rows_update(
+		    w->d->rows, update_of(slot), now_ms, &slot->released);
+	slot->row_result = rc;
+	if (a && rc == 0)
+		note_charge(w, a);
+	return is_own_failure(rc) ? 0 : rc;
+}
+
+static int by_user(const void *a, const void *b)
+{
+	const struct charge *x = a, *y = b;
+	if (x->day != y->day)
+		return x->day < y->day ? -1 : 1;
+	if (x->user.len != y->user.len)
+		return x->user.len < y->user.len ? -1 : 1;
+	return x->user.len ? memcmp(x->user.ptr, y->user.ptr, x->user.len) : 0;
+}
+
+/* One upsert per user and day. */
+static int store_charges(struct writer *w)
+{
+	int rc = 0;
+	if (w->charge_count > 1)
+		qsort(w->charges, w->charge_count, sizeof(w->charges[0]),
+		    by_user);
+	for (size_t i = 0; rc == 0 && i < w->charge_count;) {
+		const struct charge *c = &w->charges[i];
+		uint64_t sum = 0;
+		for (; i < w->charge_count; i++) {
+			if (by_user(c, &w->charges[i]) != 0)
+				break;
+			sum += w->charges[i].messages;
+		}
+		rc = rows_charge(w->d->rows, c->user, c->day, sum);
+	}
+	return rc;
+}
+
+static int store_slots(struct writer *w)
+{
+	int64_t now_ms = clock_wall_ms();
+	int rc = 0;
+	w->charge_count = 0;
+	for (size_t i = 0; rc == 0 && i < w->count; i++)
+		if (w->slots[i].body_result == 0)
+			rc = store_slot(w, &w->slots[i], now_ms);
+	return rc == 0 ? store_charges(w) : rc;
+}
+
+/* All rows of the batch in one transaction, or none. */
+static int store_rows(struct writer *w)
+{
+	int rc = rows_begin(w->d->rows);
+	if (rc < 0)
+		return rc;
+	rc = store_slots(w);
+	if (rc == 0)
+		rc = rows_commit(w->d->rows);
+	if (rc < 0)
+		rows_rollback(w->d->rows);
+	return rc;
+}
+
+/* Nothing more is accepted in this batch; what a body took is given back. */
+static void refuse_accepts(struct writer *w, int rc)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		struct slot *slot = &w->slots[i];
+		if (!accept_of(slot))
+			continue;
+		if (slot->body_result == 0)
+			slot->body_result = rc;
+		segments_release(w->d->segments, &slot->place);
+		memset(&slot->place, 0, sizeof(slot->place));
+	}
+}
+
+/* Updates must not get lost on a full disk: they get the reserve. */
+static int store_batch(struct writer *w)
+{
+	int rc = store_bodies(w);
+	if (rc < 0)
+		refuse_accepts(w, rc);
+	if (disk_is_failed(w->d))
+		return -EIO;
+	rc = store_rows(w);
+	if (rc == -ENOSPC) {
+		disk_note_error(w->d, "commit", rc);
+		refuse_accepts(w, rc);
+		disk_drop_reserve(w->d);
+		rc = store_rows(w);
+	}
+	if (rc < 0) {
+		disk_note_error(w->d, "commit", rc);
+		refuse_accepts(w, rc);
+	}
+	return rc;
+}
+
+static void settle_accept(struct disk *d, struct slot *slot)
+{
+	if (slot->r->result < 0) {
+		segments_release(d->segments, &slot->place);
+	} else if (slot->place.segment) {
+		atomic_store(&d->is_full, false);
+		atomic_fetch_add(&d->messages, 1);
+		atomic_fetch_add(&d->bytes, slot->place.size);
+	}
+}
+
+static void settle_update(struct disk *d, struct slot *slot)
+{
+	if (slot->r->result < 0 || slot->released.segment == 0)
+		return;
+	segments_release(d->segments, &slot->released);
+	atomic_fetch_sub(&d->messages, 1);
+	atomic_fetch_sub(&d->bytes, slot->released.size);
+}
+
+static int result_of(const struct slot *slot, int rc)
+{
+	if (slot->body_result < 0)
+		return slot->body_result;
+	return rc < 0 ? rc : slot->row_result;
+}
+
+/* Results of a batch whose transaction ended with rc, and the figures. */
+static void settle(struct writer *w, int rc)
+{
+	struct disk *d = w->d;
+	uint64_t cost = 0;
+	for (size_t i = 0; i < w->count; i++) {
+		struct slot *slot = &w->slots[i];
+		struct store_accept *a = accept_of(slot);
+		slot->r->result = result_of(slot, rc);
+		slot->r->next = i + 1 < w->count ? w->slots[i + 1].r : NULL;
+		if (a) {
+			settle_accept(d, slot);
+			cost += store_entry_cost(a->entry);
+		} else {
+			settle_update(d, slot);
+		}
+	}
+	atomic_fetch_sub(&d->pending_bytes, cost);
+	w->purge_owed += w->count;
+	if (rc < 0)
+		return;
+	atomic_fetch_add(&d->commits, 1);
+	atomic_fetch_add(&d->committed, w->count);
+}
+
+static void commit_batch(struct writer *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		w->slots[i] = (struct slot){ .r = w->taken[i] };
+	int rc = -EIO;
+	if (!disk_is_failed(w->d)) {
+		uint64_t start = clock_mono_ns();
+		rc = store_batch(w);
+		atomic_fetch_add(&w->d->sync_ns, clock_mono_ns() - start);
+	}
+	settle(w, rc);
+	store_answer(w->slots[0].r);
+}
+
+static int purge_slice(struct writer *w, int64_t now_ms)
+{
+	struct rows *rows = w->d->rows;
+	int64_t cutoff_ms = now_ms - (int64_t)w->d->settings.history_ms;
+	int64_t day = date_day(now_ms);
+	int n = 0;
+	int rc = rows_begin(rows);
+	if (rc < 0)
+		return rc;
+	if (day != w->quota_day)
+		rc = rows_purge_quota(rows, day - QUOTA_DAYS);
+	if (rc == 0)
+		rc = n = rows_purge(rows, &w->purged, cutoff_ms, PURGE_SLICE);
+	if (rc >= 0)
+		rc = rows_commit(rows);
+	if (rc < 0) {
+		rows_rollback(rows);
+		return rc;
+	}
+	w->quota_day = day;
+	return n;
+}
+
+/* 1: there is more; 0; or a negative errno. */
+static int purge(struct writer *w, bool is_idle)
+{
+	uint64_t now = clock_mono_ms();
+	bool is_due = is_idle && now >= w->purge_at_ms;
+	if (!is_due && w->purge_owed < PURGE_SLICE)
+		return 0;
+	w->purge_owed = 0;
+	int rc = purge_slice(w, clock_wall_ms());
+	if (rc < 0)
+		return rc;
+	if (rc == PURGE_SLICE)
+		return 1;
+	/* All was seen: begin again with the oldest. */
+	memset(&w->purged, 0, sizeof(w->purged));
+	w->purge_at_ms = now + PURGE_PAUSE_MS;
+	return 0;
+}
+
+/* True when more of it should be done soon. */
+static bool keep_house(struct writer *w, bool is_idle)
+{
+	struct disk *d = w->d;
+	if (disk_is_failed(d))
+		return false;
+	int checked = 0;
+	if (rows_wal_pages(d->rows) >= SCHEMA_CHECKPOINT_PAGES)
+		checked = rows_checkpoint(d->rows);
+	if (checked < 0)
+		disk_note_error(d, "checkpoint", checked);
+	int purged = purge(w, is_idle);
+	if (purged < 0)
+		disk_note_error(d, "purge", purged);
+	int cleaned = disk_is_failed(d) ? 0 : cleaner_step(w->cleaner);
+	if (cleaned < 0)
+		disk_note_error(d, "clean", cleaned);
+	segments_reap(d->segments);
+	return purged > 0 || cleaned > 0;
+}
+
+void *writer_run(void *writer)
+{
+	struct writer *w = writer;
+	struct disk *d = w->d;
+	bool has_more = false;
+	(void)pthread_setname_np(pthread_self(), "store-writer");
+	while (!store_queue_is_done(&d->writes)) {
+		w->count = store_queue_take(&d->writes, w->taken, BATCH_MAX,
+		    BATCH_BYTES, has_more ? 0 : IDLE_MS);
+		if (w->count)
+			commit_batch(w);
+		has_more = keep_house(w, w->count == 0);
+	}
+	return NULL;
+}

@@ -1,0 +1,515 @@
+/* What both engines promise; every test runs against each. */
+#include "fixture.h"
+
+#include <base/clock.h>
+
+#include <errno.h>
+
+static struct fix f;
+
+static void start(int engine)
+{
+	fix_init(&f, (enum store_engine)engine);
+	fix_open(&f, NULL);
+}
+
+static void stop(void)
+{
+	fix_finish(&f);
+}
+
+START_TEST(accepts_and_loads_back)
+{
+	static const size_t sizes[] = { 64, 1000, 4095, 4096, 4097, 300000,
+		9 * 1024 * 1024 };
+	start(_i);
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct id id = fix_add(&f, i, sizes[i], NULL);
+		ck_assert_int_eq(fix_verify(&f, id, i, sizes[i]), 0);
+	}
+	ck_assert_uint_eq(fix_pending(&f), 7);
+	stop();
+}
+END_TEST
+
+START_TEST(keeps_every_field_of_an_entry)
+{
+	struct store_recipient to[3] = {
+		{ .address = SPAN("a@example.org"),
+		    .state = STORE_PENDING,
+		    .attempts = 7,
+		    .due_ms = 12345 },
+		{ .address = SPAN("b@example.org"),
+		    .state = STORE_STARTED,
+		    .attempts = 1,
+		    .provider = "ses-eu",
+		    .is_pinned = true },
+		{ .address = SPAN(""), .state = STORE_HELD },
+	};
+	struct store_entry e = { .id = id_make(),
+		.created_ms = 99,
+		.user = SPAN("\xc3\xa4pp"),
+		.sender = SPAN(""),
+		.recipients = to,
+		.recipient_count = 3,
+		.message = fix_message(1, 500) };
+	struct store_accept a = { .entry = &e };
+	struct store_load l = { .id = e.id };
+	start(_i);
+	ck_assert_int_eq(fix_accept(&f, &a), 0);
+	ck_assert_int_eq(fix_load(&f, &l), 0);
+	ck_assert_ptr_null(l.entry->message);
+	ck_assert_int_eq(l.entry->created_ms, 99);
+	ck_assert(span_eq(l.entry->user, e.user));
+	ck_assert_uint_eq(l.entry->sender.len, 0);
+	ck_assert_uint_eq(l.entry->recipient_count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		const struct store_recipient *r = &l.entry->recipients[i];
+		ck_assert(span_eq(r->address, to[i].address));
+		ck_assert_int_eq(r->state, to[i].state);
+		ck_assert_uint_eq(r->attempts, to[i].attempts);
+		ck_assert_int_eq(r->due_ms, to[i].due_ms);
+		ck_assert_str_eq(r->provider, to[i].provider);
+		ck_assert(r->is_pinned == to[i].is_pinned);
+	}
+	store_entry_free(l.entry);
+	message_unref(e.message);
+	stop();
+}
+END_TEST
+
+START_TEST(knows_an_id_only_once)
+{
+	struct fix_mail m[3];
+	struct store_accept all[3];
+	start(_i);
+	for (unsigned i = 0; i < 3; i++)
+		fix_mail_init(&m[i], i, 800);
+	m[1].entry.id = m[0].entry.id;
+	for (unsigned i = 0; i < 3; i++)
+		all[i] = m[i].accept;
+	fix_accept_all(&f, all, 3);
+	ck_assert_int_eq(all[0].request.result, 0);
+	ck_assert_int_eq(all[1].request.result, -EEXIST);
+	ck_assert_int_eq(all[2].request.result, 0);
+	ck_assert_int_eq(fix_verify(&f, m[0].entry.id, 0, 800), 0);
+	/* Also when it is history. */
+	ck_assert_int_eq(fix_set(&f, m[0].entry.id, STORE_SENT), 0);
+	ck_assert_int_eq(fix_accept(&f, &m[0].accept), -EEXIST);
+	ck_assert_uint_eq(fix_pending(&f), 1);
+	for (unsigned i = 0; i < 3; i++)
+		fix_mail_finish(&m[i]);
+	stop();
+}
+END_TEST
+
+START_TEST(answers_enoent_for_unknown_ids)
+{
+	struct id id = id_make();
+	struct store_load l = { .id = id };
+	struct store_find d = { .id = id };
+	struct store_update u = { .id = id };
+	start(_i);
+	ck_assert_int_eq(fix_load(&f, &l), -ENOENT);
+	ck_assert_ptr_null(l.entry);
+	ck_assert_int_eq(fix_find(&f, &d), -ENOENT);
+	ck_assert_ptr_null(d.entry);
+	store_find_finish(&d);
+	ck_assert_int_eq(fix_update(&f, &u), -ENOENT);
+	ck_assert_int_eq(fix_set(&f, id, STORE_SENT), -ENOENT);
+	stop();
+}
+END_TEST
+
+START_TEST(releases_the_body_with_the_last_recipient)
+{
+	static const enum store_state finals[] = { STORE_SENT, STORE_FAILED,
+		STORE_DROPPED };
+	struct store_stats stats;
+	start(_i);
+	for (unsigned i = 0; i < 3; i++) {
+		struct id id = fix_add(&f, i, 5000, NULL);
+		ck_assert_int_eq(fix_set(&f, id, STORE_STARTED), 0);
+		ck_assert_int_eq(fix_verify(&f, id, i, 5000), 0);
+		store_stats(f.store, &stats);
+		ck_assert_uint_eq(stats.messages, 1);
+		ck_assert_uint_eq(stats.bytes, 5000);
+		ck_assert_int_eq(fix_set(&f, id, finals[i]), 0);
+		ck_assert_int_eq(fix_verify(&f, id, i, 5000), -ENOENT);
+		struct store_load l = { .id = id };
+		ck_assert_int_eq(fix_load(&f, &l), 0);
+		ck_assert_int_eq(l.entry->recipients[0].state, finals[i]);
+		store_entry_free(l.entry);
+	}
+	store_stats(f.store, &stats);
+	ck_assert_uint_eq(stats.messages, 0);
+	ck_assert_uint_eq(stats.bytes, 0);
+	ck_assert(stats.is_writable);
+	ck_assert_uint_gt(stats.commits, 0);
+	ck_assert_int_eq(store_check(f.store), 0);
+	stop();
+}
+END_TEST
+
+START_TEST(finished_messages_cannot_be_tried_again)
+{
+	start(_i);
+	struct id id = fix_add(&f, 1, 100, NULL);
+	ck_assert_int_eq(fix_set(&f, id, STORE_FAILED), 0);
+	ck_assert_int_eq(fix_set(&f, id, STORE_PENDING), -ENOENT);
+	/* A late answer still finds its place in the ledger. */
+	ck_assert_int_eq(fix_set(&f, id, STORE_SENT), 0);
+	struct store_find d = { .id = id };
+	ck_assert_int_eq(fix_find(&f, &d), 0);
+	ck_assert_uint_eq(d.attempt_count, 2);
+	ck_assert_int_eq(d.entry->recipients[0].state, STORE_SENT);
+	store_find_finish(&d);
+	stop();
+}
+END_TEST
+
+START_TEST(finds_the_ledger_in_order)
+{
+	static const char *const providers[] = { "one", "two", "three" };
+	start(_i);
+	struct id id = fix_add(&f, 1, 100, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		struct store_attempt a = { .at_ms = 30 - i,
+			.result = (enum postern_class)(POSTERN_REJECTED + i),
+			.status = (int)(500 + i),
+			.provider_id = SPAN("id"),
+			.reason = span_of(providers[i]),
+			.duration_ms = i };
+		strncpy(a.provider, providers[i], sizeof(a.provider) - 1);
+		struct store_update u = {
+			.id = id, .attempts = &a, .attempt_count = 1
+		};
+		ck_assert_int_eq(fix_update(&f, &u), 0);
+	}
+	struct store_find d = { .id = id };
+	ck_assert_int_eq(fix_find(&f, &d), 0);
+	ck_assert_ptr_null(d.entry->message);
+	ck_assert_uint_eq(d.attempt_count, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		const struct store_attempt *a = &d.attempts[i];
+		ck_assert_str_eq(a->provider, providers[i]);
+		ck_assert(span_eq(a->reason, span_of(providers[i])));
+		ck_assert(span_eq(a->provider_id, SPAN("id")));
+		ck_assert_int_eq(a->status, (int)(500 + i));
+		ck_assert_int_eq(a->result, POSTERN_REJECTED + (int)i);
+		ck_assert_int_eq(a->at_ms, 30 - i);
+		ck_assert_uint_eq(a->duration_ms, i);
+	}
+	store_find_finish(&d);
+	stop();
+}
+END_TEST
+
+enum {
+	MANY = 1000
+};
+
+START_TEST(handles_many_recipients_piece_by_piece)
+{
+	static struct store_recipient to[MANY];
+	static struct store_attempt attempts[MANY];
+	static size_t indices[MANY];
+	struct store_entry e = { .id = id_make(),
+		.user = SPAN("u"),
+		.sender = SPAN("s"),
+		.recipients = to,
+		.recipient_count = MANY,
+		.message = fix_message(3, 2000) };
+	struct store_accept a = { .entry = &e };
+	start(_i);
+	for (size_t i = 0; i < MANY; i++) {
+		to[i] = (struct store_recipient){ .address = SPAN("x@y") };
+		attempts[i] = (struct store_attempt){ .recipient = i,
+			.provider = "p",
+			.result = POSTERN_ACCEPTED,
+			.provider_id = SPAN(""),
+			.reason = SPAN("") };
+		indices[i] = i;
+	}
+	ck_assert_int_eq(fix_accept(&f, &a), 0);
+	for (size_t i = 0; i < MANY; i++)
+		to[i].state = STORE_SENT;
+	for (size_t at = 0; at < MANY; at += 250) {
+		ck_assert_int_eq(fix_verify(&f, e.id, 3, 2000), 0);
+		struct store_update u = { .id = e.id,
+			.attempts = attempts + at,
+			.attempt_count = 250,
+			.indices = indices + at,
+			.recipients = to + at,
+			.recipient_count = 250 };
+		ck_assert_int_eq(fix_update(&f, &u), 0);
+	}
+	ck_assert_int_eq(fix_verify(&f, e.id, 3, 2000), -ENOENT);
+	struct store_find d = { .id = e.id };
+	ck_assert_int_eq(fix_find(&f, &d), 0);
+	ck_assert_uint_eq(d.attempt_count, MANY);
+	for (size_t i = 0; i < MANY; i++)
+		ck_assert_uint_eq(d.attempts[i].recipient, i);
+	store_find_finish(&d);
+	message_unref(e.message);
+	stop();
+}
+END_TEST
+
+START_TEST(an_update_that_fails_changes_nothing)
+{
+	struct store_recipient to[2] = { { .address = SPAN("a@b") },
+		{ .address = SPAN("c@d") } };
+	struct store_entry e = { .id = id_make(),
+		.recipients = to,
+		.recipient_count = 2,
+		.message = fix_message(3, 200) };
+	struct store_accept a = { .entry = &e };
+	size_t indices[2] = { 0, 2 };
+	struct store_recipient sent[2] = { { .state = STORE_SENT },
+		{ .state = STORE_SENT } };
+	struct store_update u = { .id = e.id,
+		.indices = indices,
+		.recipients = sent,
+		.recipient_count = 2 };
+	struct store_load l = { .id = e.id };
+	start(_i);
+	ck_assert_int_eq(fix_accept(&f, &a), 0);
+	ck_assert_int_eq(fix_update(&f, &u), -ENOENT);
+	ck_assert_int_eq(fix_load(&f, &l), 0);
+	ck_assert_int_eq(l.entry->recipients[0].state, STORE_PENDING);
+	store_entry_free(l.entry);
+	message_unref(e.message);
+	stop();
+}
+END_TEST
+
+struct seen {
+	struct id ids[8];
+	int64_t due[8];
+	size_t count;
+};
+
+static void see(struct id id, int64_t due_ms, void *ctx)
+{
+	struct seen *s = ctx;
+	s->ids[s->count] = id;
+	s->due[s->count++] = due_ms;
+}
+
+START_TEST(tells_what_is_pending_oldest_first)
+{
+	struct fix_mail m[4];
+	struct seen s = { .count = 0 };
+	start(_i);
+	for (unsigned i = 0; i < 4; i++) {
+		fix_mail_init(&m[i], i, 100);
+		m[i].entry.id =
+		    (struct id){ { 0, 0, 0, 0, 0, 1, (uint8_t)(9 - i) } };
+	}
+	m[1].recipient.state = STORE_STARTED;
+	m[2].recipient.state = STORE_HELD;
+	for (unsigned i = 0; i < 4; i++)
+		ck_assert_int_eq(fix_accept(&f, &m[i].accept), 0);
+	ck_assert_int_eq(fix_set(&f, m[0].entry.id, STORE_SENT), 0);
+	int64_t before = clock_wall_ms();
+	ck_assert_int_eq(store_each_pending(f.store, see, &s), 0);
+	ck_assert_uint_eq(s.count, 3);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(id_eq(s.ids[i], m[3 - i].entry.id));
+	ck_assert_int_eq(s.due[0], 1003);
+	ck_assert_int_eq(s.due[1], INT64_MAX);
+	ck_assert_int_ge(s.due[2], before);
+	ck_assert_int_le(s.due[2], clock_wall_ms());
+	for (unsigned i = 0; i < 4; i++)
+		fix_mail_finish(&m[i]);
+	stop();
+}
+END_TEST
+
+struct sums {
+	uint64_t a, b, other;
+};
+
+static void sum(struct span user, int64_t day, uint64_t messages, void *ctx)
+{
+	struct sums *s = ctx;
+	if (day != 20000)
+		s->other += messages;
+	else if (span_eq(user, SPAN("a")))
+		s->a += messages;
+	else
+		s->b += messages;
+}
+
+START_TEST(counts_quotas_with_the_accept)
+{
+	struct fix_mail m[5];
+	struct store_accept all[5];
+	struct sums s = { 0 };
+	start(_i);
+	for (unsigned i = 0; i < 5; i++) {
+		fix_mail_init(&m[i], i, 100);
+		m[i].entry.user = i % 2 ? SPAN("a") : SPAN("b");
+		m[i].accept.quota_day = i == 4 ? 20001 : 20000;
+		m[i].accept.quota_messages = i == 1 ? 0 : i + 1;
+	}
+	/* What is not accepted is not charged. */
+	m[2].entry.id = m[0].entry.id;
+	for (unsigned i = 0; i < 5; i++)
+		all[i] = m[i].accept;
+	fix_accept_all(&f, all, 5);
+	ck_assert_int_eq(all[2].request.result, -EEXIST);
+	fix_mail_finish(&m[3]);
+	fix_mail_init(&m[3], 9, 100);
+	m[3].entry.user = SPAN("a");
+	m[3].accept.quota_day = 20000;
+	m[3].accept.quota_messages = 5;
+	ck_assert_int_eq(fix_accept(&f, &m[3].accept), 0);
+	ck_assert_int_eq(store_each_quota(f.store, sum, &s), 0);
+	ck_assert_uint_eq(s.a, 4 + 5);
+	ck_assert_uint_eq(s.b, 1);
+	ck_assert_uint_eq(s.other, 5);
+	for (unsigned i = 0; i < 5; i++)
+		fix_mail_finish(&m[i]);
+	stop();
+}
+END_TEST
+
+START_TEST(accepts_what_is_final_already_as_history)
+{
+	struct fix_mail m;
+	start(_i);
+	fix_mail_init(&m, 1, 100);
+	m.recipient.state = STORE_SENT;
+	ck_assert_int_eq(fix_accept(&f, &m.accept), 0);
+	ck_assert_uint_eq(fix_pending(&f), 0);
+	ck_assert_int_eq(fix_verify(&f, m.entry.id, 1, 100), -ENOENT);
+	struct store_load l = { .id = m.entry.id };
+	ck_assert_int_eq(fix_load(&f, &l), 0);
+	store_entry_free(l.entry);
+	fix_mail_finish(&m);
+	stop();
+}
+END_TEST
+
+START_TEST(refuses_open_recipients_without_a_message)
+{
+	struct fix_mail m;
+	start(_i);
+	fix_mail_init(&m, 1, 100);
+	fix_mail_finish(&m);
+	m.entry.message = NULL;
+	ck_assert_int_eq(fix_accept(&f, &m.accept), -EINVAL);
+	ck_assert_uint_eq(fix_pending(&f), 0);
+	stop();
+}
+END_TEST
+
+START_TEST(takes_forty_megabytes)
+{
+	size_t size = 40 * 1024 * 1024 + 17;
+	start(_i);
+	struct id id = fix_add(&f, 4, size, NULL);
+	ck_assert_int_eq(fix_verify(&f, id, 4, size), 0);
+	ck_assert_int_eq(fix_set(&f, id, STORE_SENT), 0);
+	stop();
+}
+END_TEST
+
+START_TEST(takes_one_that_is_larger_than_the_limit_but_no_second)
+{
+	struct fix_mail m[2];
+	struct store_accept all[2];
+	fix_init(&f, (enum store_engine)_i);
+	f.settings.max_pending_bytes = 1000;
+	fix_open(&f, NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		fix_mail_init(&m[i], i, 4000000);
+		all[i] = m[i].accept;
+	}
+	fix_accept_all(&f, all, 2);
+	ck_assert_int_eq(all[0].request.result, 0);
+	ck_assert_int_eq(all[1].request.result, -EBUSY);
+	/* And again once nothing waits (or is held). */
+	ck_assert_int_eq(fix_set(&f, m[0].entry.id, STORE_SENT), 0);
+	ck_assert_int_eq(fix_accept(&f, &m[1].accept), 0);
+	for (unsigned i = 0; i < 2; i++)
+		fix_mail_finish(&m[i]);
+	stop();
+}
+END_TEST
+
+enum {
+	CROWD = 3000
+};
+
+START_TEST(serves_a_crowd_in_few_batches)
+{
+	static struct fix_mail m[CROWD];
+	static struct store_accept all[CROWD];
+	start(_i);
+	for (unsigned i = 0; i < CROWD; i++) {
+		fix_mail_init(&m[i], i, 64 + i % 700);
+		all[i] = m[i].accept;
+	}
+	fix_accept_all(&f, all, CROWD);
+	for (unsigned i = 0; i < CROWD; i++)
+		ck_assert_int_eq(all[i].request.result, 0);
+	ck_assert_uint_eq(fix_pending(&f), CROWD);
+	for (unsigned i = 0; i < CROWD; i += 97)
+		ck_assert_int_eq(
+		    fix_verify(&f, m[i].entry.id, i, 64 + i % 700), 0);
+	for (unsigned i = 0; i < CROWD; i++)
+		fix_mail_finish(&m[i]);
+	stop();
+}
+END_TEST
+
+START_TEST(closing_commits_what_waits)
+{
+	static struct fix_mail m[CROWD];
+	start(_i);
+	for (unsigned i = 0; i < CROWD; i++)
+		fix_mail_init(&m[i], i, 500);
+	fix_accept_and_close(&f, m, CROWD);
+	for (unsigned i = 0; i < CROWD; i++)
+		ck_assert_int_eq(m[i].accept.request.result, 0);
+	if (_i == STORE_SQLITE) {
+		fix_open(&f, NULL);
+		ck_assert_uint_eq(fix_pending(&f), CROWD);
+	}
+	for (unsigned i = 0; i < CROWD; i++)
+		fix_mail_finish(&m[i]);
+	stop();
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	const TTest *const tests[] = { accepts_and_loads_back,
+		keeps_every_field_of_an_entry, knows_an_id_only_once,
+		answers_enoent_for_unknown_ids,
+		releases_the_body_with_the_last_recipient,
+		finished_messages_cannot_be_tried_again,
+		finds_the_ledger_in_order,
+		handles_many_recipients_piece_by_piece,
+		an_update_that_fails_changes_nothing,
+		tells_what_is_pending_oldest_first,
+		counts_quotas_with_the_accept,
+		accepts_what_is_final_already_as_history,
+		refuses_open_recipients_without_a_message,
+		takes_forty_megabytes,
+		takes_one_that_is_larger_than_the_limit_but_no_second,
+		serves_a_crowd_in_few_batches, closing_commits_what_waits };
+	Suite *s = suite_create("store.conformance");
+	TCase *tc = tcase_create("both engines");
+	tcase_set_timeout(tc, 60);
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+		tcase_add_loop_test(
+		    tc, tests[i], STORE_SQLITE, STORE_MEMORY + 1);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+UNIT_MAIN(make_suite)

@@ -1,0 +1,372 @@
+/* What is there after the store was closed, damaged, or long in use. */
+#include "fixture.h"
+
+#include <base/clock.h>
+#include <store/segment.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	COUNT = 40
+};
+
+static struct fix f;
+
+static void sql(const char *text)
+{
+	char path[160];
+	sqlite3 *db;
+	(void)snprintf(path, sizeof(path), "%s/store.db", f.path);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK,
+	    "%s", sqlite3_errmsg(db));
+	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+static int64_t sql_int(const char *text)
+{
+	char path[160];
+	sqlite3 *db;
+	sqlite3_stmt *q;
+	(void)snprintf(path, sizeof(path), "%s/store.db", f.path);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, text, -1, &q, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
+	int64_t v = sqlite3_column_int64(q, 0);
+	(void)sqlite3_finalize(q);
+	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+	return v;
+}
+
+static struct err open_error(void)
+{
+	struct err e = { 0 };
+	ck_assert_ptr_null(store_open(&f.settings, &e));
+	return e;
+}
+
+START_TEST(reopening_finds_exactly_what_was_stored)
+{
+	struct id ids[COUNT];
+	struct store_stats stats;
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	for (unsigned i = 0; i < COUNT; i++)
+		ids[i] = fix_add(&f, i, 100 + 1000 * i, NULL);
+	for (unsigned i = 0; i < COUNT; i += 2)
+		ck_assert_int_eq(fix_set(&f, ids[i], STORE_SENT), 0);
+	for (int round = 0; round < 3; round++) {
+		fix_close(&f);
+		fix_open(&f, NULL);
+		ck_assert_uint_eq(fix_pending(&f), COUNT / 2);
+		for (unsigned i = 0; i < COUNT; i++)
+			ck_assert_int_eq(
+			    fix_verify(&f, ids[i], i, 100 + 1000 * i),
+			    i % 2 ? 0 : -ENOENT);
+	}
+	store_stats(f.store, &stats);
+	ck_assert_uint_eq(stats.messages, COUNT / 2);
+	ck_assert_uint_eq(fix_files(&f, "bodies"), 1);
+	fix_finish(&f);
+}
+END_TEST
+
+START_TEST(the_directory_is_nobody_elses)
+{
+	struct stat st;
+	char path[160];
+	static const char *const names[] = { "store.db", "store.db-wal", "lock",
+		"reserve", "bodies/00000001.seg" };
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	(void)fix_add(&f, 1, 100, NULL);
+	ck_assert_int_eq(stat(f.path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0700);
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", f.path, names[i]);
+		ck_assert_msg(stat(path, &st) == 0, "%s", path);
+		ck_assert_uint_eq(st.st_mode & 07777, 0600);
+	}
+	fix_finish(&f);
+}
+END_TEST
+
+START_TEST(a_second_process_is_refused)
+{
+	char pid[16];
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	struct err e = open_error();
+	ck_assert_int_eq(e.code, -EBUSY);
+	ck_assert_ptr_nonnull(strstr(e.text, f.path));
+	(void)snprintf(pid, sizeof(pid), "pid %d", (int)getpid());
+	ck_assert_ptr_nonnull(strstr(e.text, pid));
+	fix_close(&f);
+	fix_open(&f, NULL);
+	fix_finish(&f);
+}
+END_TEST
+
+START_TEST(a_newer_format_is_refused)
+{
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	fix_close(&f);
+	sql("PRAGMA user_version = 99");
+	struct err e = open_error();
+	ck_assert_int_eq(e.code, -ENOTSUP);
+	ck_assert_ptr_nonnull(strstr(e.text, "newer version"));
+	ck_assert_ptr_nonnull(strstr(e.text, f.path));
+	fix_finish(&f);
+}
+END_TEST
+
+START_TEST(a_foreign_database_is_refused)
+{
+	fix_init(&f, STORE_SQLITE);
+	ck_assert_int_eq(mkdir(f.path, 0700), 0);
+	sql("PRAGMA user_version = 1; CREATE TABLE message (x)");
+	struct err e = open_error();
+	ck_assert_ptr_nonnull(strstr(e.text, "not a database of Postern"));
+	fix_finish(&f);
+}
+END_TEST
+
+START_TEST(a_path_that_cannot_be_made_is_named)
+{
+	fix_init(&f, STORE_SQLITE);
+	f.settings.path = "/nonexistent/of/course";
+	struct err e = open_error();
+	ck_assert_int_eq(e.code, -ENOENT);
+	ck_assert_ptr_nonnull(strstr(e.text, "/nonexistent/of/course"));
+	f.settings.path = NULL;
+	ck_assert_int_eq(open_error().code, -EINVAL);
+	fix_finish(&f);
+}
+END_TEST
+
+static void flip(off_t at)
+{
+	char path[160], c;
+	(void)snprintf(path, sizeof(path), "%s/bodies/00000001.seg", f.path);
+	int fd = open(path, O_RDWR);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pread(fd, &c, 1, at), 1);
+	c ^= 0x10;
+	ck_assert_int_eq(pwrite(fd, &c, 1, at), 1);
+	(void)close(fd);
+}
+
+START_TEST(a_flipped_bit_damages_one_message_only)
+{
+	enum {
+		N = 20,
+		SIZE = 300
+	};
+	struct id ids[N];
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	for (unsigned i = 0; i < N; i++)
+		ids[i] = fix_add(&f, i, SIZE, NULL);
+	for (unsigned i = 0; i < N; i++) {
+		/* Each was a batch of its own, so on a page of its own. */
+		for (off_t at = 0; at < SIZE; at += 37) {
+			off_t where = (off_t)i * SEGMENT_PAGE + at;
+			flip(where);
+			ck_assert_int_eq(
+			    fix_verify(&f, ids[i], i, SIZE), -EBADMSG);
+			unsigned other = (i + 1) % N;
+			ck_assert_int_eq(
+			    fix_verify(&f, ids[other], other, SIZE), 0);
+			flip(where);
+		}
+		ck_assert_int_eq(fix_verify(&f, ids[i], i, SIZE), 0);
+	}
+	fix_finish(&f);
+}
+END_TEST
+
+START_TEST(a_lost_segment_damages_only_what_was_in_it)
+{
+	char path[160];
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	struct id small = fix_add(&f, 1, 100, NULL);
+	struct id large = fix_add(&f, 2, SEGMENT_LARGE + 1, NULL);
+	fix_close(&f);
+	(void)snprintf(path, sizeof(path), "%s/bodies/00000001.seg", f.path);
+	ck_assert_int_eq(unlink(path), 0);
+	fix_open(&f, NULL);
+	ck_assert_int_eq(fix_verify(&f, small, 1, 100), -EBADMSG);
+	ck_assert_int_eq(fix_verify(&f, large, 2, SEGMENT_LARGE + 1), 0);
+	ck_assert_int_eq(fix_set(&f, small, STORE_FAILED), 0);
+	struct id next = fix_add(&f, 3, 100, NULL);
+	ck_assert_int_eq(fix_verify(&f, next, 3, 100), 0);
+	fix_finish(&f);
+}
+END_TEST
+
+START_TEST(a_header_size_that_cannot_be_is_damage)
+{
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	struct id id = fix_add(&f, 1, 100, NULL);
+	fix_close(&f);
+	sql("UPDATE body SET header = 101");
+	fix_open(&f, NULL);
+	ck_assert_int_eq(fix_verify(&f, id, 1, 100), -EBADMSG);
+	fix_finish(&f);
+}
+END_TEST
+
+/* Until there are n or fewer such rows; the writer is at it. */
+static void await_rows(const char *query, int64_t n)
+{
+	uint64_t deadline = clock_mono_ms() + 30000;
+	while (sql_int(query) > n) {
+		ck_assert_uint_lt(clock_mono_ms(), deadline);
+		(void)usleep(5000);
+	}
+}
+
+START_TEST(history_is_forgotten_after_its_time)
+{
+	struct id kept, gone = { { 0 } };
+	fix_init(&f, STORE_SQLITE);
+	f.settings.history_ms = 1;
+	fix_open(&f, NULL);
+	kept = fix_add(&f, 0, 100, NULL);
+	for (unsigned i = 0; i < 300; i++) {
+		gone = fix_add(&f, i, 100, NULL);
+		ck_assert_int_eq(fix_set(&f, gone, STORE_SENT), 0);
+	}
+	await_rows("SELECT count(*) FROM message", 1);
+	ck_assert_int_eq(sql_int("SELECT count(*) FROM attempt"), 0);
+	ck_assert_int_eq(sql_int("SELECT count(*) FROM recipient"), 1);
+	ck_assert_int_eq(fix_verify(&f, kept, 0, 100), 0);
+	struct store_find d = { .id = gone };
+	ck_assert_int_eq(fix_find(&f, &d), -ENOENT);
+	fix_finish(&f);
+}
+END_TEST
+
+/*
+ * Puts each of n bodies into a 64 MB file of its own, as if all that had
+ * been around it were finished.
+ */
+static void scatter(unsigned n, size_t size)
+{
+	char path[160], text[160], *bytes = malloc(size);
+	(void)snprintf(path, sizeof(path), "%s/bodies/00000001.seg", f.path);
+	int from = open(path, O_RDONLY);
+	ck_assert_int_ge(from, 0);
+	for (unsigned i = 0; i < n; i++) {
+		off_t at = (off_t)i * SEGMENT_PAGE;
+		ck_assert_int_eq(pread(from, bytes, size, at), (int)size);
+		(void)snprintf(
+		    path, sizeof(path), "%s/bodies/%08x.seg", f.path, 100 + i);
+		int to = open(path, O_WRONLY | O_CREAT, 0600);
+		ck_assert_int_ge(to, 0);
+		ck_assert_int_eq(ftruncate(to, SEGMENT_SIZE), 0);
+		ck_assert_int_eq(pwrite(to, bytes, size, at), (int)size);
+		(void)close(to);
+		(void)snprintf(text, sizeof(text),
+		    "UPDATE body SET segment = %u WHERE offset = %lld "
+		    "AND segment = 1",
+		    100 + i, (long long)at);
+		sql(text);
+	}
+	(void)close(from);
+	free(bytes);
+}
+
+START_TEST(the_cleaner_empties_what_is_nearly_empty)
+{
+	enum {
+		N = 30,
+		SIZE = 2000
+	};
+	static const char scattered[] =
+	    "SELECT count(DISTINCT segment) FROM body";
+	struct id ids[N];
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	for (unsigned i = 0; i < N; i++)
+		ids[i] = fix_add(&f, i, SIZE, NULL);
+	fix_close(&f);
+	scatter(N, SIZE);
+	ck_assert_int_eq(sql_int(scattered), N);
+	fix_open(&f, NULL);
+	struct id more = fix_add(&f, 99, SIZE, NULL);
+	/* 2 x live and 8 segments are fine. */
+	await_rows(scattered, 8);
+	for (unsigned i = 0; i < N; i++)
+		ck_assert_int_eq(fix_verify(&f, ids[i], i, SIZE), 0);
+	ck_assert_int_eq(fix_verify(&f, more, 99, SIZE), 0);
+	ck_assert_uint_le(fix_files(&f, "bodies"), 8 + SEGMENT_SPARE + 1);
+	fix_close(&f);
+	fix_open(&f, NULL);
+	for (unsigned i = 0; i < N; i++)
+		ck_assert_int_eq(fix_verify(&f, ids[i], i, SIZE), 0);
+	fix_finish(&f);
+}
+END_TEST
+
+START_TEST(the_cleaner_leaves_damaged_bodies_where_they_are)
+{
+	enum {
+		N = 20,
+		SIZE = 2000
+	};
+	char path[160];
+	struct id ids[N];
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	for (unsigned i = 0; i < N; i++)
+		ids[i] = fix_add(&f, i, SIZE, NULL);
+	fix_close(&f);
+	scatter(N, SIZE);
+	for (unsigned i = 0; i < 10; i++) {
+		(void)snprintf(
+		    path, sizeof(path), "%s/bodies/%08x.seg", f.path, 100 + i);
+		int fd = open(path, O_WRONLY);
+		ck_assert_int_eq(
+		    pwrite(fd, "?", 1, (off_t)i * SEGMENT_PAGE + 99), 1);
+		(void)close(fd);
+	}
+	fix_open(&f, NULL);
+	await_rows("SELECT count(DISTINCT segment) FROM body", 11);
+	for (unsigned i = 0; i < N; i++)
+		ck_assert_int_eq(
+		    fix_verify(&f, ids[i], i, SIZE), i < 10 ? -EBADMSG : 0);
+	fix_finish(&f);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("store.recovery");
+	TCase *tc = tcase_create("recovery");
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, reopening_finds_exactly_what_was_stored);
+	tcase_add_test(tc, the_directory_is_nobody_elses);
+	tcase_add_test(tc, a_second_process_is_refused);
+	tcase_add_test(tc, a_newer_format_is_refused);
+	tcase_add_test(tc, a_foreign_database_is_refused);
+	tcase_add_test(tc, a_path_that_cannot_be_made_is_named);
+	tcase_add_test(tc, a_flipped_bit_damages_one_message_only);
+	tcase_add_test(tc, a_lost_segment_damages_only_what_was_in_it);
+	tcase_add_test(tc, a_header_size_that_cannot_be_is_damage);
+	tcase_add_test(tc, history_is_forgotten_after_its_time);
+	tcase_add_test(tc, the_cleaner_empties_what_is_nearly_empty);
+	tcase_add_test(tc, the_cleaner_leaves_damaged_bodies_where_they_are);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+UNIT_MAIN(make_suite)
