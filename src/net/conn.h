@@ -23,11 +23,11 @@ struct tls_ctx;
 
 enum conn_end {
 	CONN_END_NONE = 0,
-	CONN_END_LOCAL,     /* conn_close was called */
-	CONN_END_PEER,      /* the peer closed in order */
-	CONN_END_RESET,     /* the network or the peer broke it */
-	CONN_END_TLS,       /* handshake or record failure */
-	CONN_END_TIMEOUT,   /* the peer stopped reading or shaking hands */
+	CONN_END_LOCAL,   /* conn_close was called */
+	CONN_END_PEER,    /* the peer closed first, in order */
+	CONN_END_RESET,   /* the network or the peer broke it */
+	CONN_END_TLS,     /* handshake or record failure */
+	CONN_END_TIMEOUT, /* the peer stopped reading or shaking hands */
 	CONN_END_MEMORY
 };
 
@@ -36,8 +36,13 @@ enum conn_end {
  * connection. After conn_close only on_closed runs, exactly once.
  */
 struct conn_ops {
-	/* More plaintext in conn_in(). */
+	/* More plaintext in conn_in(), or the first since conn_resume. */
 	void (*on_data)(struct conn *c, void *ctx);
+	/*
+	 * The peer will send no more. What waits in conn_in() may still be
+	 * answered; the user closes when it has done so. Runs once at most.
+	 */
+	void (*on_eof)(struct conn *c, void *ctx);
 	/* The write queue fell below its low water mark after being high. */
 	void (*on_drained)(struct conn *c, void *ctx);
 	/* The handshake asked for has completed. */
@@ -47,10 +52,11 @@ struct conn_ops {
 };
 
 enum {
-	CONN_IN_MAX = 64 * 1024,        /* plaintext waiting for the user */
-	CONN_OUT_HIGH = 64 * 1024,      /* conn_is_congested above this */
+	CONN_IN_MAX = 64 * 1024,   /* plaintext waiting for the user */
+	CONN_OUT_HIGH = 64 * 1024, /* conn_is_congested above this */
 	CONN_HANDSHAKE_MS = 30 * 1000,
-	CONN_CLOSE_MS = 5 * 1000        /* to flush the last words */
+	CONN_STALL_MS = 300 * 1000, /* for the peer to take what waits */
+	CONN_CLOSE_MS = 5 * 1000    /* to flush the last words */
 };
 
 /* Take an accepted socket. Takes ownership of fd, also on failure (NULL). */
@@ -58,6 +64,8 @@ struct conn *conn_new_accepted(struct loop *l, int fd);
 void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *ctx);
 /* Begin to read; on_data may run from the next turn on. */
 void conn_start(struct conn *c);
+/* Whether bytes are waiting in the kernel: who spoke before being greeted. */
+bool conn_has_early_data(const struct conn *c);
 
 struct buf *conn_in(struct conn *c);
 /* Stop calling on_data and reading from the socket, and go on again. After
@@ -87,7 +95,10 @@ int conn_tls_bits(const struct conn *c);
 /* Why TLS failed, for the log; "" when it did not. */
 const char *conn_tls_error(const struct conn *c);
 
-/* Flush what is queued, then close. Idempotent; the first reason stays. */
+/*
+ * Flush what is queued, then close; what the peer still sends is dropped, so
+ * that no RST overtakes the last words. Idempotent; the first reason stays.
+ */
 void conn_close(struct conn *c);
 /* Close without flushing (RST is fine). */
 void conn_abort(struct conn *c, enum conn_end why);

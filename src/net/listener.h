@@ -17,8 +17,7 @@ struct loop;
  * count sockets share the port. Returns 0 and fills fds, or a negative errno
  * with e filled. A port of 0 lets the kernel choose one for all.
  */
-int listener_open(const char *address, int *fds, unsigned count,
-    struct err *e);
+int listener_open(const char *address, int *fds, unsigned count, struct err *e);
 /* Numeric port of an open socket, or a negative errno. */
 int listener_port(int fd);
 

@@ -19,7 +19,7 @@ struct config_tls;
 
 /* NULL with e filled: file, and what is wrong with it. Any thread. */
 struct tls_ctx *tls_ctx_new(const struct config_tls *config, struct err *e);
-/* Connections keep a reference; own thread only once in use. */
+/* Connections keep a reference; own thread only once in use; accepts NULL. */
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *ctx);
 void tls_ctx_unref(struct tls_ctx *ctx);
 /* Library set-up, once in main before any thread. 0 or a negative errno. */
@@ -31,9 +31,9 @@ struct tls *tls_new_server(struct tls_ctx *ctx); /* NULL for memory */
 void tls_free(struct tls *t);
 
 enum tls_result {
-	TLS_OK = 0,   /* progress was made; look at the outputs */
-	TLS_CLOSED,   /* close_notify received */
-	TLS_FAILED    /* broken: tls_error() says why; flush out, then close */
+	TLS_OK = 0, /* progress was made; look at the outputs */
+	TLS_CLOSED, /* close_notify received */
+	TLS_FAILED  /* broken: tls_error() says why; flush out, then close */
 };
 
 /*
@@ -44,8 +44,8 @@ enum tls_result {
 enum tls_result tls_feed(struct tls *t, const void *data, size_t len,
     size_t *used, struct buf *plain, struct buf *out);
 /* Encrypt; ciphertext is appended to out. */
-enum tls_result tls_write(struct tls *t, const void *data, size_t len,
-    struct buf *out);
+enum tls_result tls_write(
+    struct tls *t, const void *data, size_t len, struct buf *out);
 /* Queue close_notify. */
 void tls_shutdown(struct tls *t, struct buf *out);
 bool tls_is_established(const struct tls *t);

@@ -21,17 +21,17 @@ struct tls_ctx;
 /* What sessions of one worker share. Owned by the worker. */
 struct smtp_service {
 	struct loop *loop;
-	struct config *config;   /* present snapshot; sessions take a ref */
-	struct tls_ctx *tls;     /* NULL when no certificate is configured */
+	struct config *config; /* present snapshot; sessions take a ref */
+	struct tls_ctx *tls;   /* NULL when no certificate is configured */
 	struct auth *auth;
 	struct quota *quota;
 	struct deliver *deliver;
 	struct store *store;
 	struct counters *counters;
 	struct smtp_limits *limits; /* shared by all workers */
-	struct list sessions;    /* struct smtp_session.link */
+	struct list sessions;       /* struct smtp_session.link */
 	size_t session_count;
-	bool is_draining;        /* 421 at the next command outside DATA */
+	bool is_draining;            /* 421 at the next command outside DATA */
 	void (*on_empty)(void *ctx); /* the last session ended; may be NULL */
 	void *ctx;
 };
@@ -43,8 +43,8 @@ void smtp_limits_free(struct smtp_limits *l);
 void smtp_service_init(struct smtp_service *s, struct loop *loop);
 void smtp_service_finish(struct smtp_service *s);
 /* Take over an accepted connection; listener: index in config->listeners. */
-void smtp_session_start(struct smtp_service *s, struct conn *c,
-    size_t listener);
+void smtp_session_start(
+    struct smtp_service *s, struct conn *c, size_t listener);
 /* Say 421 to who is idle now and to others at their next command. */
 void smtp_service_drain(struct smtp_service *s);
 /* End all sessions at once. */

@@ -1,0 +1,283 @@
+/*
+ * AUTH and the lines of its exchange (RFC 4954). The service verifies; here
+ * are base64, order, delays and replies. A refusal is the same for every
+ * reason a client could learn something from, and is sent after a delay
+ * during which nothing is read.
+ */
+#include <smtp/session_internal.h>
+
+#include <auth/auth.h>
+#include <base/b64.h>
+#include <base/hash.h>
+#include <base/log.h>
+#include <net/conn.h>
+
+#include <stdlib.h>
+
+/* A decoded response; wiped when done with. */
+struct response {
+	char *data;
+	size_t size;
+	struct span bytes;
+};
+
+static void wipe(struct response *r)
+{
+	if (r->data)
+		hash_cleanse(r->data, r->size);
+	free(r->data);
+	*r = (struct response){ .data = NULL };
+}
+
+static bool decode(struct span text, struct response *out)
+{
+	ptrdiff_t len = -1;
+
+	*out = (struct response){ .size = text.len + 1 };
+	out->data = malloc(out->size);
+	if (out->data)
+		len = b64_decode(text, out->data);
+	if (len < 0) {
+		wipe(out);
+		return false;
+	}
+	out->bytes = span_make(out->data, (size_t)len);
+	return true;
+}
+
+/* The line itself held the same secret. */
+static void wipe_input(struct smtp_session *s)
+{
+	if (buf_len(conn_in(s->conn)) == 0)
+		buf_finish_secret(conn_in(s->conn));
+}
+
+void smtp_auth_drop(struct smtp_session *s)
+{
+	auth_end(s->auth);
+	s->auth = NULL;
+	if (s->state == SMTP_ST_AUTH)
+		smtp_session_set_state(s, SMTP_ST_READY);
+}
+
+static void log_failure(
+    const struct smtp_session *s, const struct auth_answer *answer)
+{
+	log_warn("auth_failed", LOG_STR("client.address", conn_peer(s->conn)),
+	    LOG_STR("session_id", s->id),
+	    LOG_STR("listener", s->listener->name),
+	    LOG_STR("mech", auth_session_mechanism(s->auth)),
+	    LOG_STR("reason", answer->detail ? answer->detail : ""),
+	    LOG_STR("user.name", answer->user ? answer->user : ""));
+}
+
+static enum smtp_next succeed(
+    struct smtp_session *s, const struct auth_answer *answer)
+{
+	s->user = config_find_user(s->config, span_of(answer->user));
+	if (!s->user) { /* removed since: not the snapshot of this session */
+		smtp_auth_drop(s);
+		smtp_session_reply(
+		    s, 454, "4.7.0", "Temporary authentication failure");
+		return SMTP_NEXT;
+	}
+	counter_add(&s->service->counters->auth_ok, 1);
+	log_info("auth_ok", LOG_STR("client.address", conn_peer(s->conn)),
+	    LOG_STR("session_id", s->id),
+	    LOG_STR("listener", s->listener->name),
+	    LOG_STR("mech", auth_session_mechanism(s->auth)),
+	    LOG_STR("user.name", s->user->name));
+	smtp_auth_drop(s);
+	smtp_session_reply(s, 235, "2.7.0", "Authentication successful");
+	return SMTP_NEXT;
+}
+
+static enum smtp_next challenge(struct smtp_session *s, struct span raw)
+{
+	struct buf out;
+	size_t len = b64_encoded_len(raw.len);
+
+	buf_init(&out, len + 8);
+	if (buf_reserve(&out, len + 8) < 0) {
+		smtp_auth_drop(s);
+		smtp_session_reply(
+		    s, 454, "4.7.0", "Temporary authentication failure");
+		return SMTP_NEXT;
+	}
+	(void)buf_add_str(&out, "334 "); /* the space also without challenge */
+	buf_commit(&out, b64_encode(raw.ptr, raw.len, buf_tail(&out)));
+	(void)buf_add_str(&out, "\r\n");
+	conn_write(s->conn, out.data, buf_len(&out));
+	buf_finish(&out);
+	return SMTP_NEXT;
+}
+
+static enum smtp_next begin_refusal(
+    struct smtp_session *s, const struct auth_answer *answer)
+{
+	uint64_t delay = s->config->auth.failure_delay_ms;
+
+	counter_add(&s->service->counters->auth_bad, 1);
+	log_failure(s, answer);
+	smtp_auth_drop(s);
+	if (delay == 0)
+		return smtp_auth_refuse(s);
+	(void)smtp_session_wait(s, SMTP_WAIT_AUTH_DELAY);
+	smtp_session_arm(s, delay);
+	return SMTP_WAIT;
+}
+
+enum smtp_next smtp_auth_refuse(struct smtp_session *s)
+{
+	int64_t limit = s->config->auth.max_failures;
+
+	smtp_session_reply(
+	    s, 535, "5.7.8", "Authentication credentials invalid");
+	if (limit <= 0 || ++s->auth_failures < (uint64_t)limit)
+		return SMTP_NEXT;
+	log_warn("abuse_limit", LOG_STR("client.address", conn_peer(s->conn)),
+	    LOG_STR("session_id", s->id),
+	    LOG_STR("listener", s->listener->name),
+	    LOG_STR("kind", "auth_failures"));
+	smtp_session_reply(s, 421, "4.7.0", "Too many failed authentications");
+	return smtp_session_close(s, "abuse");
+}
+
+static enum smtp_next fail(struct smtp_session *s, enum auth_result result)
+{
+	smtp_auth_drop(s); /* and the answer with it */
+	switch (result) {
+	case AUTH_NO_MECHANISM:
+		smtp_session_reply(
+		    s, 504, "5.5.4", "Unrecognized authentication type");
+		break;
+	case AUTH_NEEDS_TLS:
+		smtp_session_reply(s, 538, "5.7.11",
+		    "Encryption required for requested authentication "
+		    "mechanism");
+		break;
+	case AUTH_MALFORMED:
+		smtp_session_reply(
+		    s, 501, "5.5.2", "Malformed authentication response");
+		break;
+	case AUTH_UNAVAILABLE:
+	case AUTH_OK:
+	case AUTH_CONTINUE:
+	case AUTH_BAD_CREDENTIALS:
+		counter_add(&s->service->counters->auth_unavailable, 1);
+		smtp_session_reply(
+		    s, 454, "4.7.0", "Temporary authentication failure");
+		break;
+	}
+	return SMTP_NEXT;
+}
+
+static enum smtp_next judge(
+    struct smtp_session *s, const struct auth_answer *answer)
+{
+	switch (answer->result) {
+	case AUTH_OK:
+		return succeed(s, answer);
+	case AUTH_CONTINUE:
+		return challenge(s, answer->challenge);
+	case AUTH_BAD_CREDENTIALS:
+		return begin_refusal(s, answer);
+	case AUTH_UNAVAILABLE:
+		log_failure(s, answer);
+		break;
+	case AUTH_NEEDS_TLS:
+	case AUTH_NO_MECHANISM:
+	case AUTH_MALFORMED:
+		break;
+	}
+	return fail(s, answer->result);
+}
+
+static void on_answer(void *ctx, const struct auth_answer *answer)
+{
+	struct smtp_session *s = ctx;
+
+	smtp_session_resume(s, judge(s, answer));
+}
+
+static bool begin(struct smtp_session *s, struct span mechanism,
+    const struct response *initial)
+{
+	struct auth_start start = {
+		.loop = s->service->loop,
+		.config = s->config,
+		.hostname = s->config->hostname,
+		.mechanism = mechanism,
+		.has_initial = initial->bytes.ptr != NULL,
+		.initial = initial->bytes,
+		.tls_bits = conn_tls_bits(s->conn),
+		.allow_plaintext = s->listener->allow_plaintext_auth,
+		.on_answer = on_answer,
+		.ctx = s,
+	};
+
+	s->auth = auth_begin(s->service->auth, &start);
+	if (!s->auth) {
+		smtp_session_reply(
+		    s, 454, "4.7.0", "Temporary authentication failure");
+		return false;
+	}
+	smtp_session_set_state(s, SMTP_ST_AUTH);
+	return true;
+}
+
+enum smtp_next smtp_cmd_auth(
+    struct smtp_session *s, const struct smtp_command *cmd)
+{
+	struct span rest = cmd->args;
+	struct span mechanism = span_cut(&rest, ' ');
+	struct span text = span_trim(rest);
+	struct response initial = { .data = NULL };
+	enum smtp_next next = SMTP_NEXT;
+
+	if (s->user) {
+		smtp_session_reply(s, 503, "5.5.1", "Already authenticated");
+	} else if (mechanism.len == 0) {
+		smtp_session_reply(s, 501, "5.5.4",
+		    "Syntax: AUTH mechanism [initial-response]");
+	} else if (span_eq(text, SPAN("="))) {
+		initial.bytes = SPAN("");
+		if (begin(s, mechanism, &initial))
+			next = smtp_session_wait(s, SMTP_WAIT_AUTH);
+	} else if (text.len > 0 && !decode(text, &initial)) {
+		smtp_session_reply(s, 501, "5.5.2", "Cannot decode base64");
+	} else if (begin(s, mechanism, &initial)) {
+		next = smtp_session_wait(s, SMTP_WAIT_AUTH);
+	}
+	wipe(&initial);
+	wipe_input(s);
+	return next;
+}
+
+enum smtp_next smtp_auth_line(struct smtp_session *s, struct span line)
+{
+	struct response response = { .data = NULL };
+
+	if (span_eq(line, SPAN("*"))) {
+		smtp_auth_drop(s);
+		smtp_session_reply(s, 501, "5.7.0", "Authentication cancelled");
+		return SMTP_NEXT;
+	}
+	if (!decode(line, &response)) {
+		smtp_auth_drop(s);
+		smtp_session_reply(s, 501, "5.5.2", "Cannot decode base64");
+		return SMTP_NEXT;
+	}
+	auth_step(s->auth, response.bytes);
+	wipe(&response);
+	wipe_input(s);
+	return smtp_session_wait(s, SMTP_WAIT_AUTH);
+}
+
+enum smtp_next smtp_auth_line_too_long(struct smtp_session *s)
+{
+	smtp_auth_drop(s);
+	smtp_session_reply(
+	    s, 500, "5.5.6", "Authentication exchange line is too long");
+	return SMTP_NEXT;
+}

@@ -1,0 +1,123 @@
+/* EHLO and HELO (RFC 5321 4.1.1.1). Replies carry no enhanced code. */
+#include <smtp/session_internal.h>
+
+#include <net/conn.h>
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	NAME_MAX_LEN = 255,
+	LIMIT_MAX = 999999, /* RFC 9422: six digits */
+	LINE_MAX_LEN = 512,
+	OFFER_MAX = 4096
+};
+
+/* The name is what the client says; nobody checks it (RFC 5321 4.1.4). */
+static bool take_name(
+    struct smtp_session *s, const struct smtp_command *cmd, const char *verb)
+{
+	char *name;
+
+	if (cmd->args.len == 0 || cmd->args.len > NAME_MAX_LEN) {
+		smtp_session_reply(s, 501, NULL, "Syntax: %s hostname", verb);
+		return false;
+	}
+	name = span_dup(cmd->args);
+	if (!name) {
+		smtp_session_reply(s, 421, "4.3.0", "Temporary system problem");
+		return false;
+	}
+	smtp_tx_drop(s, "reset by the client");
+	free(s->helo);
+	s->helo = name;
+	smtp_session_set_state(s, SMTP_ST_READY);
+	return true;
+}
+
+/* Lines of the offer; the last one is marked when it is known. */
+struct offer {
+	struct buf text;
+	size_t last; /* where the last line starts */
+	int rc;
+};
+
+static void add(struct offer *o, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+static void add(struct offer *o, const char *fmt, ...)
+{
+	char line[LINE_MAX_LEN];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	o->last = buf_len(&o->text);
+	if (o->rc == 0)
+		o->rc = buf_printf(&o->text, "250-%s\r\n", line);
+}
+
+/* RFC 9422; a limit of none cannot be said. */
+static void add_limits(struct offer *o, const struct config_smtp *limits)
+{
+	char rcpt[32] = "", mail[32] = "";
+
+	if (limits->max_recipients > 0 && limits->max_recipients <= LIMIT_MAX)
+		(void)snprintf(rcpt, sizeof(rcpt), " RCPTMAX=%" PRId64,
+		    limits->max_recipients);
+	if (limits->max_messages_per_session > 0 &&
+	    limits->max_messages_per_session <= LIMIT_MAX)
+		(void)snprintf(mail, sizeof(mail), " MAILMAX=%" PRId64,
+		    limits->max_messages_per_session);
+	if (*rcpt || *mail)
+		add(o, "LIMITS%s%s", rcpt, mail);
+}
+
+static void add_offers(struct offer *o, struct smtp_session *s)
+{
+	const struct config_smtp *limits = &s->config->smtp;
+	const char *mechanisms = smtp_session_mechanisms(s);
+
+	add(o, "%s", s->config->hostname);
+	add(o, "PIPELINING");
+	add(o, "8BITMIME");
+	add(o, "ENHANCEDSTATUSCODES");
+	add(o, "SIZE %" PRIu64, limits->max_message_size);
+	if (smtp_session_offers_tls(s))
+		add(o, "STARTTLS");
+	if (*mechanisms)
+		add(o, "AUTH %s", mechanisms);
+	add_limits(o, limits);
+}
+
+enum smtp_next smtp_cmd_ehlo(
+    struct smtp_session *s, const struct smtp_command *cmd)
+{
+	struct offer o = { .rc = 0 };
+
+	if (!take_name(s, cmd, "EHLO"))
+		return SMTP_NEXT;
+	s->is_esmtp = true;
+	buf_init(&o.text, OFFER_MAX);
+	add_offers(&o, s);
+	if (o.rc == 0) {
+		o.text.data[o.last + 3] = ' ';
+		conn_write(s->conn, o.text.data, buf_len(&o.text));
+	} else {
+		conn_abort(s->conn, CONN_END_MEMORY);
+	}
+	buf_finish(&o.text);
+	return SMTP_NEXT;
+}
+
+enum smtp_next smtp_cmd_helo(
+    struct smtp_session *s, const struct smtp_command *cmd)
+{
+	if (!take_name(s, cmd, "HELO"))
+		return SMTP_NEXT;
+	s->is_esmtp = false;
+	smtp_session_reply(s, 250, NULL, "%s", s->config->hostname);
+	return SMTP_NEXT;
+}

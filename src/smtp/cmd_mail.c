@@ -1,0 +1,195 @@
+/*
+ * MAIL: syntax first, then whether this user may send this now. The quota is
+ * charged here, before any content is taken, and given back if no message
+ * comes of it.
+ */
+#include <smtp/session_internal.h>
+
+#include <smtp/address.h>
+#include <smtp/param.h>
+
+#include <policy/quota.h>
+#include <store/store.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+enum {
+	SHOWN_MAX = 40, /* of a parameter in a reply */
+	MS_PER_HOUR = 3600000
+};
+
+struct mail_args {
+	struct smtp_address sender;
+	struct smtp_params params;
+};
+
+/* A refusal that is about policy or resources gets its event. */
+static bool refuse(struct smtp_session *s, const struct mail_args *m,
+    unsigned code, const char *enhanced, const char *text)
+{
+	smtp_session_reply(s, code, enhanced, "%s", text);
+	smtp_tx_log_refused(s, m->sender.whole, text);
+	return false;
+}
+
+static bool parse_params(
+    struct smtp_session *s, struct span args, struct mail_args *out)
+{
+	struct span culprit = SPAN("");
+
+	switch (smtp_param_parse_mail(args, &out->params, &culprit)) {
+	case SMTP_PARAM_OK:
+		return true;
+	case SMTP_PARAM_UNKNOWN:
+		culprit = span_first(culprit, SHOWN_MAX);
+		smtp_session_reply(s, 555, "5.5.4",
+		    "Unsupported parameter %.*s", SPAN_FMT(culprit));
+		return false;
+	case SMTP_PARAM_BAD:
+		smtp_session_reply(
+		    s, 501, "5.5.4", "Bad %.*s parameter", SPAN_FMT(culprit));
+		return false;
+	case SMTP_PARAM_SYNTAX:
+		break;
+	}
+	smtp_session_reply(s, 501, "5.5.4", "Syntax: MAIL FROM:<address>");
+	return false;
+}
+
+static bool parse(
+    struct smtp_session *s, struct span args, struct mail_args *out)
+{
+	struct span rest;
+	enum smtp_address_result result = SMTP_ADDRESS_NO_PATH;
+
+	if (span_istarts_with(args, SPAN("FROM:")))
+		result = smtp_address_parse_path(
+		    span_trim(span_from(args, 5)), &out->sender, &rest);
+	if (result == SMTP_ADDRESS_NO_PATH) {
+		smtp_session_reply(
+		    s, 501, "5.5.4", "Syntax: MAIL FROM:<address>");
+		return false;
+	}
+	if (result == SMTP_ADDRESS_BAD) {
+		smtp_session_reply(
+		    s, 501, "5.1.7", "Bad sender address syntax");
+		return false;
+	}
+	return parse_params(s, rest, out);
+}
+
+static bool check_sender(struct smtp_session *s, const struct mail_args *m,
+    const struct config_user *user)
+{
+	const struct smtp_address *a = &m->sender;
+
+	if (a->whole.len == 0)
+		return s->config->smtp.null_sender ||
+		       refuse(s, m, 550, "5.7.1", "Null sender not allowed");
+	if (a->is_utf8)
+		return refuse(s, m, 550, "5.6.7",
+		    "Sender address is not ASCII and SMTPUTF8 is not offered");
+	if (!smtp_address_is_qualified(a))
+		return refuse(
+		    s, m, 554, "5.1.8", "Sender domain is not fully qualified");
+	if (user->senders.count > 0 &&
+	    !config_patterns_match(&user->senders, a->whole))
+		return refuse(
+		    s, m, 550, "5.7.1", "Sender address not allowed for user");
+	return true;
+}
+
+/* Whether there is a place for one more message, as far as known. */
+static bool check_room(struct smtp_session *s, const struct mail_args *m,
+    const struct config_user *user)
+{
+	bool is_stored = smtp_tx_mode(s, user) != CONFIG_MODE_DIRECT;
+	int rc = is_stored ? store_check(s->service->store) : 0;
+
+	if (m->params.has_size &&
+	    m->params.size > s->config->smtp.max_message_size)
+		return refuse(s, m, 552, "5.3.4", "Message size exceeds limit");
+	if (rc == -ENOSPC)
+		return refuse(
+		    s, m, 452, "4.3.1", "Insufficient system storage");
+	if (rc < 0)
+		return refuse(s, m, 451, "4.3.0", "Queue file write error");
+	return true;
+}
+
+static uint64_t divide_up(uint64_t value, uint64_t unit)
+{
+	return value / unit + (value % unit > 0);
+}
+
+static bool charge(struct smtp_session *s, const struct mail_args *m,
+    const struct config_user *user, int64_t *out_day)
+{
+	struct quota_answer answer = quota_take(s->service->quota, user);
+	char text[96];
+
+	switch (answer.verdict) {
+	case QUOTA_OK:
+		*out_day = answer.day;
+		return true;
+	case QUOTA_RATE:
+		(void)snprintf(text, sizeof(text),
+		    "Rate limit, retry in %" PRIu64 " s",
+		    divide_up(answer.retry_after_ms, 1000));
+		counter_add(&s->service->counters->quota_refused, 1);
+		return refuse(s, m, 450, "4.7.1", text);
+	case QUOTA_DAILY:
+		break;
+	}
+	(void)snprintf(text, sizeof(text),
+	    "Daily quota of %" PRId64 " messages reached, resets in %" PRIu64
+	    " h",
+	    user->daily, divide_up(answer.retry_after_ms, MS_PER_HOUR));
+	counter_add(&s->service->counters->quota_refused, 1);
+	return refuse(s, m, 451, "4.7.1", text);
+}
+
+static void begin(struct smtp_session *s, const struct mail_args *m,
+    const struct config_user *user, int64_t day)
+{
+	struct smtp_tx *tx = smtp_tx_begin(s, m->sender.whole);
+
+	if (!tx) {
+		quota_give_back(s->service->quota, user, day);
+		(void)refuse(s, m, 452, "4.3.1", "Insufficient system storage");
+		return;
+	}
+	tx->is_charged = true;
+	tx->quota_day = day;
+	tx->envelope.body = m->params.body;
+	tx->envelope.declared_size = m->params.size;
+	s->messages++;
+	smtp_session_reply(s, 250, "2.1.0", "Ok");
+}
+
+enum smtp_next smtp_cmd_mail(
+    struct smtp_session *s, const struct smtp_command *cmd)
+{
+	const struct config_user *user = smtp_session_identity(s);
+	int64_t limit = s->config->smtp.max_messages_per_session, day = 0;
+	struct mail_args m = { .sender = { .is_utf8 = false } };
+
+	if (limit > 0 && s->messages >= (uint64_t)limit) {
+		smtp_session_reply(
+		    s, 421, "4.7.0", "Too many messages in this session");
+		return smtp_session_close(s, "messages");
+	}
+	if (!parse(s, cmd->args, &m))
+		return SMTP_NEXT;
+	if (!user) { /* the listener's user is not among the users */
+		(void)refuse(
+		    s, &m, 451, "4.3.5", "Server configuration problem");
+		return SMTP_NEXT;
+	}
+	if (check_sender(s, &m, user) && check_room(s, &m, user) &&
+	    charge(s, &m, user, &day))
+		begin(s, &m, user, day);
+	return SMTP_NEXT;
+}

@@ -1,0 +1,37 @@
+/*
+ * Command lines: only CRLF ends one, and no line grows past its limit. Holds
+ * two flags and an offset; the bytes stay in the connection's buffer.
+ */
+#pragma once
+
+#include <base/buf.h>
+#include <base/span.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	SMTP_LINE_MAX = 4096,      /* with CRLF: every command but AUTH */
+	SMTP_LINE_AUTH_MAX = 12288 /* RFC 4954 4: AUTH and its responses */
+};
+
+struct smtp_line_reader {
+	size_t scanned;     /* bytes of the buffer known to hold no CRLF */
+	bool is_discarding; /* inside a line that was too long */
+	bool was_cr;        /* the last byte discarded was a CR */
+};
+
+enum smtp_line_result {
+	SMTP_LINE_NONE = 0, /* more bytes are needed */
+	SMTP_LINE_OK,
+	SMTP_LINE_TOO_LONG /* it was dropped, up to its CRLF */
+};
+
+/* Ready for a first line; zeroed memory will do as well. */
+void smtp_line_init(struct smtp_line_reader *r);
+/*
+ * Take one line off in. limit counts its CRLF. *out_line is without CRLF and
+ * valid until in changes.
+ */
+enum smtp_line_result smtp_line_next(struct smtp_line_reader *r, struct buf *in,
+    size_t limit, struct span *out_line);

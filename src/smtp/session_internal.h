@@ -1,0 +1,223 @@
+/*
+ * Inside a session: shared by session.c, the cmd_*.c and transaction.c.
+ *
+ * The dialog is a loop over what the client sent. A handler queues its reply
+ * and returns what follows; while it says WAIT no more is taken, until
+ * smtp_session_resume().
+ */
+#pragma once
+
+#include <smtp/command.h>
+#include <smtp/data.h>
+#include <smtp/line.h>
+#include <smtp/session.h>
+
+#include <base/buf.h>
+#include <base/counters.h>
+#include <base/id.h>
+#include <deliver/deliver.h>
+#include <loop/loop.h>
+#include <mail/envelope.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum smtp_state {
+	SMTP_ST_CONNECT = 0, /* nothing said yet; implicit TLS shakes hands */
+	SMTP_ST_START,       /* greeted by us; no EHLO yet */
+	SMTP_ST_READY,       /* EHLO or HELO was accepted */
+	SMTP_ST_MAIL,        /* a transaction without recipients */
+	SMTP_ST_RCPT,        /* and with them */
+	SMTP_ST_DATA,        /* content follows */
+	SMTP_ST_AUTH,        /* a SASL response follows */
+	SMTP_ST_END          /* closing */
+};
+
+/* What the session waits for, other than its client. */
+enum smtp_wait {
+	SMTP_WAIT_NONE = 0,
+	SMTP_WAIT_TLS,
+	SMTP_WAIT_AUTH,       /* a verdict on credentials */
+	SMTP_WAIT_AUTH_DELAY, /* the timer, then the refusal is sent */
+	SMTP_WAIT_DELIVER,
+	SMTP_WAIT_DELAY /* the timer: too many errors */
+};
+
+enum smtp_next {
+	SMTP_NEXT = 0, /* go on with the next line */
+	SMTP_WAIT,     /* wait was set; resume comes */
+	SMTP_CLOSE     /* the last reply is queued */
+};
+
+/* What breaks the protocol, as the log names it. */
+enum smtp_violation {
+	SMTP_BARE_LF = 0,
+	SMTP_BARE_CR,
+	SMTP_NUL,
+	SMTP_PREGREET,
+	SMTP_INJECTION,
+	SMTP_LONG_LINE,
+	SMTP_INVALID_CHARACTER,
+	SMTP_OTHER_PROTOCOL
+};
+
+/* A transaction: MAIL to the end of its message or RSET. */
+struct smtp_tx {
+	struct smtp_session *session;
+	struct id id;
+	char id_text[ID_TEXT_SIZE];
+	struct envelope envelope;
+	enum config_mode mode;
+	const struct config_user *user;
+	size_t rcpt_tried;
+	bool is_charged; /* one message, on quota_day */
+	int64_t quota_day;
+	struct smtp_data data;
+	struct buf body;    /* the content as it will be stored */
+	uint64_t received;  /* bytes of content, with what was dropped */
+	uint64_t data_ends; /* loop time by which it must be in; 0 = open */
+	uint64_t ended_ns;  /* when its end was seen */
+	uint64_t size;      /* of the message handed over */
+	struct deliver_submission submission;
+	bool is_submitted;
+};
+
+/* Owned by its service; that loop's thread. */
+struct smtp_session {
+	struct list link;
+	struct smtp_service *service;
+	struct config *config; /* as it was at the start */
+	const struct config_listener *listener;
+	struct counter_listener *counts;
+	struct conn *conn;
+	enum smtp_state state;
+	enum smtp_wait wait;
+	struct loop_timer timer;
+	uint64_t ends_at; /* loop time; 0 = open end */
+	struct smtp_line_reader lines;
+	char *helo;
+	bool is_esmtp;
+	bool is_eof;         /* the client will send no more */
+	bool has_spoken;     /* a first command was read */
+	unsigned violations; /* bits of enum smtp_violation: logged once */
+	const struct config_user *user; /* NULL before AUTH */
+	struct auth_session *auth;
+	unsigned errors, junk, auth_failures;
+	bool is_error;          /* the command at hand failed */
+	const char *end_reason; /* for the log */
+	uint64_t messages;
+	struct smtp_tx *tx;
+	char id[ID_TEXT_SIZE];
+};
+
+typedef enum smtp_next smtp_handler(
+    struct smtp_session *s, const struct smtp_command *cmd);
+
+/* --- handlers, one family per file --- */
+
+smtp_handler smtp_cmd_ehlo, smtp_cmd_helo; /* cmd_ehlo.c */
+smtp_handler smtp_cmd_starttls;            /* cmd_tls.c */
+smtp_handler smtp_cmd_auth;                /* cmd_auth.c */
+smtp_handler smtp_cmd_mail;                /* cmd_mail.c */
+smtp_handler smtp_cmd_rcpt;                /* cmd_rcpt.c */
+smtp_handler smtp_cmd_data;                /* cmd_data.c */
+smtp_handler smtp_cmd_rset, smtp_cmd_noop, smtp_cmd_quit, smtp_cmd_vrfy,
+    smtp_cmd_help, smtp_cmd_unimplemented, smtp_cmd_bdat; /* cmd_misc.c */
+
+/* A line in state AUTH. */
+enum smtp_next smtp_auth_line(struct smtp_session *s, struct span line);
+enum smtp_next smtp_auth_line_too_long(struct smtp_session *s);
+/* The delay after a failed login is over. */
+enum smtp_next smtp_auth_refuse(struct smtp_session *s);
+/* Drop an exchange, if there is one. */
+void smtp_auth_drop(struct smtp_session *s);
+/* Bytes in state DATA; called while there are any. */
+enum smtp_next smtp_data_input(struct smtp_session *s);
+/* Milliseconds the client has for more of them; 0 = no limit. */
+uint64_t smtp_data_time(const struct smtp_session *s);
+
+/* --- predicates: what is offered is what is checked --- */
+
+bool smtp_session_offers_tls(const struct smtp_session *s);
+bool smtp_session_needs_tls(const struct smtp_session *s);
+bool smtp_session_needs_auth(const struct smtp_session *s);
+/* Mechanisms to offer now, "" for none. */
+const char *smtp_session_mechanisms(const struct smtp_session *s);
+/* Who sends: the login, or the listener's user where none is needed. */
+const struct config_user *smtp_session_identity(const struct smtp_session *s);
+
+/* --- what handlers do --- */
+
+/* Queue a reply; 5xx count as errors. */
+void smtp_session_reply(struct smtp_session *s, unsigned code,
+    const char *enhanced, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void smtp_session_set_state(struct smtp_session *s, enum smtp_state state);
+/* What a handler returns after its last reply; reason is for the log. */
+enum smtp_next smtp_session_close(struct smtp_session *s, const char *reason);
+/* Stop taking input until smtp_session_resume. */
+enum smtp_next smtp_session_wait(struct smtp_session *s, enum smtp_wait why);
+/* A wait is over: act on next, then go on with what the client sent. */
+void smtp_session_resume(struct smtp_session *s, enum smtp_next next);
+/* Run the timer for ms, or less if the session must end before; 0 = off. */
+void smtp_session_arm(struct smtp_session *s, uint64_t ms);
+/* Log it, once per kind and session. */
+void smtp_session_violation(struct smtp_session *s, enum smtp_violation kind);
+/* Forget who it is, as after STARTTLS. */
+void smtp_session_forget(struct smtp_session *s);
+/* A first command that is no command: say so and close. */
+enum smtp_next smtp_session_foreign(struct smtp_session *s);
+/* Give up a message that was being received: reply, log, drop. */
+enum smtp_next smtp_session_refuse(struct smtp_session *s, unsigned code,
+    const char *enhanced, const char *text);
+
+/* --- session.c and service.c, for each other --- */
+
+/* Begin with an admitted connection. False for memory: nothing was done. */
+bool smtp_session_open(
+    struct smtp_service *service, struct conn *c, size_t listener);
+/* Say 421 if nothing is under way. */
+void smtp_session_drain(struct smtp_session *s);
+struct counter_listener *smtp_service_counts(
+    struct smtp_service *service, size_t listener);
+
+/* --- dispatch.c --- */
+
+/* Run the handler of a command line, after the checks of its row. */
+enum smtp_next smtp_dispatch(struct smtp_session *s, struct span line);
+
+/* --- transaction.c --- */
+
+/* The user's mode, else the listener's, else the queue's. */
+enum config_mode smtp_tx_mode(
+    const struct smtp_session *s, const struct config_user *user);
+/* NULL for memory. The state becomes MAIL. */
+struct smtp_tx *smtp_tx_begin(struct smtp_session *s, struct span sender);
+/*
+ * End a transaction whose message was not accepted: the charge is undone and
+ * why is logged. Nothing happens when there is none. Back to READY.
+ */
+void smtp_tx_drop(struct smtp_session *s, const char *why);
+/* End it after an acceptance that has been answered. */
+void smtp_tx_finish(struct smtp_session *s, const char *provider);
+/* Refused at MAIL: the one event of a transaction that never began. */
+void smtp_tx_log_refused(
+    const struct smtp_session *s, struct span sender, const char *why);
+
+/* --- submit.c --- */
+
+/* All content is in and good: check, rewrite and hand over. */
+enum smtp_next smtp_submit(struct smtp_session *s);
+
+/* --- limits.c --- */
+
+enum smtp_admission {
+	SMTP_ADMIT = 0,
+	SMTP_ADMIT_TOO_MANY, /* from this address */
+	SMTP_ADMIT_FULL
+};
+
+/* Count a session in; smtp_limits_leave follows if it was admitted. */
+enum smtp_admission smtp_limits_enter(
+    struct smtp_limits *l, const char *peer, const struct config_smtp *limits);
+void smtp_limits_leave(struct smtp_limits *l, const char *peer);

@@ -1,0 +1,240 @@
+/*
+ * From "all content is in" to the reply: may the user write in that name,
+ * what the header must be, the hand-over to delivery, and what its verdict is
+ * called in SMTP.
+ */
+#include <smtp/session_internal.h>
+
+#include <smtp/author.h>
+
+#include <base/clock.h>
+#include <mail/header.h>
+#include <mail/message.h>
+#include <net/conn.h>
+
+#include <errno.h>
+
+enum {
+	HEADER_EXTRA = 64 * 1024 /* what the fixes may add */
+};
+
+struct may_write {
+	const struct config_user *user;
+};
+
+static bool is_allowed(struct span address, void *ctx)
+{
+	const struct may_write *m = ctx;
+
+	return config_patterns_match(&m->user->senders, address);
+}
+
+/* Every field of that name in block names only addresses user may use. */
+static bool may_write_as(
+    const struct config_user *user, struct span block, struct span name)
+{
+	struct may_write ctx = { .user = user };
+	struct message_field field;
+	struct buf value;
+	bool is_fine = true;
+
+	buf_init(&value, block.len);
+	while (is_fine && header_next(&block, &field)) {
+		if (!span_ieq(field.name, name))
+			continue;
+		buf_clear(&value);
+		is_fine =
+		    header_unfold(field.value, &value) == 0 &&
+		    smtp_author_check(buf_span(&value), is_allowed, &ctx) == 0;
+	}
+	buf_finish(&value);
+	return is_fine;
+}
+
+static bool may_write(const struct config_user *user, struct span block)
+{
+	return user->senders.count == 0 ||
+	       (may_write_as(user, block, SPAN("From")) &&
+		   may_write_as(user, block, SPAN("Sender")));
+}
+
+/* RFC 3848: for the Received field. */
+static const char *protocol_of(const struct smtp_session *s)
+{
+	static const char *const names[] = { "ESMTP", "ESMTPA", "ESMTPS",
+		"ESMTPSA" };
+
+	if (!s->is_esmtp)
+		return "SMTP";
+	return names[(conn_is_tls(s->conn) ? 2 : 0) + (s->user ? 1 : 0)];
+}
+
+static enum header_verdict rewrite(
+    struct smtp_session *s, struct span block, struct buf *out, struct err *why)
+{
+	const struct config_smtp *c = &s->config->smtp;
+	struct header_limits limits = {
+		.bytes = c->header_bytes,
+		.fields = (size_t)c->header_fields,
+		.field_bytes = c->header_field_bytes,
+		.hops = (size_t)c->max_hops,
+	};
+	struct header_stamp stamp = {
+		.hostname = s->config->hostname,
+		.queue_id = s->tx->id_text,
+		.now_ms = clock_wall_ms(),
+		.protocol = protocol_of(s),
+		.tls_version = conn_tls_version(s->conn),
+		.tls_cipher = conn_tls_cipher(s->conn),
+		.hide_client = c->hide_client,
+		.envelope = &s->tx->envelope,
+	};
+
+	return header_rewrite(block, &limits, &stamp, out, why);
+}
+
+static void accept_message(
+    struct smtp_session *s, const struct deliver_answer *answer)
+{
+	struct smtp_tx *tx = s->tx;
+	const char *provider = NULL;
+
+	counter_observe_us(&s->service->counters->accept_latency,
+	    (clock_mono_ns() - tx->ended_ns) / 1000);
+	if (answer->verdict == DELIVER_SENT)
+		provider = answer->provider ? answer->provider : "provider";
+	if (provider)
+		smtp_session_reply(s, 250, "2.0.0", "Ok: %s accepted by %s",
+		    tx->id_text, provider);
+	else
+		smtp_session_reply(
+		    s, 250, "2.0.0", "Ok: queued as %s", tx->id_text);
+	smtp_tx_finish(s, provider);
+}
+
+/* The enhanced code of a delay, by what the last provider answered. */
+static const char *deferral(enum postern_class result)
+{
+	switch (result) {
+	case POSTERN_ACCOUNT:
+		return "4.3.5";
+	case POSTERN_THROTTLED:
+		return "4.4.5";
+	case POSTERN_TRANSIENT:
+		return "4.4.1";
+	case POSTERN_UNKNOWN:
+		return "4.4.2";
+	case POSTERN_ACCEPTED:
+	case POSTERN_REJECTED:
+		break;
+	}
+	return "4.3.0";
+}
+
+static void refuse_message(
+    struct smtp_session *s, const struct deliver_answer *answer)
+{
+	const char *reason =
+	    answer->reason && *answer->reason ? answer->reason : NULL;
+
+	switch (answer->verdict) {
+	case DELIVER_REJECTED:
+		(void)smtp_session_refuse(s, 554, "5.6.0",
+		    reason ? reason : "Message refused by the provider");
+		break;
+	case DELIVER_DEFERRED:
+		(void)smtp_session_refuse(s, 451, deferral(answer->result),
+		    reason ? reason : "No provider took the message");
+		break;
+	case DELIVER_FULL:
+		(void)smtp_session_refuse(
+		    s, 452, "4.3.1", "Insufficient system storage");
+		break;
+	case DELIVER_NO_ROUTE:
+		(void)smtp_session_refuse(
+		    s, 451, "4.3.5", "Server configuration problem");
+		break;
+	case DELIVER_STORE_ERROR:
+	case DELIVER_QUEUED:
+	case DELIVER_SENT:
+		(void)smtp_session_refuse(
+		    s, 451, "4.3.0", "Queue file write error");
+		break;
+	}
+}
+
+static void on_answer(
+    struct deliver_submission *submission, const struct deliver_answer *answer)
+{
+	struct smtp_tx *tx =
+	    container_of(submission, struct smtp_tx, submission);
+	struct smtp_session *s = tx->session;
+
+	tx->is_submitted = false;
+	if (answer->verdict == DELIVER_QUEUED ||
+	    answer->verdict == DELIVER_SENT)
+		accept_message(s, answer);
+	else
+		refuse_message(s, answer);
+	smtp_session_resume(s, SMTP_NEXT);
+}
+
+static enum smtp_next hand_over(struct smtp_session *s, struct message *m)
+{
+	struct smtp_tx *tx = s->tx;
+
+	tx->size = message_size(m);
+	tx->submission = (struct deliver_submission){
+		.id = tx->id,
+		.envelope = &tx->envelope,
+		.message = m,
+		.config = s->config,
+		.mode = tx->mode,
+		.quota_day = tx->quota_day,
+		.on_answer = on_answer,
+	};
+	tx->is_submitted = true;
+	deliver_submit(s->service->deliver, &tx->submission);
+	return smtp_session_wait(s, SMTP_WAIT_DELIVER);
+}
+
+static enum smtp_next refuse_header(
+    struct smtp_session *s, enum header_verdict verdict, const struct err *why)
+{
+	if (why->code == -ENOMEM)
+		return smtp_session_refuse(
+		    s, 452, "4.3.1", "Insufficient system storage");
+	if (verdict == HEADER_LOOP)
+		return smtp_session_refuse(
+		    s, 554, "5.4.6", "Routing loop detected");
+	return smtp_session_refuse(s, 554, "5.6.0", why->text);
+}
+
+enum smtp_next smtp_submit(struct smtp_session *s)
+{
+	struct smtp_tx *tx = s->tx;
+	struct span raw = buf_span(&tx->body);
+	size_t len = header_length(raw);
+	struct span block = span_first(raw, len > 0 ? len : raw.len);
+	struct err why = { .code = 0 };
+	struct message *m = NULL;
+	struct buf header;
+	enum header_verdict verdict;
+
+	buf_init(&header, 2 * block.len + HEADER_EXTRA);
+	verdict = rewrite(s, block, &header, &why);
+	if (verdict == HEADER_OK && !may_write(tx->user, block)) {
+		buf_finish(&header);
+		return smtp_session_refuse(
+		    s, 550, "5.7.1", "From address not allowed for user");
+	}
+	if (verdict == HEADER_OK)
+		m = message_new(&header, &tx->body, block.len);
+	buf_finish(&header);
+	if (verdict != HEADER_OK)
+		return refuse_header(s, verdict, &why);
+	if (!m)
+		return smtp_session_refuse(
+		    s, 452, "4.3.1", "Insufficient system storage");
+	return hand_over(s, m);
+}

@@ -1,0 +1,124 @@
+/*
+ * The transaction: everything between MAIL and the answer to its content, in
+ * one object, so that RSET and a lost connection are one call. Each ends in
+ * exactly one event, message_accepted or message_rejected.
+ */
+#include <smtp/session_internal.h>
+
+#include <base/log.h>
+#include <net/conn.h>
+#include <policy/quota.h>
+
+#include <stdlib.h>
+
+enum config_mode smtp_tx_mode(
+    const struct smtp_session *s, const struct config_user *user)
+{
+	int mode = user->mode;
+
+	if (mode == CONFIG_MODE_INHERIT)
+		mode = s->listener->mode;
+	if (mode == CONFIG_MODE_INHERIT)
+		mode = s->config->queue.mode;
+	return (enum config_mode)mode;
+}
+
+static bool fill_envelope(struct envelope *e, const struct smtp_session *s,
+    const struct config_user *user, struct span sender)
+{
+	e->sender = arena_span(&e->arena, sender);
+	e->user = arena_span(&e->arena, span_of(user->name));
+	e->helo = arena_span(&e->arena, span_of(s->helo ? s->helo : ""));
+	e->peer = arena_span(&e->arena, span_of(conn_peer(s->conn)));
+	return e->sender.ptr && e->user.ptr && e->helo.ptr && e->peer.ptr;
+}
+
+struct smtp_tx *smtp_tx_begin(struct smtp_session *s, struct span sender)
+{
+	const struct config_user *user = smtp_session_identity(s);
+	struct smtp_tx *tx = calloc(1, sizeof(*tx));
+
+	if (!tx)
+		return NULL;
+	envelope_init(&tx->envelope);
+	if (!fill_envelope(&tx->envelope, s, user, sender)) {
+		envelope_finish(&tx->envelope);
+		free(tx);
+		return NULL;
+	}
+	tx->session = s;
+	tx->user = user;
+	tx->mode = smtp_tx_mode(s, user);
+	tx->id = id_make();
+	id_format(tx->id, tx->id_text);
+	buf_init(&tx->body, s->config->smtp.max_message_size);
+	s->tx = tx;
+	smtp_session_set_state(s, SMTP_ST_MAIL);
+	return tx;
+}
+
+static void tx_free(struct smtp_session *s)
+{
+	struct smtp_tx *tx = s->tx;
+
+	s->tx = NULL;
+	envelope_finish(&tx->envelope);
+	buf_finish(&tx->body);
+	free(tx);
+	smtp_session_set_state(s, SMTP_ST_READY);
+}
+
+void smtp_tx_log_refused(
+    const struct smtp_session *s, struct span sender, const char *why)
+{
+	const struct config_user *user = smtp_session_identity(s);
+
+	counter_add(&s->counts->rejected, 1);
+	log_info("message_rejected",
+	    LOG_STR("client.address", conn_peer(s->conn)),
+	    LOG_STR("session_id", s->id),
+	    LOG_STR("listener", s->listener->name), LOG_STR("reason", why),
+	    LOG_SPAN("sender", sender),
+	    LOG_STR("user.name", user ? user->name : ""));
+}
+
+void smtp_tx_drop(struct smtp_session *s, const char *why)
+{
+	struct smtp_tx *tx = s->tx;
+
+	if (!tx)
+		return;
+	if (tx->is_submitted) /* may be sent all the same: the charge stays */
+		deliver_abandon(s->service->deliver, &tx->submission);
+	else if (tx->is_charged)
+		quota_give_back(s->service->quota, tx->user, tx->quota_day);
+	counter_add(&s->counts->rejected, 1);
+	log_info("message_rejected",
+	    LOG_STR("client.address", conn_peer(s->conn)),
+	    LOG_STR("session_id", s->id), LOG_STR("queue_id", tx->id_text),
+	    LOG_STR("listener", s->listener->name), LOG_STR("reason", why),
+	    LOG_SPAN("sender", tx->envelope.sender),
+	    LOG_NUM("nrcpt", tx->envelope.recipient_count),
+	    LOG_STR("user.name", tx->user->name));
+	tx_free(s);
+}
+
+void smtp_tx_finish(struct smtp_session *s, const char *provider)
+{
+	struct smtp_tx *tx = s->tx;
+
+	counter_add(&s->service->counters->accepted, 1);
+	counter_add(&s->counts->messages, 1);
+	counter_add(&s->counts->bytes, tx->size);
+	counter_add(&s->counts->recipients, tx->envelope.recipient_count);
+	log_info("message_accepted",
+	    LOG_STR("client.address", conn_peer(s->conn)),
+	    LOG_STR("session_id", s->id), LOG_STR("queue_id", tx->id_text),
+	    LOG_STR("listener", s->listener->name),
+	    LOG_STR("provider", provider ? provider : ""),
+	    LOG_SPAN("sender", tx->envelope.sender),
+	    LOG_NUM("nrcpt", tx->envelope.recipient_count),
+	    LOG_NUM("size", tx->size), LOG_STR("user.name", tx->user->name));
+	s->errors = s->junk = 0;
+	tx_free(s);
+}

@@ -1,0 +1,317 @@
+/* See fakes.h. */
+#include "fakes.h"
+
+#include <auth/auth.h>
+#include <base/list.h>
+#include <loop/loop.h>
+#include <store/store.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <support/unit.h>
+
+struct fakes fakes;
+
+void fakes_init(void)
+{
+	fakes = (struct fakes){ .answer = { .verdict = DELIVER_QUEUED } };
+	buf_init(&fakes.message, 64 * 1024 * 1024);
+	buf_init(&fakes.envelope, 1024 * 1024);
+}
+
+void fakes_finish(void)
+{
+	buf_finish(&fakes.message);
+	buf_finish(&fakes.envelope);
+}
+
+/* --- config --- */
+
+struct config *config_ref(struct config *c)
+{
+	fakes.config_refs++;
+	return c;
+}
+
+void config_unref(struct config *c)
+{
+	if (c)
+		fakes.config_refs--;
+}
+
+const struct config_user *config_find_user(
+    const struct config *c, struct span name)
+{
+	for (size_t i = 0; i < c->users.count; i++) {
+		const struct config_user *u =
+		    CONFIG_AT(c->users, struct config_user, i);
+		if (span_ieq(span_of(u->name), name))
+			return u;
+	}
+	return NULL;
+}
+
+bool config_pattern_matches(const char *pattern, struct span address)
+{
+	struct span p = span_of(pattern);
+
+	if (span_eq(p, SPAN("*")))
+		return true;
+	if (span_starts_with(p, SPAN("@")))
+		return span_iends_with(address, p);
+	return span_ieq(p, address);
+}
+
+bool config_patterns_match(
+    const struct postern_list *patterns, struct span address)
+{
+	for (size_t i = 0; i < patterns->count; i++)
+		if (config_pattern_matches(
+			CONFIG_STRING(*patterns, i), address))
+			return true;
+	return false;
+}
+
+/* --- store and quota --- */
+
+int store_check(struct store *s)
+{
+	(void)s;
+	return fakes.store_rc;
+}
+
+struct quota_answer quota_take(struct quota *q, const struct config_user *user)
+{
+	struct quota_answer answer = { .verdict = fakes.quota,
+		.retry_after_ms = fakes.retry_after_ms,
+		.day = 20000 };
+
+	(void)q;
+	ck_assert_ptr_nonnull(user);
+	if (answer.verdict == QUOTA_OK)
+		fakes.taken++;
+	return answer;
+}
+
+void quota_give_back(
+    struct quota *q, const struct config_user *user, int64_t day)
+{
+	(void)q;
+	ck_assert_ptr_nonnull(user);
+	ck_assert_int_eq(day, 20000);
+	fakes.given_back++;
+}
+
+/* --- delivery --- */
+
+struct deliver {
+	struct loop *loop;
+};
+
+struct pending {
+	struct task task;
+	struct deliver_submission *submission; /* NULL: abandoned */
+};
+
+struct deliver *fakes_deliver(struct loop *l)
+{
+	static struct deliver d;
+
+	d.loop = l;
+	return &d;
+}
+
+static void answer(struct task *t)
+{
+	struct pending *p = container_of(t, struct pending, task);
+
+	if (p->submission)
+		p->submission->on_answer(p->submission, &fakes.answer);
+	free(p);
+}
+
+static void note(const struct deliver_submission *s)
+{
+	const struct envelope *e = s->envelope;
+	uint64_t size = message_size(s->message);
+
+	fakes.submitted++;
+	fakes.mode = s->mode;
+	buf_clear(&fakes.message);
+	ck_assert_int_eq(buf_reserve(&fakes.message, size), 0);
+	ck_assert_int_eq(
+	    message_read(s->message, 0, buf_tail(&fakes.message), size),
+	    (ssize_t)size);
+	buf_commit(&fakes.message, size);
+	buf_clear(&fakes.envelope);
+	(void)buf_printf(&fakes.envelope, "<%.*s>", SPAN_FMT(e->sender));
+	for (size_t i = 0; i < e->recipient_count; i++)
+		(void)buf_printf(
+		    &fakes.envelope, " <%.*s>", SPAN_FMT(e->recipients[i]));
+}
+
+void deliver_submit(struct deliver *d, struct deliver_submission *s)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	note(s);
+	message_unref(s->message);
+	p->task.run = answer;
+	p->submission = s;
+	s->delivery = p;
+	if (!fakes.is_deaf)
+		loop_post(d->loop, &p->task);
+}
+
+void deliver_abandon(struct deliver *d, struct deliver_submission *s)
+{
+	struct pending *p = s->delivery;
+
+	(void)d;
+	fakes.abandoned++;
+	p->submission = NULL;
+	if (fakes.is_deaf)
+		free(p);
+}
+
+/* --- auth: alice with "secret" may in; down is not there --- */
+
+struct auth_session {
+	struct task task;
+	struct auth_start start;
+	char mechanism[32];
+	struct auth_answer answer;
+	char user[64]; /* LOGIN: known after the first step */
+	bool is_posted, is_ended;
+};
+
+const char *auth_mechanisms(
+    struct auth *a, struct config *config, int tls_bits, bool allow_plaintext)
+{
+	(void)a;
+	(void)config;
+	return tls_bits > 0 || allow_plaintext ? "PLAIN LOGIN" : "";
+}
+
+static void check(struct auth_session *s, struct span user, struct span pass)
+{
+	s->answer.detail = "no match";
+	if (span_eq(user, SPAN("down")))
+		s->answer.result = AUTH_UNAVAILABLE;
+	else if (span_eq(user, SPAN("alice")) && span_eq(pass, SPAN("secret")))
+		s->answer.result = AUTH_OK;
+	else if (span_eq(user, SPAN("ghost"))) /* verified, but not known */
+		s->answer.result = AUTH_OK;
+	else
+		s->answer.result = AUTH_BAD_CREDENTIALS;
+	s->answer.user = span_eq(user, SPAN("ghost")) ? "ghost" : "alice";
+	if (s->answer.result != AUTH_OK)
+		s->answer.user = NULL;
+}
+
+static void step_plain(struct auth_session *s, struct span response)
+{
+	(void)span_cut(&response, '\0');
+	if (!response.ptr) {
+		s->answer.result = AUTH_MALFORMED;
+		return;
+	}
+	struct span user = span_cut(&response, '\0');
+	check(s, user, response.ptr ? response : SPAN(""));
+}
+
+static void step_login(struct auth_session *s, struct span response)
+{
+	if (s->user[0]) {
+		check(s, span_of(s->user), response);
+		return;
+	}
+	ck_assert_uint_lt(response.len, sizeof(s->user));
+	memcpy(s->user, response.ptr, response.len);
+	s->answer.result = AUTH_CONTINUE;
+	s->answer.challenge = SPAN("Password:");
+}
+
+static void on_task(struct task *t)
+{
+	struct auth_session *s = container_of(t, struct auth_session, task);
+
+	s->is_posted = false;
+	if (s->is_ended)
+		free(s);
+	else
+		s->start.on_answer(s->start.ctx, &s->answer);
+}
+
+static void post(struct auth_session *s)
+{
+	s->is_posted = true;
+	loop_post(s->start.loop, &s->task);
+}
+
+static void step(struct auth_session *s, struct span response)
+{
+	if (!strcmp(s->mechanism, "PLAIN"))
+		step_plain(s, response);
+	else
+		step_login(s, response);
+	post(s);
+}
+
+static void first(struct auth_session *s)
+{
+	bool is_login = !strcmp(s->mechanism, "LOGIN");
+
+	if (!strcmp(s->mechanism, "SLOW"))
+		return; /* no answer, ever */
+	if (!is_login && strcmp(s->mechanism, "PLAIN") != 0) {
+		s->answer.result = AUTH_NO_MECHANISM;
+	} else if (s->start.tls_bits == 0 && !s->start.allow_plaintext) {
+		s->answer.result = AUTH_NEEDS_TLS;
+	} else if (s->start.has_initial) {
+		step(s, s->start.initial);
+		return;
+	} else {
+		s->answer.result = AUTH_CONTINUE;
+		s->answer.challenge = is_login ? SPAN("Username:") : SPAN("");
+	}
+	post(s);
+}
+
+struct auth_session *auth_begin(struct auth *a, const struct auth_start *start)
+{
+	struct auth_session *s = calloc(1, sizeof(*s));
+	size_t len = start->mechanism.len;
+
+	(void)a;
+	s->start = *start;
+	s->task.run = on_task;
+	if (len >= sizeof(s->mechanism))
+		len = sizeof(s->mechanism) - 1;
+	for (size_t i = 0; i < len; i++) {
+		char c = start->mechanism.ptr[i];
+		s->mechanism[i] = c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+	}
+	first(s);
+	return s;
+}
+
+void auth_step(struct auth_session *s, struct span response)
+{
+	step(s, response);
+}
+
+void auth_end(struct auth_session *s)
+{
+	if (!s)
+		return;
+	s->is_ended = true;
+	if (!s->is_posted)
+		free(s);
+}
+
+const char *auth_session_mechanism(const struct auth_session *s)
+{
+	return s->mechanism;
+}

@@ -1,0 +1,40 @@
+/*
+ * Stand-ins for what a session calls: config lookups, auth, quota, delivery
+ * and the store's check. They do what `fakes` says and note what they saw.
+ * Loop's thread only while a loop runs.
+ */
+#pragma once
+
+#include <base/buf.h>
+#include <config/config.h>
+#include <deliver/deliver.h>
+#include <policy/quota.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct loop;
+
+struct fakes {
+	/* What to answer. */
+	struct deliver_answer answer;
+	bool is_deaf; /* deliveries and mechanism SLOW never answer */
+	enum quota_verdict quota;
+	uint64_t retry_after_ms;
+	int store_rc;
+	/* What was seen. */
+	size_t submitted, abandoned;
+	size_t taken, given_back;
+	atomic_size_t config_refs; /* several loops */
+	enum config_mode mode;
+	struct buf message;  /* the last one, header and body */
+	struct buf envelope; /* "sender recipient recipient" */
+};
+
+extern struct fakes fakes;
+
+void fakes_init(void);
+void fakes_finish(void);
+/* For struct smtp_service. */
+struct deliver *fakes_deliver(struct loop *l);

@@ -1,0 +1,56 @@
+/*
+ * A dialog file, read. Lines:
+ *
+ *   #! key value    a setting (see settings.c), before the first line below
+ *   #               a comment
+ *   C: text         the client sends text and CRLF
+ *   R: text         the client sends exactly that; \r \n \0 \t \\ \xHH, and
+ *                   \{n:text} for text n times
+ *   S: text         the server says this line; a final * matches the rest
+ *   S+: code        a whole reply with that code, of any number of lines
+ *   TLS             the client begins a handshake (after STARTTLS)
+ *   EOF             the client sends no more
+ *   LEAVE           the client closes without waiting for anything
+ *   CLOSE           the server closes
+ *   B: text         the next body line of the last message handed over
+ *   E: text         its envelope: "<sender> <recipient> ..."
+ *   H: text         its header holds this text; line ends count as spaces
+ *   L: text         the log holds this, after what the L: before named
+ */
+#pragma once
+
+#include <base/span.h>
+
+#include <stddef.h>
+
+enum step_kind {
+	STEP_SET = 0,
+	STEP_SEND,
+	STEP_EXPECT,
+	STEP_EXPECT_REPLY,
+	STEP_TLS,
+	STEP_EOF,
+	STEP_LEAVE,
+	STEP_CLOSE,
+	STEP_BODY,
+	STEP_ENVELOPE,
+	STEP_HEADER,
+	STEP_LOG
+};
+
+struct step {
+	enum step_kind kind;
+	unsigned line; /* in the file */
+	char *data;    /* bytes to send or text to expect, NUL-terminated */
+	size_t len;
+};
+
+struct script {
+	const char *path;
+	struct step *steps;
+	size_t count, cap;
+};
+
+/* Exits the program with a message when the file is not understood. */
+void script_read(struct script *s, const char *path);
+void script_finish(struct script *s);

@@ -1,0 +1,96 @@
+/* See server.h. */
+#include "server.h"
+
+#include "fakes.h"
+
+#include <loop/loop.h>
+#include <net/conn.h>
+#include <net/listener.h>
+#include <net/tls.h>
+
+#include <support/onloop.h>
+#include <support/unit.h>
+
+static void on_accept(struct conn *c, void *ctx)
+{
+	struct server *s = ctx;
+
+	smtp_session_start(&s->service, c, 0);
+}
+
+static void start(void *ctx)
+{
+	struct server *s = ctx;
+
+	s->listener = listener_start(s->loop, s->fd, on_accept, s);
+	ck_assert_ptr_nonnull(s->listener);
+}
+
+void server_start(
+    struct server *s, struct settings *settings, const struct config_tls *certs)
+{
+	struct err e;
+
+	*s = (struct server){ .settings = settings };
+	ck_assert_int_eq(listener_open("127.0.0.1:0", &s->fd, 1, &e), 0);
+	s->port = listener_port(s->fd);
+	s->loop = onloop_start();
+	smtp_service_init(&s->service, s->loop);
+	s->service.config = &settings->config;
+	if (settings->has_certificate) {
+		s->service.tls = tls_ctx_new(certs, &e);
+		ck_assert_msg(s->service.tls != NULL, "%s", e.text);
+	}
+	s->service.deliver = fakes_deliver(s->loop);
+	s->service.counters = &s->counters;
+	s->service.limits = smtp_limits_new();
+	ck_assert_ptr_nonnull(s->service.limits);
+	onloop_call(s->loop, start, s);
+}
+
+static void drain(void *ctx)
+{
+	smtp_service_drain(&((struct server *)ctx)->service);
+}
+
+void server_drain(struct server *s)
+{
+	onloop_call(s->loop, drain, s);
+}
+
+struct count {
+	struct server *server;
+	size_t sessions;
+};
+
+static void count(void *ctx)
+{
+	struct count *c = ctx;
+
+	c->sessions = c->server->service.session_count;
+}
+
+size_t server_sessions(struct server *s)
+{
+	struct count c = { .server = s };
+
+	onloop_call(s->loop, count, &c);
+	return c.sessions;
+}
+
+static void stop(void *ctx)
+{
+	struct server *s = ctx;
+
+	listener_close(s->listener);
+	smtp_service_abort(&s->service);
+}
+
+void server_stop(struct server *s)
+{
+	onloop_call(s->loop, stop, s);
+	onloop_stop(s->loop);
+	smtp_service_finish(&s->service);
+	smtp_limits_free(s->service.limits);
+	tls_ctx_unref(s->service.tls);
+}

@@ -1,0 +1,259 @@
+/* See settings.h. */
+#include "settings.h"
+
+#include "fakes.h"
+
+#include <base/span.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void set_defaults(struct settings *t, enum listener_kind kind)
+{
+	*t = (struct settings){ .kind = kind, .has_certificate = true };
+	t->listener = (struct config_listener){ .name = "test",
+		.tls = kind == LISTENER_PLAIN      ? CONFIG_TLS_NONE
+		       : kind == LISTENER_IMPLICIT ? CONFIG_TLS_IMPLICIT
+						   : CONFIG_TLS_STARTTLS,
+		.allow_insecure = kind == LISTENER_PLAIN,
+		.allow_plaintext_auth = kind == LISTENER_PLAIN };
+	t->user = (struct config_user){ .name = "alice" };
+	t->user.senders.items = t->senders;
+	t->config = (struct config){ .hostname = "mx.test",
+		.listeners = { &t->listener, 1 },
+		.users = { &t->user, 1 },
+		.queue = { .mode = CONFIG_MODE_HYBRID },
+		.auth = { .max_failures = 5, .failure_delay_ms = 1 },
+		.smtp = { .banner = "Postern",
+		    .max_message_size = 26214400,
+		    .max_recipients = 1000,
+		    .max_messages_per_session = 1000,
+		    .sessions_total = 100,
+		    .sessions_per_ip = 100,
+		    .soft_errors = 10,
+		    .hard_errors = 20,
+		    .junk_commands = 100,
+		    .error_delay_ms = 1,
+		    .header_bytes = 262144,
+		    .header_field_bytes = 102400,
+		    .header_fields = 1000,
+		    .max_hops = 100,
+		    .command_timeout_ms = 300000,
+		    .first_command_timeout_ms = 60000,
+		    .data_idle_ms = 180000,
+		    .data_total_ms = 1800000,
+		    .session_total_ms = 7200000,
+		    .hide_client = true } };
+}
+
+/* --- one function per key --- */
+
+static void die(const char *key, struct span value)
+{
+	(void)fprintf(
+	    stderr, "setting %s: bad value %.*s\n", key, SPAN_FMT(value));
+	exit(EXIT_FAILURE);
+}
+
+static void set_only(struct settings *t, struct span v)
+{
+	if (span_eq(v, SPAN("plain")))
+		t->only_plain = true;
+	else if (span_eq(v, SPAN("tls")))
+		t->only_tls = true;
+	else if (span_eq(v, SPAN("lines")))
+		t->only_lines = true;
+	else if (span_eq(v, SPAN("whole")))
+		t->only_whole = true;
+	else if (span_eq(v, SPAN("starttls")))
+		t->is_starttls = true;
+	else
+		die("only", v);
+}
+
+static void set_prefix(struct settings *t, struct span v)
+{
+	t->prefix = span_eq(v, SPAN("auth")) ? PREFIX_AUTH : PREFIX_EHLO;
+}
+
+static void set_senders(struct settings *t, struct span v)
+{
+	while (v.ptr && t->user.senders.count < 4)
+		t->senders[t->user.senders.count++] =
+		    span_dup(span_cut(&v, ' '));
+}
+
+static void set_open(struct settings *t, struct span v)
+{
+	t->listener.allow_unauthenticated = true;
+	t->listener.user = span_eq(v, SPAN("alice")) ? "alice" : "nobody";
+}
+
+static void set_mode(struct settings *t, struct span v)
+{
+	int mode = span_eq(v, SPAN("direct")) ? CONFIG_MODE_DIRECT
+					      : CONFIG_MODE_QUEUED;
+	t->listener.mode = mode;
+}
+
+static void set_certificate(struct settings *t, struct span v)
+{
+	t->has_certificate = !span_eq(v, SPAN("none"));
+}
+
+static void set_null_sender(struct settings *t, struct span v)
+{
+	t->config.smtp.null_sender = span_eq(v, SPAN("true"));
+}
+
+static void set_show_client(struct settings *t, struct span v)
+{
+	t->config.smtp.hide_client = !span_eq(v, SPAN("true"));
+}
+
+static void set_quota(struct settings *t, struct span v)
+{
+	t->user.daily = 500;
+	fakes.quota = span_eq(v, SPAN("daily")) ? QUOTA_DAILY : QUOTA_RATE;
+	fakes.retry_after_ms = 5400 * 1000 + 1;
+}
+
+static void set_store(struct settings *t, struct span v)
+{
+	(void)t;
+	fakes.store_rc = span_eq(v, SPAN("full")) ? -ENOSPC : -EIO;
+}
+
+static void set_verdict(struct settings *t, struct span v)
+{
+	static const struct {
+		const char *name;
+		struct deliver_answer answer;
+	} rows[] = {
+		{ "queued", { .verdict = DELIVER_QUEUED } },
+		{ "sent", { .verdict = DELIVER_SENT, .provider = "ses" } },
+		{ "rejected", { .verdict = DELIVER_REJECTED,
+				  .reason = "Bad\r\n250 content \xc3\xa9",
+				  .result = POSTERN_REJECTED } },
+		{ "account", { .verdict = DELIVER_DEFERRED,
+				 .result = POSTERN_ACCOUNT } },
+		{ "throttled", { .verdict = DELIVER_DEFERRED,
+				   .reason = "slow down",
+				   .result = POSTERN_THROTTLED } },
+		{ "transient", { .verdict = DELIVER_DEFERRED,
+				   .result = POSTERN_TRANSIENT } },
+		{ "unknown", { .verdict = DELIVER_DEFERRED,
+				 .result = POSTERN_UNKNOWN } },
+		{ "full", { .verdict = DELIVER_FULL } },
+		{ "store_error", { .verdict = DELIVER_STORE_ERROR } },
+		{ "no_route", { .verdict = DELIVER_NO_ROUTE } },
+	};
+
+	(void)t;
+	if (span_eq(v, SPAN("none"))) {
+		fakes.is_deaf = true;
+		return;
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!span_eq(v, span_of(rows[i].name)))
+			continue;
+		fakes.answer = rows[i].answer;
+		return;
+	}
+	die("verdict", v);
+}
+
+/* --- and the numbers --- */
+
+static bool set_number(struct settings *t, struct span key, struct span v)
+{
+	struct config_smtp *c = &t->config.smtp;
+	const struct {
+		const char *name;
+		int64_t *i;
+		uint64_t *u;
+	} rows[] = {
+		{ "max_message_size", NULL, &c->max_message_size },
+		{ "max_recipients", &c->max_recipients, NULL },
+		{ "max_messages", &c->max_messages_per_session, NULL },
+		{ "soft_errors", &c->soft_errors, NULL },
+		{ "hard_errors", &c->hard_errors, NULL },
+		{ "junk_commands", &c->junk_commands, NULL },
+		{ "error_delay_ms", NULL, &c->error_delay_ms },
+		{ "max_hops", &c->max_hops, NULL },
+		{ "command_timeout_ms", NULL, &c->command_timeout_ms },
+		{ "first_command_timeout_ms", NULL,
+		    &c->first_command_timeout_ms },
+		{ "data_idle_ms", NULL, &c->data_idle_ms },
+		{ "data_total_ms", NULL, &c->data_total_ms },
+		{ "session_total_ms", NULL, &c->session_total_ms },
+		{ "sessions_per_ip", &c->sessions_per_ip, NULL },
+		{ "sessions_total", &c->sessions_total, NULL },
+		{ "max_failures", &t->config.auth.max_failures, NULL },
+		{ "failure_delay_ms", NULL, &t->config.auth.failure_delay_ms },
+	};
+	unsigned long long n;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!span_eq(key, span_of(rows[i].name)))
+			continue;
+		if (!span_parse_u64(v, INT64_MAX, &n))
+			die(rows[i].name, v);
+		if (rows[i].i)
+			*rows[i].i = (int64_t)n;
+		else
+			*rows[i].u = n;
+		return true;
+	}
+	return false;
+}
+
+static void set(struct settings *t, struct span key, struct span value)
+{
+	static const struct {
+		const char *name;
+		void (*set)(struct settings *t, struct span value);
+	} rows[] = {
+		{ "only", set_only },
+		{ "first", set_prefix },
+		{ "senders", set_senders },
+		{ "open", set_open },
+		{ "mode", set_mode },
+		{ "certificate", set_certificate },
+		{ "null_sender", set_null_sender },
+		{ "show_client", set_show_client },
+		{ "quota", set_quota },
+		{ "store", set_store },
+		{ "verdict", set_verdict },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!span_eq(key, span_of(rows[i].name)))
+			continue;
+		rows[i].set(t, value);
+		return;
+	}
+	if (!set_number(t, key, value))
+		die("of no known name", key);
+}
+
+void settings_apply(
+    struct settings *t, const struct script *s, enum listener_kind kind)
+{
+	set_defaults(t, kind);
+	for (size_t i = 0; i < s->count; i++) {
+		struct span rest = span_make(s->steps[i].data, s->steps[i].len);
+
+		if (s->steps[i].kind != STEP_SET)
+			continue;
+		struct span key = span_cut(&rest, ' ');
+		set(t, key, rest.ptr ? rest : SPAN(""));
+	}
+}
+
+void settings_finish(struct settings *t)
+{
+	for (size_t i = 0; i < t->user.senders.count; i++)
+		free((void *)(uintptr_t)t->senders[i]);
+}

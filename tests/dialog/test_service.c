@@ -1,0 +1,335 @@
+/*
+ * What sessions have in common: limits over workers, draining, aborting, and
+ * many of them at once on several loops (the run that ThreadSanitizer sees).
+ */
+#include "client.h"
+#include "fakes.h"
+#include "server.h"
+
+#include <base/clock.h>
+#include <base/log.h>
+#include <smtp/session_internal.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <support/certs.h>
+#include <support/unit.h>
+
+static struct certs certs;
+static struct settings settings;
+static struct server server;
+static const struct script nothing;
+
+static void set_up(void)
+{
+	certs_init(&certs);
+	certs_add(&certs, "mx.test", CERTS_ECDSA);
+	fakes_init();
+	settings_apply(&settings, &nothing, LISTENER_PLAIN);
+}
+
+static void tear_down(void)
+{
+	settings_finish(&settings);
+	fakes_finish();
+	certs_finish(&certs);
+}
+
+static void expect(struct client *c, const char *start)
+{
+	const char *line = client_line(c);
+
+	ck_assert_msg(line && !strncmp(line, start, strlen(start)),
+	    "expected %s, got %s", start, line ? line : "nothing");
+}
+
+static void say(struct client *c, const char *text)
+{
+	client_send(c, text, strlen(text), strlen(text));
+}
+
+static void await_sessions(struct server *s, size_t count)
+{
+	uint64_t deadline = clock_mono_ms() + 20000;
+
+	while (server_sessions(s) != count)
+		ck_assert_uint_lt(clock_mono_ms(), deadline);
+}
+
+START_TEST(limits_sessions_of_one_address)
+{
+	struct client a, b;
+
+	settings.config.smtp.sessions_per_ip = 1;
+	server_start(&server, &settings, &certs.tls);
+	client_open(&a, server.port);
+	expect(&a, "220 ");
+	client_open(&b, server.port);
+	expect(&b, "421 4.7.0 Too many connections from 127.0.0.1");
+	ck_assert(client_sees_close(&b));
+	client_close(&b);
+	client_close(&a);
+	await_sessions(&server, 0);
+	client_open(&b, server.port);
+	expect(&b, "220 ");
+	client_close(&b);
+	server_stop(&server);
+	ck_assert_uint_eq(
+	    counter_get(&server.counters.listeners[0].refused), 1);
+	ck_assert_uint_eq(
+	    counter_get(&server.counters.listeners[0].connections), 2);
+}
+END_TEST
+
+START_TEST(limits_sessions_in_all)
+{
+	struct client a, b;
+
+	settings.config.smtp.sessions_total = 1;
+	server_start(&server, &settings, &certs.tls);
+	client_open(&a, server.port);
+	expect(&a, "220 ");
+	client_open(&b, server.port);
+	expect(&b, "421 4.3.2 Too busy");
+	ck_assert(client_sees_close(&b));
+	client_close(&b);
+	client_close(&a);
+	server_stop(&server);
+}
+END_TEST
+
+START_TEST(cannot_say_it_before_a_handshake)
+{
+	struct client a, b;
+
+	settings.config.smtp.sessions_per_ip = 1;
+	settings.listener.tls = CONFIG_TLS_IMPLICIT;
+	server_start(&server, &settings, &certs.tls);
+	client_open(&a, server.port);
+	ck_assert(client_start_tls(&a));
+	expect(&a, "220 ");
+	client_open(&b, server.port);
+	ck_assert(client_sees_close(&b));
+	client_close(&b);
+	client_close(&a);
+	server_stop(&server);
+}
+END_TEST
+
+START_TEST(counts_networks_of_ipv6)
+{
+	struct smtp_limits *l = smtp_limits_new();
+	struct config_smtp *c = &settings.config.smtp;
+
+	c->sessions_per_ip = 2;
+	ck_assert_int_eq(smtp_limits_enter(l, "2001:db8::1", c), SMTP_ADMIT);
+	ck_assert_int_eq(smtp_limits_enter(l, "2001:db8::2", c), SMTP_ADMIT);
+	ck_assert_int_eq(
+	    smtp_limits_enter(l, "2001:db8::3", c), SMTP_ADMIT_TOO_MANY);
+	ck_assert_int_eq(
+	    smtp_limits_enter(l, "2001:db8:0:1::1", c), SMTP_ADMIT);
+	ck_assert_int_eq(smtp_limits_enter(l, "192.0.2.1", c), SMTP_ADMIT);
+	ck_assert_int_eq(smtp_limits_enter(l, "local", c), SMTP_ADMIT);
+	smtp_limits_leave(l, "2001:db8::2");
+	ck_assert_int_eq(smtp_limits_enter(l, "2001:db8::4", c), SMTP_ADMIT);
+	smtp_limits_free(l);
+	smtp_limits_free(NULL);
+}
+END_TEST
+
+static void count_empty(void *ctx)
+{
+	++*(int *)ctx;
+}
+
+START_TEST(drains_who_is_idle_now_and_others_later)
+{
+	struct client idle, busy, late;
+	int empty = 0;
+
+	settings.listener.allow_unauthenticated = true;
+	settings.listener.user = "alice";
+	server_start(&server, &settings, &certs.tls);
+	server.service.on_empty = count_empty;
+	server.service.ctx = &empty;
+	client_open(&idle, server.port);
+	expect(&idle, "220 ");
+	client_open(&busy, server.port);
+	expect(&busy, "220 ");
+	say(&busy, "HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n"
+		   "DATA\r\nFrom: a@b.test\r\n");
+	expect(&busy, "250 mx.test");
+	expect(&busy, "250 2.1.0");
+	expect(&busy, "250 2.1.5");
+	expect(&busy, "354");
+
+	server_drain(&server);
+	expect(&idle, "421 4.3.2 Shutting down");
+	ck_assert(client_sees_close(&idle));
+	client_open(&late, server.port);
+	expect(&late, "421 4.3.2 Shutting down");
+	ck_assert(client_sees_close(&late));
+	/* A message being received is received. */
+	say(&busy, "\r\nhi\r\n.\r\n");
+	expect(&busy, "250 2.0.0 Ok: queued as");
+	expect(&busy, "421 4.3.2 Shutting down");
+	ck_assert(client_sees_close(&busy));
+	client_close(&idle);
+	client_close(&late);
+	client_close(&busy);
+	await_sessions(&server, 0);
+	server_stop(&server);
+	ck_assert_int_eq(empty, 1);
+	ck_assert_uint_eq(fakes.submitted, 1);
+}
+END_TEST
+
+START_TEST(drains_inside_a_transaction_at_the_next_command)
+{
+	struct client c;
+
+	settings.listener.allow_unauthenticated = true;
+	settings.listener.user = "alice";
+	server_start(&server, &settings, &certs.tls);
+	client_open(&c, server.port);
+	expect(&c, "220 ");
+	say(&c, "HELO x\r\nMAIL FROM:<a@b.test>\r\n");
+	expect(&c, "250 mx.test");
+	expect(&c, "250 2.1.0");
+	server_drain(&server);
+	say(&c, "RCPT TO:<c@d.test>\r\n");
+	expect(&c, "421 4.3.2 Shutting down (");
+	ck_assert(client_sees_close(&c));
+	client_close(&c);
+	server_stop(&server);
+	ck_assert_uint_eq(fakes.given_back, 1);
+}
+END_TEST
+
+START_TEST(aborts_sessions_in_every_state)
+{
+	static const char *const words[] = { "", "EHLO x\r\n",
+		"EHLO x\r\nAUTH PLAIN\r\n", "EHLO x\r\nAUTH SLOW\r\n",
+		"HELO x\r\nMAIL FROM:<a@b.test>\r\n",
+		"HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n"
+		"DATA\r\nFrom:",
+		"HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n"
+		"DATA\r\nFrom: a@b.test\r\n.\r\n",
+		"HELO x\r\nFOO\r\nFOO\r\n" };
+	enum {
+		COUNT = sizeof(words) / sizeof(words[0])
+	};
+	struct client c[COUNT];
+
+	settings.listener.allow_unauthenticated = true;
+	settings.listener.user = "alice";
+	settings.config.smtp.soft_errors = 1;
+	settings.config.smtp.error_delay_ms = 1000000;
+	fakes.is_deaf = true;
+	server_start(&server, &settings, &certs.tls);
+	for (size_t i = 0; i < COUNT; i++) {
+		client_open(&c[i], server.port);
+		expect(&c[i], "220 ");
+		say(&c[i], words[i]);
+	}
+	say(&c[0], "NOOP\r\n");
+	expect(&c[0], "250 ");
+	server_stop(&server);
+	for (size_t i = 0; i < COUNT; i++)
+		client_close(&c[i]);
+	ck_assert_uint_eq(fakes.config_refs, 0);
+	ck_assert_uint_eq(fakes.taken, fakes.given_back + fakes.abandoned);
+}
+END_TEST
+
+/* --- several workers --- */
+
+enum {
+	WORKERS = 3,
+	CLIENTS = 6,
+	ROUNDS = 30
+};
+
+static struct server workers[WORKERS];
+
+static void *client_thread(void *arg)
+{
+	const struct server *s = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct client c;
+
+		client_open(&c, s->port);
+		(void)client_start_tls(&c);
+		(void)client_line(&c);
+		say(&c, "HELO x\r\nNOOP\r\nQUIT\r\n");
+		while (client_line(&c))
+			;
+		client_close(&c);
+	}
+	return NULL;
+}
+
+/* Workers with limits, counters and TLS keys in common. */
+START_TEST(shares_limits_between_loops)
+{
+	struct smtp_limits *limits, *own[WORKERS];
+	pthread_t threads[CLIENTS];
+	uint64_t connections = 0, sessions = 0;
+
+	settings.listener.tls = CONFIG_TLS_IMPLICIT;
+	for (int i = 0; i < WORKERS; i++)
+		server_start(&workers[i], &settings, &certs.tls);
+	limits = workers[0].service.limits;
+	for (int i = 1; i < WORKERS; i++) {
+		own[i] = workers[i].service.limits;
+		workers[i].service.limits = limits;
+	}
+	for (int i = 0; i < CLIENTS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL,
+				     client_thread, &workers[i % WORKERS]),
+		    0);
+	for (int i = 0; i < CLIENTS; i++)
+		(void)pthread_join(threads[i], NULL);
+	for (int i = 0; i < WORKERS; i++)
+		await_sessions(&workers[i], 0);
+	for (int i = WORKERS - 1; i >= 0; i--) {
+		if (i > 0) {
+			smtp_limits_free(own[i]);
+			workers[i].service.limits = NULL;
+		}
+		server_stop(&workers[i]);
+		connections +=
+		    counter_get(&workers[i].counters.listeners[0].connections);
+		sessions += counter_get(&workers[i].counters.tls_sessions);
+	}
+	ck_assert_uint_eq(connections, CLIENTS * ROUNDS);
+	ck_assert_uint_eq(sessions, CLIENTS * ROUNDS);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("service");
+	TCase *tc = tcase_create("sessions");
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_set_timeout(tc, 100);
+	tcase_add_test(tc, limits_sessions_of_one_address);
+	tcase_add_test(tc, limits_sessions_in_all);
+	tcase_add_test(tc, cannot_say_it_before_a_handshake);
+	tcase_add_test(tc, counts_networks_of_ipv6);
+	tcase_add_test(tc, drains_who_is_idle_now_and_others_later);
+	tcase_add_test(tc, drains_inside_a_transaction_at_the_next_command);
+	tcase_add_test(tc, aborts_sessions_in_every_state);
+	tcase_add_test(tc, shares_limits_between_loops);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+UNIT_MAIN(make_suite)
