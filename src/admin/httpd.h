@@ -19,28 +19,49 @@ struct httpd_settings {
 	const char *address; /* "127.0.0.1:8587"; port 0: the kernel chooses */
 	uint64_t max_body;   /* larger: 413 */
 	unsigned max_connections;
+	/*
+	 * A connection without progress for this long is closed; one that
+	 * trickles must complete its request within twice as long.
+	 */
 	unsigned timeout_s;
 	/*
-	 * Called when a request is complete (or, with on_head, before its body
-	 * is read). Must lead to exactly one httpd_reply or httpd_drop, at
-	 * once or later.
+	 * Called when a request is complete. Must lead to exactly one
+	 * httpd_reply or httpd_drop, at once or later.
 	 */
 	void (*on_request)(struct httpd_request *r, void *ctx);
 	/* May be NULL. False: drop the connection without reading the body. */
 	bool (*on_head)(struct httpd_request *r, void *ctx);
+	/*
+	 * May be NULL. Nobody will read the answer to r: the peer left (noticed
+	 * within about a second) or the server is being closed. r still needs
+	 * its httpd_reply or httpd_drop, in here or later.
+	 */
+	void (*on_gone)(struct httpd_request *r, void *ctx);
 	void *ctx;
 };
 
-struct httpd *httpd_start(struct loop *l, const struct httpd_settings *s,
-    struct err *e);
-/* Requests still open are dropped. on_closed runs on the loop. */
+/* settings is copied, but for what it points to. NULL with e filled. */
+struct httpd *httpd_start(
+    struct loop *l, const struct httpd_settings *s, struct err *e);
+/*
+ * Stop accepting, and close once every request has had its reply or drop;
+ * on_gone is called for those that wait. on_closed runs on the loop, never
+ * inside this call.
+ */
 void httpd_close(struct httpd *h, void (*on_closed)(void *ctx), void *ctx);
 int httpd_port(const struct httpd *h);
 
 const char *httpd_method(const struct httpd_request *r);
-const char *httpd_path(const struct httpd_request *r); /* without query */
+/* Percent-decoded, without query. */
+const char *httpd_path(const struct httpd_request *r);
+/* As it stood in the request line, query included. */
+const char *httpd_target(const struct httpd_request *r);
 /* NULL when absent; names compare without case. */
 const char *httpd_header(const struct httpd_request *r, const char *name);
+/* Every header line in order, repeated ones too; false from fn ends it. */
+void httpd_each_header(const struct httpd_request *r,
+    bool (*fn)(const char *name, const char *value, void *ctx), void *ctx);
+/* "" for a name without a value, NULL when absent. */
 const char *httpd_query(const struct httpd_request *r, const char *name);
 struct span httpd_body(const struct httpd_request *r);
 /* Room for the handler's own state, NULL at first. */
@@ -49,10 +70,11 @@ void *httpd_data(const struct httpd_request *r);
 
 struct httpd_reply {
 	int status;
-	const char *content_type;
-	const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
-	struct span body;           /* copied */
+	const char *content_type; /* NULL: none */
+	const char *const
+	    *headers;     /* "Name: value", NULL-terminated, or NULL */
+	struct span body; /* copied */
 };
 void httpd_reply(struct httpd_request *r, const struct httpd_reply *reply);
-/* Close the connection without an answer. */
+/* Break the connection off without an answer: the peer sees a reset. */
 void httpd_drop(struct httpd_request *r);

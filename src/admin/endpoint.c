@@ -1,0 +1,249 @@
+/*
+ * See endpoint.h. Everything here reads; nothing a request says changes the
+ * server. The Host header is checked so that a web page cannot reach a
+ * loopback endpoint under a name of its own (DNS rebinding).
+ */
+#include <admin/endpoint.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include <admin/admin_internal.h>
+#include <admin/exposition.h>
+#include <admin/lookup.h>
+#include <admin/metrics.h>
+#include <admin/reply.h>
+#include <admin/stats.h>
+#include <config/config.h>
+
+enum {
+	MAX_BODY = 4096, /* none is wanted */
+	MAX_CONNECTIONS = 64,
+	TIMEOUT_S = 10,
+	MAX_METRICS = 16 * 1024 * 1024,
+	MAX_REPORT = 64 * 1024
+};
+
+struct route {
+	const char *path;
+	enum endpoint_path index;
+	bool is_prefix;
+	void (*answer)(struct admin *a, struct httpd_request *r);
+};
+
+/* -- answers -- */
+
+static const char index_page[] =
+    "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">"
+    "<title>Postern " POSTERN_VERSION "</title></head>\n<body>\n"
+    "<h1>Postern " POSTERN_VERSION "</h1>\n<ul>\n"
+    "<li><a href=\"/livez?verbose\">/livez</a>, "
+    "<a href=\"/readyz?verbose\">/readyz</a>, "
+    "<a href=\"/startupz?verbose\">/startupz</a>: probes; "
+    "<code>?verbose</code> lists every check</li>\n"
+    "<li><a href=\"/metrics\">/metrics</a>: Prometheus, OpenMetrics</li>\n"
+    "<li><a href=\"/api/v1/stats\">/api/v1/stats</a>: figures as JSON</li>\n"
+    "<li><code>/api/v1/messages/ID</code>: what became of a message</li>\n"
+    "</ul>\n</body>\n</html>\n";
+
+static void answer_index(struct admin *a, struct httpd_request *r)
+{
+	static const char *const headers[] = { "Cache-Control: no-store",
+		"Content-Security-Policy: default-src 'none'; "
+		"frame-ancestors 'none'",
+		"X-Content-Type-Options: nosniff", NULL };
+	const struct httpd_reply reply = {
+		.status = 200,
+		.content_type = "text/html; charset=utf-8",
+		.headers = headers,
+		.body = { index_page, sizeof(index_page) - 1 },
+	};
+
+	(void)a;
+	httpd_reply(r, &reply);
+}
+
+static void answer_probe(
+    struct admin *a, struct httpd_request *r, enum health_probe probe)
+{
+	struct buf text;
+
+	buf_init(&text, MAX_REPORT);
+	bool is_fine = health_report(
+	    &a->health, probe, httpd_query(r, "verbose") != NULL, &text);
+	reply_text(r, is_fine ? 200 : 503, buf_span(&text));
+	buf_finish(&text);
+}
+
+static void answer_livez(struct admin *a, struct httpd_request *r)
+{
+	answer_probe(a, r, HEALTH_LIVE);
+}
+
+static void answer_readyz(struct admin *a, struct httpd_request *r)
+{
+	answer_probe(a, r, HEALTH_READY);
+}
+
+static void answer_startupz(struct admin *a, struct httpd_request *r)
+{
+	answer_probe(a, r, HEALTH_STARTED);
+}
+
+static void answer_metrics(struct admin *a, struct httpd_request *r)
+{
+	static const char *const headers[] = { "Cache-Control: no-store",
+		NULL };
+	bool is_openmetrics =
+	    exposition_wants_openmetrics(httpd_header(r, "Accept"));
+	struct buf text;
+
+	buf_init(&text, MAX_METRICS);
+	if (metrics_render(a, is_openmetrics, &text) != 0) {
+		reply_text(r, 500, SPAN("out of memory\n"));
+	} else {
+		const struct httpd_reply reply = {
+			.status = 200,
+			.content_type = exposition_content_type(is_openmetrics),
+			.headers = headers,
+			.body = buf_span(&text),
+		};
+
+		httpd_reply(r, &reply);
+	}
+	buf_finish(&text);
+}
+
+static void answer_stats(struct admin *a, struct httpd_request *r)
+{
+	reply_json(r, 200, stats_render(a));
+}
+
+#define MESSAGES_PATH "/api/v1/messages/"
+
+static void answer_message(struct admin *a, struct httpd_request *r)
+{
+	struct span id =
+	    span_from(span_of(httpd_path(r)), sizeof(MESSAGES_PATH) - 1);
+
+	lookup_start(a->loop, &a->services, id, r);
+}
+
+static void answer_nothing(struct admin *a, struct httpd_request *r)
+{
+	(void)a;
+	reply_error(r, 404, "there is nothing at this path");
+}
+
+/* -- routing -- */
+
+static const struct route routes[] = {
+	{ "/", ENDPOINT_INDEX, false, answer_index },
+	{ "/livez", ENDPOINT_LIVEZ, false, answer_livez },
+	{ "/readyz", ENDPOINT_READYZ, false, answer_readyz },
+	{ "/startupz", ENDPOINT_STARTUPZ, false, answer_startupz },
+	{ "/healthz", ENDPOINT_HEALTHZ, false, answer_livez },
+	{ "/metrics", ENDPOINT_METRICS, false, answer_metrics },
+	{ "/api/v1/stats", ENDPOINT_STATS, false, answer_stats },
+	{ MESSAGES_PATH, ENDPOINT_MESSAGES, true, answer_message },
+};
+
+static const struct route *find_route(const char *path)
+{
+	static const struct route none = { NULL, ENDPOINT_OTHER, false,
+		answer_nothing };
+
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		const struct route *r = &routes[i];
+
+		if (r->is_prefix
+			? span_starts_with(span_of(path), span_of(r->path))
+			: strcmp(path, r->path) == 0)
+			return r;
+	}
+	return &none;
+}
+
+/* Host without its port; brackets of an IPv6 address are taken off. */
+static struct span host_name(struct span host)
+{
+	ptrdiff_t end;
+
+	if (host.len && host.ptr[0] == '[') {
+		end = span_index(host, ']');
+		return end < 0 ? host
+			       : span_make(host.ptr + 1, (size_t)end - 1);
+	}
+	end = span_rindex(host, ':');
+	return end < 0 ? host : span_first(host, (size_t)end);
+}
+
+static bool is_numeric(struct span host)
+{
+	char text[INET6_ADDRSTRLEN];
+	uint8_t address[sizeof(struct in6_addr)];
+
+	if (host.len >= sizeof(text))
+		return false;
+	memcpy(text, host.ptr, host.len);
+	text[host.len] = '\0';
+	return inet_pton(AF_INET, text, address) == 1 ||
+	       inet_pton(AF_INET6, text, address) == 1;
+}
+
+/* A name that a resolver somewhere else could point at us is refused. */
+static bool is_our_host(const struct config *c, const char *header)
+{
+	if (!header)
+		return true; /* HTTP/1.0: no browser */
+	struct span host = host_name(span_of(header));
+
+	return is_numeric(host) || span_ieq(host, SPAN("localhost")) ||
+	       (c->hostname && span_ieq(host, span_of(c->hostname))) ||
+	       span_ieq(host, host_name(span_of(c->stats.address)));
+}
+
+static void refuse_method(struct httpd_request *r)
+{
+	static const char *const headers[] = { "Allow: GET, HEAD",
+		"Cache-Control: no-store", NULL };
+	const struct httpd_reply reply = {
+		.status = 405,
+		.content_type = "application/json",
+		.headers = headers,
+		.body = SPAN("{\"error\":\"only GET and HEAD\"}"),
+	};
+
+	httpd_reply(r, &reply);
+}
+
+static void on_request(struct httpd_request *r, void *ctx)
+{
+	struct admin *a = ctx;
+	const char *method = httpd_method(r);
+	const struct route *route = find_route(httpd_path(r));
+
+	a->requests[route->index]++;
+	if (!is_our_host(a->services.config, httpd_header(r, "Host")))
+		reply_error(r, 403, "this server has another name");
+	else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+		refuse_method(r);
+	else
+		route->answer(a, r);
+}
+
+int endpoint_start(struct admin *a, struct err *e)
+{
+	const struct httpd_settings settings = {
+		.address = a->services.config->stats.address,
+		.max_body = MAX_BODY,
+		.max_connections = MAX_CONNECTIONS,
+		.timeout_s = TIMEOUT_S,
+		.on_request = on_request,
+		.ctx = a,
+	};
+
+	a->httpd = httpd_start(a->loop, &settings, e);
+	return a->httpd ? 0 : -EIO;
+}

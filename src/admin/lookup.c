@@ -1,0 +1,161 @@
+/*
+ * See lookup.h. The durable store is asked first, then the volatile one,
+ * which knows messages of direct mode while they are under way.
+ */
+#include <admin/lookup.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include <admin/admin.h>
+#include <admin/reply.h>
+#include <base/id.h>
+#include <base/list.h>
+#include <provider/provider.h>
+#include <store/store.h>
+
+/* Owned by itself from lookup_start to the reply. */
+struct lookup {
+	struct store_find find;
+	struct store *next; /* to ask when the first does not know, or NULL */
+	struct httpd_request *r;
+};
+
+static const char *state_name(enum store_state state)
+{
+	switch (state) {
+	case STORE_PENDING:
+		return "pending";
+	case STORE_STARTED:
+		return "started";
+	case STORE_SENT:
+		return "sent";
+	case STORE_FAILED:
+		return "failed";
+	case STORE_HELD:
+		return "held";
+	case STORE_DROPPED:
+		return "dropped";
+	}
+	return "unknown";
+}
+
+static json_t *recipient(const struct store_recipient *to)
+{
+	int64_t next = to->state == STORE_PENDING ? to->due_ms : 0;
+
+	return json_pack("{s:o, s:s, s:I, s:o, s:o}", "address",
+	    reply_string(to->address), "state", state_name(to->state),
+	    "attempts", (json_int_t)to->attempts, "provider",
+	    to->provider[0] ? json_string(to->provider) : json_null(),
+	    "next_attempt", reply_time(next));
+}
+
+static json_t *recipients(const struct store_entry *entry)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < entry->recipient_count; i++)
+		(void)json_array_append_new(
+		    list, recipient(&entry->recipients[i]));
+	return list;
+}
+
+static json_t *attempt(
+    const struct store_entry *entry, const struct store_attempt *a)
+{
+	struct span address = a->recipient < entry->recipient_count
+				  ? entry->recipients[a->recipient].address
+				  : SPAN("");
+
+	return json_pack("{s:o, s:o, s:s, s:s, s:i, s:o, s:o, s:I}", "at",
+	    reply_time(a->at_ms), "recipient", reply_string(address),
+	    "provider", a->provider, "class", provider_class_name(a->result),
+	    "status", a->status, "provider_id", reply_string(a->provider_id),
+	    "reason", reply_string(a->reason), "ms",
+	    (json_int_t)a->duration_ms);
+}
+
+static json_t *attempts(const struct store_find *f)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < f->attempt_count; i++)
+		(void)json_array_append_new(
+		    list, attempt(f->entry, &f->attempts[i]));
+	return list;
+}
+
+static json_t *message(const struct store_find *f)
+{
+	char id[ID_TEXT_SIZE];
+
+	id_format(f->id, id);
+	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o}",
+	    "schema_version", LOOKUP_SCHEMA_VERSION, "id", id, "user",
+	    reply_string(f->entry->user), "sender",
+	    reply_string(f->entry->sender), "created",
+	    reply_time(f->entry->created_ms), "recipients",
+	    recipients(f->entry), "attempts", attempts(f));
+}
+
+static void finish(struct lookup *l, int code)
+{
+	if (code == 0)
+		reply_json(l->r, 200, message(&l->find));
+	else if (code == -ENOENT)
+		reply_error(l->r, 404, "no message has this id");
+	else
+		reply_error(l->r, 503, "the store cannot answer now");
+	store_find_finish(&l->find);
+	free(l);
+}
+
+static void on_found(struct store_request *request)
+{
+	struct lookup *l = container_of(request, struct lookup, find.request);
+	struct store *next = l->next;
+	int code = request->result;
+
+	l->next = NULL;
+	if (code == -ENOENT && next) {
+		code = store_find(next, &l->find);
+		if (code == 0)
+			return;
+	}
+	finish(l, code);
+}
+
+void lookup_start(struct loop *l, const struct admin_services *services,
+    struct span id, struct httpd_request *r)
+{
+	struct store *first =
+	    services->store ? services->store : services->volatile_store;
+	struct id parsed;
+	struct lookup *look;
+
+	if (id_parse(id, &parsed) != 0) {
+		reply_error(r, 400, "this is not a message id");
+		return;
+	}
+	if (!first) {
+		reply_error(r, 404, "no message has this id");
+		return;
+	}
+	look = calloc(1, sizeof(*look));
+	if (!look) {
+		reply_error(r, 503, "out of memory");
+		return;
+	}
+	look->find.request.loop = l;
+	look->find.request.done = on_found;
+	look->find.id = parsed;
+	look->r = r;
+	if (first != services->volatile_store)
+		look->next = services->volatile_store;
+	int code = store_find(first, &look->find);
+	if (code)
+		finish(look, code);
+}

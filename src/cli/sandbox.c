@@ -1,0 +1,172 @@
+/*
+ * postern sandbox: run the fake providers until a signal comes, and say how
+ * to point a configuration at them.
+ */
+#include <cli/cli.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/err.h>
+#include <loop/loop.h>
+#include <loop/signals.h>
+#include <mail/mime.h>
+#include <sandbox/sandbox.h>
+
+static const char usage[] =
+    "usage: postern sandbox [--address HOST:PORT] [--archive DIR]\n"
+    "                       [--port-file FILE] [--ses-key-id ID]\n"
+    "                       [--ses-secret SECRET]\n"
+    "\n"
+    "A fake of the HTTP APIs of SES, SendGrid and Mailgun. Nothing it takes\n"
+    "is sent anywhere. Default address: " SANDBOX_ADDRESS "\n";
+
+struct options {
+	struct sandbox_settings settings;
+	const char *port_file;
+};
+
+struct running {
+	struct loop *loop;
+	struct sandbox *sandbox;
+	struct signals *on_term, *on_int;
+};
+
+/* 0; 1 when the answer was the help; or 2. */
+static int read_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "address", required_argument, NULL, 'a' },
+		{ "archive", required_argument, NULL, 'd' },
+		{ "port-file", required_argument, NULL, 'p' },
+		{ "ses-key-id", required_argument, NULL, 'k' },
+		{ "ses-secret", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+		if (c == 'a')
+			o->settings.address = optarg;
+		else if (c == 'd')
+			o->settings.archive = optarg;
+		else if (c == 'p')
+			o->port_file = optarg;
+		else if (c == 'k')
+			o->settings.ses_key_id = optarg;
+		else if (c == 's')
+			o->settings.ses_secret = optarg;
+		else
+			return c == 'h' ? 1 : 2;
+	}
+	return optind < argc ? 2 : 0;
+}
+
+/* Written beside and renamed, so that who waits for it finds it whole. */
+static int write_port(const char *path, int port, struct err *e)
+{
+	char temporary[4096];
+	int n = snprintf(temporary, sizeof(temporary), "%s.new", path);
+
+	if (n < 0 || (size_t)n >= sizeof(temporary))
+		return err_set(e, -ENAMETOOLONG, "%s is too long", path);
+	FILE *f = fopen(temporary, "we");
+	if (!f)
+		return err_errno(e, -errno, "cannot write %s", temporary);
+	n = fprintf(f, "%d\n", port);
+	if (fclose(f) != 0 || n < 0)
+		return err_errno(e, -EIO, "cannot write %s", temporary);
+	if (rename(temporary, path) != 0)
+		return err_errno(e, -errno, "cannot write %s", path);
+	return 0;
+}
+
+static void print_hints(const struct options *o, int port)
+{
+	static const struct {
+		const char *name, *path;
+	} rows[] = { { "SES", "/ses" }, { "SendGrid", "/sendgrid" },
+		{ "Mailgun", "/mailgun" }, { "anything", "/raw" },
+		{ "what came", "/_sandbox/messages" },
+		{ "faults", "/_sandbox/faults" } };
+	const char *address =
+	    o->settings.address ? o->settings.address : SANDBOX_ADDRESS;
+	const char *colon = strrchr(address, ':');
+	int host = colon ? (int)(colon - address) : 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		printf("%-10s http://%.*s:%d%s\n", rows[i].name, host, address,
+		    port, rows[i].path);
+	if (!o->settings.ses_key_id && !o->settings.ses_secret)
+		printf("%-10s %s %s\n", "SES keys", SANDBOX_SES_KEY_ID,
+		    SANDBOX_SES_SECRET);
+	(void)fflush(stdout);
+}
+
+static void on_closed(void *ctx)
+{
+	struct running *r = ctx;
+
+	loop_stop(r->loop);
+}
+
+static void on_signal(int signum, void *ctx)
+{
+	struct running *r = ctx;
+
+	(void)signum;
+	if (!r->sandbox)
+		return;
+	signals_close(r->on_term);
+	signals_close(r->on_int);
+	sandbox_close(r->sandbox, on_closed, r);
+	r->sandbox = NULL;
+}
+
+static int start(struct running *r, const struct options *o, struct err *e)
+{
+	r->loop = loop_new(0);
+	if (!r->loop)
+		return err_set(e, -ENOMEM, "cannot make an event loop");
+	r->on_term = signals_watch(r->loop, SIGTERM, on_signal, r);
+	r->on_int = signals_watch(r->loop, SIGINT, on_signal, r);
+	if (!r->on_term || !r->on_int)
+		return err_set(e, -ENOMEM, "cannot watch signals");
+	r->sandbox = sandbox_start(r->loop, &o->settings, e);
+	if (!r->sandbox)
+		return e->code;
+	int port = sandbox_port(r->sandbox);
+	if (o->port_file && write_port(o->port_file, port, e) != 0)
+		return e->code;
+	print_hints(o, port);
+	return 0;
+}
+
+int cli_sandbox(int argc, char **argv)
+{
+	struct options o = { .port_file = NULL };
+	struct running r = { .loop = NULL };
+	struct err e = { 0 };
+	int rc = read_options(argc, argv, &o);
+
+	if (rc) {
+		(void)fputs(usage, rc == 1 ? stdout : stderr);
+		return rc == 1 ? EXIT_SUCCESS : 2;
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	mime_library_init();
+	/* What cannot be set up ends the process: nothing to unwind. */
+	if (start(&r, &o, &e) != 0) {
+		(void)fprintf(stderr, "postern sandbox: %s\n", e.text);
+		return EXIT_FAILURE;
+	}
+	loop_run(r.loop);
+	loop_free(r.loop);
+	return EXIT_SUCCESS;
+}

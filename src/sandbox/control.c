@@ -1,0 +1,187 @@
+/* The sandbox's own paths: faults, what was accepted, counts. */
+#include <string.h>
+
+#include <admin/reply.h>
+#include <sandbox/describe.h>
+#include <sandbox/sandbox_internal.h>
+
+#define MESSAGES "/_sandbox/messages"
+
+enum {
+	LIMIT_DEFAULT = 100
+};
+
+struct operation {
+	const char *method, *path;
+	void (*run)(struct sandbox *s, struct httpd_request *r);
+};
+
+static void reply_done(struct httpd_request *r)
+{
+	reply_json(r, 200, json_pack("{s:b}", "ok", 1));
+}
+
+/* -- faults -- */
+
+static void get_faults(struct sandbox *s, struct httpd_request *r)
+{
+	reply_json(r, 200, faults_list(&s->faults));
+}
+
+static void post_fault(struct sandbox *s, struct httpd_request *r)
+{
+	struct span body = httpd_body(r);
+	json_t *spec =
+	    json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
+	uint64_t id = 0;
+	const char *wrong = faults_add(&s->faults, spec, &id);
+
+	json_decref(spec);
+	if (wrong)
+		reply_error(r, 400, wrong);
+	else
+		reply_json(r, 201, json_pack("{s:I}", "id", (json_int_t)id));
+}
+
+static void delete_faults(struct sandbox *s, struct httpd_request *r)
+{
+	faults_remove(&s->faults, httpd_query(r, "provider"));
+	reply_done(r);
+}
+
+/* -- messages -- */
+
+struct filter {
+	const char *provider, *recipient;
+};
+
+static bool is_wanted(const struct letter *l, const struct filter *f)
+{
+	struct span to = buf_span(&l->recipients);
+
+	return (!f->provider || strcmp(f->provider, l->provider) == 0) &&
+	       (!f->recipient ||
+		   memmem(to.ptr, to.len, f->recipient, strlen(f->recipient)));
+}
+
+/* The newest that match, oldest of them first. */
+static void get_messages(struct sandbox *s, struct httpd_request *r)
+{
+	const struct filter filter = { httpd_query(r, "provider"),
+		httpd_query(r, "recipient") };
+	const char *limit = httpd_query(r, "limit");
+	unsigned long long left = LIMIT_DEFAULT;
+	json_t *list = json_array();
+
+	if (limit && !span_parse_u64(span_of(limit), SIZE_MAX, &left)) {
+		json_decref(list);
+		reply_error(r, 400, "limit is a number");
+		return;
+	}
+	for (struct list *pos = s->archive.letters.prev;
+	     pos != &s->archive.letters && left > 0; pos = pos->prev) {
+		const struct letter *l = container_of(pos, struct letter, node);
+
+		if (!is_wanted(l, &filter))
+			continue;
+		(void)json_array_insert_new(list, 0, describe_letter(l));
+		left--;
+	}
+	reply_json(r, 200, list);
+}
+
+static void delete_messages(struct sandbox *s, struct httpd_request *r)
+{
+	archive_clear(&s->archive);
+	reply_done(r);
+}
+
+static void reply_raw(struct httpd_request *r, const struct letter *l)
+{
+	static const char *const types[] = { [LETTER_MIME] = "message/rfc822",
+		[LETTER_JSON] = "application/json",
+		[LETTER_OTHER] = "application/octet-stream" };
+	const struct httpd_reply reply = {
+		.status = 200,
+		.content_type = types[l->kind],
+		.body = buf_span(&l->raw),
+	};
+
+	httpd_reply(r, &reply);
+}
+
+/* /_sandbox/messages/{id} and /_sandbox/messages/{id}/raw */
+static void get_message(struct sandbox *s, struct httpd_request *r)
+{
+	struct span rest = span_from(span_of(httpd_path(r)), sizeof(MESSAGES));
+	const struct letter *l =
+	    archive_find(&s->archive, span_cut(&rest, '/'));
+
+	if (!l)
+		reply_error(r, 404, "no message has this id");
+	else if (!rest.ptr)
+		reply_json(r, 200, describe_letter(l));
+	else if (span_eq(rest, SPAN("raw")))
+		reply_raw(r, l);
+	else
+		reply_error(r, 404, "a message has nothing but /raw");
+}
+
+/* -- counts -- */
+
+static void get_counts(struct sandbox *s, struct httpd_request *r)
+{
+	json_t *out = json_object();
+
+	for (size_t i = 0; i < SANDBOX_FAKES; i++) {
+		const struct sandbox_counts *c = &s->counts[i];
+
+		(void)json_object_set_new(out, sandbox_fakes[i]->name,
+		    json_pack("{s:I, s:I, s:I, s:I}", "requests",
+			(json_int_t)c->requests, "accepted",
+			(json_int_t)c->accepted, "rejected",
+			(json_int_t)c->rejected, "faulted",
+			(json_int_t)c->faulted));
+	}
+	reply_json(r, 200, out);
+}
+
+static void delete_counts(struct sandbox *s, struct httpd_request *r)
+{
+	memset(s->counts, 0, sizeof(s->counts));
+	reply_done(r);
+}
+
+static const struct operation operations[] = {
+	{ "GET", "/_sandbox/faults", get_faults },
+	{ "POST", "/_sandbox/faults", post_fault },
+	{ "DELETE", "/_sandbox/faults", delete_faults },
+	{ "GET", MESSAGES, get_messages },
+	{ "DELETE", MESSAGES, delete_messages },
+	{ "GET", "/_sandbox/counts", get_counts },
+	{ "DELETE", "/_sandbox/counts", delete_counts },
+};
+
+void control_answer(struct sandbox *s, struct httpd_request *r)
+{
+	const char *path = httpd_path(r);
+	bool is_known = false;
+
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]);
+	     i++) {
+		if (strcmp(operations[i].path, path) != 0)
+			continue;
+		is_known = true;
+		if (strcmp(operations[i].method, httpd_method(r)) == 0) {
+			operations[i].run(s, r);
+			return;
+		}
+	}
+	if (strncmp(path, MESSAGES "/", sizeof(MESSAGES)) == 0 &&
+	    strcmp(httpd_method(r), "GET") == 0)
+		get_message(s, r);
+	else if (is_known)
+		reply_error(r, 405, "this path has no such method");
+	else
+		reply_error(r, 404, "there is nothing at this path");
+}

@@ -1,0 +1,114 @@
+/* See fake.h. */
+#include <sandbox/fake.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	ANSWER_MAX = 16 * 1024 * 1024
+};
+
+void fake_answer_init(struct fake_answer *a)
+{
+	a->status = 0;
+	a->content_type = NULL;
+	a->header_count = 0;
+	a->letter = NULL;
+	buf_init(&a->body, ANSWER_MAX);
+}
+
+void fake_answer_finish(struct fake_answer *a)
+{
+	buf_finish(&a->body);
+	letter_free(a->letter);
+	a->letter = NULL;
+}
+
+void fake_answer_reset(struct fake_answer *a)
+{
+	a->status = 0;
+	a->content_type = NULL;
+	a->header_count = 0;
+	buf_clear(&a->body);
+}
+
+void fake_answer_header(struct fake_answer *a, const char *fmt, ...)
+{
+	va_list args;
+
+	if (a->header_count == FAKE_HEADERS_MAX)
+		return;
+	va_start(args, fmt);
+	int n =
+	    vsnprintf(a->headers[a->header_count], FAKE_HEADER_SIZE, fmt, args);
+	va_end(args);
+	if (n > 0 && n < FAKE_HEADER_SIZE)
+		a->header_count++;
+}
+
+void fake_answer_json(struct fake_answer *a, int status, json_t *body)
+{
+	char *text = json_dumps(body, JSON_COMPACT);
+
+	json_decref(body);
+	a->status = text ? status : 500;
+	a->content_type = "application/json";
+	if (text)
+		(void)buf_add_str(&a->body, text);
+	free(text);
+}
+
+void fake_answer_send(const struct fake_answer *a, struct httpd_request *r)
+{
+	const char *headers[FAKE_HEADERS_MAX + 1] = { NULL };
+	const struct httpd_reply reply = {
+		.status = a->status,
+		.content_type = a->content_type,
+		.headers = headers,
+		.body = buf_span(&a->body),
+	};
+
+	for (size_t i = 0; i < a->header_count; i++)
+		headers[i] = a->headers[i];
+	httpd_reply(r, &reply);
+}
+
+const char *fake_status_text(int status)
+{
+	static const struct {
+		int status;
+		const char *text;
+	} texts[] = {
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 402, "Payment Required" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 408, "Request Timeout" },
+		{ 413, "Payload Too Large" },
+		{ 415, "Unsupported Media Type" },
+		{ 422, "Unprocessable Entity" },
+		{ 429, "Too Many Requests" },
+		{ 500, "Internal Server Error" },
+		{ 502, "Bad Gateway" },
+		{ 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (texts[i].status == status)
+			return texts[i].text;
+	}
+	return status < 400 ? "OK" : "Error";
+}
+
+bool fake_take(struct fake_answer *a, const struct fake *fake,
+    enum letter_kind kind, struct span raw)
+{
+	a->letter = letter_new(fake->name, kind, raw);
+	if (!a->letter)
+		fake->fail(a, 500);
+	return a->letter != NULL;
+}

@@ -1,0 +1,59 @@
+/*
+ * A provider's API as a row: which paths are its own, what it says to a
+ * request, how its errors look. Checks are pure but for the clock: they read
+ * the request and fill an answer.
+ */
+#pragma once
+
+#include <admin/httpd.h>
+#include <base/buf.h>
+#include <sandbox/letter.h>
+#include <sandbox/sandbox.h>
+
+#include <jansson.h>
+
+enum {
+	FAKE_HEADERS_MAX = 16,
+	FAKE_HEADER_SIZE = 512
+};
+
+struct fake_answer {
+	int status;
+	const char *content_type; /* static, or NULL */
+	char headers[FAKE_HEADERS_MAX][FAKE_HEADER_SIZE];
+	size_t header_count;
+	struct buf body;
+	struct letter *letter; /* owned; set when the message was taken */
+};
+
+struct fake {
+	const char *name;
+	bool (*owns)(const char *path);
+	/* Check r and answer it; a 2xx usually comes with a letter. */
+	void (*check)(const struct sandbox_settings *s, struct httpd_request *r,
+	    struct fake_answer *out);
+	/* The provider's own error answer with this status. */
+	void (*fail)(struct fake_answer *out, int status);
+};
+
+extern const struct fake fake_ses, fake_sendgrid, fake_mailgun, fake_raw;
+
+void fake_answer_init(struct fake_answer *a);
+void fake_answer_finish(struct fake_answer *a);
+/* Forget status, headers and body; the letter stays. */
+void fake_answer_reset(struct fake_answer *a);
+/* "Name: value"; too long or too many are left out. */
+void fake_answer_header(struct fake_answer *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Takes the reference. */
+void fake_answer_json(struct fake_answer *a, int status, json_t *body);
+/* Send it; a is unchanged. */
+void fake_answer_send(const struct fake_answer *a, struct httpd_request *r);
+/* What a status says in general: "Service Unavailable". */
+const char *fake_status_text(int status);
+/*
+ * The letter of an accepted message in a's, 500 instead when there is no
+ * memory for it. True when made.
+ */
+bool fake_take(struct fake_answer *a, const struct fake *fake,
+    enum letter_kind kind, struct span raw);

@@ -1,0 +1,39 @@
+/*
+ * A fake of the providers' HTTP APIs with fault injection: for trying Postern
+ * without keys, for failover drills and for tests. It checks requests as the
+ * real provider would and keeps what it accepted for inspection.
+ */
+#pragma once
+
+#include <base/err.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct sandbox;
+
+struct sandbox_settings {
+	const char *address;    /* "127.0.0.1:8025"; port 0: any */
+	const char *archive;    /* directory for accepted messages, or NULL */
+	const char *ses_key_id; /* NULL: the default, as for ses_secret */
+	const char *ses_secret;
+	size_t max_messages; /* kept in memory; 0: the default */
+	uint64_t max_bytes;  /* likewise */
+};
+
+#define SANDBOX_ADDRESS "127.0.0.1:8025"
+#define SANDBOX_SES_KEY_ID "SANDBOXACCESSKEYID01"
+#define SANDBOX_SES_SECRET "sandbox-secret-access-key"
+
+enum {
+	SANDBOX_MAX_MESSAGES = 10000,
+	SANDBOX_MAX_BYTES = 256 * 1024 * 1024
+};
+
+/* On l's thread, or before it runs; the texts in settings must outlive it. */
+struct sandbox *sandbox_start(
+    struct loop *l, const struct sandbox_settings *settings, struct err *e);
+/* on_closed runs on the loop, never inside this call. */
+void sandbox_close(struct sandbox *s, void (*on_closed)(void *ctx), void *ctx);
+int sandbox_port(const struct sandbox *s);

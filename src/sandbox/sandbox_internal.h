@@ -1,0 +1,40 @@
+/* What sandbox.c and control.c share. */
+#pragma once
+
+#include <sandbox/archive.h>
+#include <sandbox/fake.h>
+#include <sandbox/faults.h>
+#include <sandbox/sandbox.h>
+
+#include <stdint.h>
+
+struct httpd;
+struct loop;
+
+enum {
+	SANDBOX_FAKES = 4
+};
+
+struct sandbox_counts {
+	uint64_t requests;
+	uint64_t accepted; /* messages taken */
+	uint64_t rejected; /* answered with an error of the check */
+	uint64_t faulted;  /* a fault fired */
+};
+
+/* The loop's thread. */
+struct sandbox {
+	struct loop *loop;
+	struct sandbox_settings settings;
+	struct httpd *httpd;
+	struct archive archive;
+	struct faults faults;
+	struct sandbox_counts counts[SANDBOX_FAKES]; /* as sandbox_fakes */
+	void (*on_closed)(void *ctx);
+	void *closed_ctx;
+};
+
+extern const struct fake *const sandbox_fakes[SANDBOX_FAKES];
+
+/* control.c: answer a request under /_sandbox/. */
+void control_answer(struct sandbox *s, struct httpd_request *r);
