@@ -1,0 +1,58 @@
+/* `postern check`: read a configuration as the server would, and say so. */
+#include <cli/cli.h>
+
+#include <config/config.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+enum {
+	USAGE = 2
+};
+
+struct options {
+	const char *path;
+	bool is_json;
+};
+
+static bool parse_options(int argc, char **argv, struct options *o)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0) {
+			o->is_json = true;
+		} else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
+			o->path = argv[++i];
+		} else {
+			(void)fprintf(stderr,
+			    "postern check: unknown argument '%s'\n"
+			    "usage: postern check [-c FILE] [--json]\n",
+			    argv[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+int cli_check(int argc, char **argv)
+{
+	struct options options = { .path = cli_config_path() };
+	struct config_report report = { 0 };
+	struct config *config;
+	int code;
+
+	if (!parse_options(argc, argv, &options))
+		return USAGE;
+	config = cli_load_config(options.path, &report);
+	if (options.is_json)
+		config_report_print_json(&report, stdout);
+	else
+		config_report_print(&report, stderr);
+	if (config && !options.is_json)
+		(void)printf("%s: ok\n", options.path);
+	code = config ? EXIT_SUCCESS : EX_CONFIG;
+	config_report_finish(&report);
+	config_unref(config);
+	return code;
+}

@@ -1,0 +1,42 @@
+/* sd_notify without libsystemd. See notify.h. */
+#include <server/notify.h>
+
+#include <base/span.h>
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+void notify_send(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	size_t len = path ? strlen(path) : 0;
+
+	if (len < 2 || len >= sizeof(to.sun_path) ||
+	    (path[0] != '/' && path[0] != '@'))
+		return;
+	memcpy(to.sun_path, path, len);
+	if (path[0] == '@')
+		to.sun_path[0] = '\0'; /* abstract name */
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL,
+	    (const struct sockaddr *)(const void *)&to,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	(void)close(fd);
+}
+
+uint64_t notify_watchdog_ms(void)
+{
+	const char *usec = getenv("WATCHDOG_USEC");
+	unsigned long long us;
+
+	if (!usec || !span_parse_u64(span_of(usec), UINT64_MAX, &us))
+		return 0;
+	return us / 1000 / 2;
+}

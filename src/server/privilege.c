@@ -1,0 +1,100 @@
+/* Privileges: dropped after the ports are bound. See privilege.h. */
+#include <server/privilege.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void privilege_harden(void)
+{
+	struct rlimit none = { 0, 0 };
+	int fd;
+
+	/* A library that logs to fd 2 must not write into our store. */
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		(void)close(fd);
+	(void)umask(077);
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+void privilege_raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static int find_account(const char *user, uid_t *uid, gid_t *gid, struct err *e)
+{
+	errno = 0;
+	const struct passwd *pw = getpwnam(user);
+
+	if (!pw)
+		return err_set(e, errno ? -errno : -ENOENT,
+		    "user: there is no account '%s' on this system", user);
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+	return 0;
+}
+
+int privilege_give_directory(const char *path, const char *user, struct err *e)
+{
+	uid_t uid = (uid_t)-1;
+	gid_t gid = (gid_t)-1;
+
+	if (geteuid() != 0 || !user || strcmp(user, "root") == 0)
+		return 0;
+	int rc = find_account(user, &uid, &gid, e);
+	if (rc)
+		return rc;
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return err_errno(
+		    e, -errno, "spool.path: cannot create %s", path);
+	if (chown(path, uid, gid) != 0)
+		return err_errno(
+		    e, -errno, "spool.path: cannot give %s to %s", path, user);
+	return 0;
+}
+
+int privilege_drop(const char *user, struct err *e)
+{
+	uid_t uid = (uid_t)-1;
+	gid_t gid = (gid_t)-1;
+
+	if (geteuid() != 0) {
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		return 0;
+	}
+	if (!user)
+		return err_set(e, -EPERM,
+		    "started as root without 'user:' in the configuration; "
+		    "name an account to run as (e.g. user: postern), or say "
+		    "user: root if that is what you want");
+	if (strcmp(user, "root") == 0)
+		return 0;
+	int rc = find_account(user, &uid, &gid, e);
+	if (rc)
+		return rc;
+	if (setgroups(1, &gid) != 0 || setresgid(gid, gid, gid) != 0 ||
+	    setresuid(uid, uid, uid) != 0)
+		return err_errno(e, -errno, "cannot become user '%s'", user);
+	if (setuid(0) == 0 || geteuid() == 0)
+		return err_set(e, -EPERM,
+		    "privileges could be regained after becoming '%s'", user);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return 0;
+}

@@ -1,0 +1,22 @@
+/*
+ * What the process may still do once it is set up (operations: never root
+ * after start, no core dumps with credentials in them). Main thread, before
+ * other threads exist.
+ */
+#pragma once
+
+#include <base/err.h>
+
+/* First thing in main: umask, no core file, no ptrace by others, fds 0-2. */
+void privilege_harden(void);
+/*
+ * Become account `user` when started as root and make sure that root cannot
+ * be regained; NULL keeps the present account, which root may not do unless
+ * the configuration says `user: root`. 0 or a negative errno with e filled.
+ */
+int privilege_drop(const char *user, struct err *e);
+/* Give directory path to `user` when started as root, so that it can be
+ * opened after privilege_drop. 0 or a negative errno with e filled. */
+int privilege_give_directory(const char *path, const char *user, struct err *e);
+/* Raise the limit on open files to what the kernel allows. */
+void privilege_raise_files(void);

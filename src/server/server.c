@@ -1,0 +1,439 @@
+/*
+ * Bring-up and shutdown. The order matters: libraries, configuration, ports,
+ * privileges, store, then threads; and back.
+ */
+#include <server/server.h>
+
+#include <admin/admin.h>
+#include <auth/auth.h>
+#include <base/clock.h>
+#include <base/list.h>
+#include <base/log.h>
+#include <cli/cli.h>
+#include <config/config.h>
+#include <http/http.h>
+#include <loop/blocking.h>
+#include <loop/loop.h>
+#include <loop/signals.h>
+#include <mail/mime.h>
+#include <net/listener.h>
+#include <net/tls.h>
+#include <policy/quota.h>
+#include <server/notify.h>
+#include <server/privilege.h>
+#include <server/worker.h>
+#include <smtp/session.h>
+#include <store/store.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum {
+	POOL_THREADS = 4,
+	POOL_WAITING = 1024,
+	STORE_PENDING_MAX = 64 * 1024 * 1024
+};
+
+struct server {
+	struct config *config;
+	struct loop *loop;
+	struct store *store, *volatile_store;
+	struct auth *auth;
+	struct quota *quota;
+	struct blocking *pool;
+	struct smtp_limits *limits;
+	struct admin *admin;
+	struct signals *on_term, *on_int;
+	struct loop_timer lame_duck, watchdog;
+	uint64_t watchdog_ms;
+	unsigned stop_calls;
+	unsigned finished; /* workers; main loop only */
+	struct task worker_finished;
+	_Atomic unsigned finished_posted;
+	unsigned worker_count;
+	struct tls_ctx **tls; /* one per worker, theirs once they exist */
+	struct worker **workers;
+	const struct counters **counters; /* for admin, parallel to workers */
+	struct loop **loops;              /* likewise */
+};
+
+static unsigned count_workers(const struct config *c)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (c->threads > 0)
+		return (unsigned)c->threads;
+	return cores > 0 ? (unsigned)cores : 1;
+}
+
+/* --- going down --- */
+
+static void on_admin_closed(void *ctx)
+{
+	struct server *s = ctx;
+
+	s->admin = NULL;
+	loop_stop(s->loop);
+}
+
+static void on_all_finished(struct task *t)
+{
+	struct server *s = container_of(t, struct server, worker_finished);
+
+	loop_timer_stop(s->loop, &s->lame_duck);
+	loop_timer_stop(s->loop, &s->watchdog);
+	signals_close(s->on_term);
+	signals_close(s->on_int);
+	admin_close(s->admin, on_admin_closed, s);
+}
+
+static void on_worker_finished(struct worker *w, void *ctx)
+{
+	struct server *s = ctx;
+
+	(void)w;
+	if (atomic_fetch_add(&s->finished_posted, 1) + 1 == s->worker_count)
+		loop_post(s->loop, &s->worker_finished);
+}
+
+static void stop_workers(struct server *s, uint64_t grace_ms)
+{
+	for (unsigned i = 0; i < s->worker_count; i++)
+		worker_stop(s->workers[i], grace_ms);
+}
+
+static void on_lame_duck_over(struct loop_timer *t)
+{
+	struct server *s = container_of(t, struct server, lame_duck);
+
+	stop_workers(s, s->config->shutdown.grace_ms);
+}
+
+static void on_stop_signal(int signum, void *ctx)
+{
+	struct server *s = ctx;
+
+	if (++s->stop_calls > 1) {
+		log_warn("drain_hurried", LOG_NUM("signal", signum));
+		stop_workers(s, 0);
+		return;
+	}
+	log_info("drain_start", LOG_NUM("signal", signum),
+	    LOG_NUM("lame_duck_ms", s->config->shutdown.lame_duck_ms),
+	    LOG_NUM("grace_ms", s->config->shutdown.grace_ms));
+	notify_send("STOPPING=1\nSTATUS=draining");
+	admin_set_draining(s->admin);
+	loop_timer_start(
+	    s->loop, &s->lame_duck, s->config->shutdown.lame_duck_ms);
+}
+
+/* The service manager restarts us when a loop is stuck: no news then. */
+static void on_watchdog(struct loop_timer *t)
+{
+	struct server *s = container_of(t, struct server, watchdog);
+
+	if (admin_is_live(s->admin))
+		notify_send("WATCHDOG=1");
+	loop_timer_start(s->loop, t, s->watchdog_ms);
+}
+
+/* --- coming up --- */
+
+static int init_libraries(struct err *e)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	/* SASL first: it must get its mutexes before curl's friends do. */
+	int rc = auth_library_init(e);
+
+	if (rc)
+		return rc;
+	rc = tls_library_init();
+	if (rc)
+		return err_set(e, rc, "cannot set up OpenSSL");
+	rc = http_library_init();
+	if (rc)
+		return err_set(e, rc, "cannot set up libcurl");
+	mime_library_init();
+	return 0;
+}
+
+/* fds[worker * listeners + listener] */
+static int open_ports(struct server *s, int **out_fds, struct err *e)
+{
+	size_t n = s->config->listeners.count;
+	int *fds = calloc(n * s->worker_count, sizeof(*fds));
+	int *column = calloc(s->worker_count, sizeof(*column));
+	int rc = fds && column ? 0 : -ENOMEM;
+
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		const struct config_listener *l =
+		    CONFIG_AT(s->config->listeners, struct config_listener, i);
+
+		rc = listener_open(l->address, column, s->worker_count, e);
+		for (unsigned w = 0; rc == 0 && w < s->worker_count; w++)
+			fds[w * n + i] = column[w];
+		if (rc == 0)
+			log_info("listening", LOG_STR("listener", l->name),
+			    LOG_STR("address", l->address),
+			    LOG_NUM("port", listener_port(column[0])));
+	}
+	free(column);
+	if (rc) {
+		free(fds);
+		return rc;
+	}
+	*out_fds = fds;
+	return 0;
+}
+
+static void warn_of_insecure(const struct config *c)
+{
+	for (size_t i = 0; i < c->listeners.count; i++) {
+		const struct config_listener *l =
+		    CONFIG_AT(c->listeners, struct config_listener, i);
+
+		if (l->tls == CONFIG_TLS_NONE)
+			log_warn("insecure_listener",
+			    LOG_STR("listener", l->name),
+			    LOG_STR("what", "accepts mail without TLS"));
+		if (l->allow_plaintext_auth)
+			log_warn("insecure_listener",
+			    LOG_STR("listener", l->name),
+			    LOG_STR("what", "accepts passwords without TLS"));
+		if (l->allow_unauthenticated)
+			log_warn("insecure_listener",
+			    LOG_STR("listener", l->name),
+			    LOG_STR("what", "accepts mail without a login"));
+	}
+}
+
+static void restore_quota(
+    struct span user, int64_t day, uint64_t messages, void *ctx)
+{
+	struct server *s = ctx;
+
+	quota_restore(s->quota, user, day, messages);
+}
+
+static void schedule_pending(struct id id, int64_t due_ms, void *ctx)
+{
+	struct server *s = ctx;
+
+	worker_schedule(s->workers[id_hash(id) % s->worker_count], id, due_ms);
+}
+
+static int open_stores(struct server *s, struct err *e)
+{
+	const struct config *c = s->config;
+	struct store_settings settings = {
+		.engine = STORE_SQLITE,
+		.path = c->spool.path,
+		.history_ms = c->queue.history_ms,
+		.min_free_bytes = c->spool.min_free,
+		.max_pending_bytes = STORE_PENDING_MAX,
+	};
+
+	s->store = store_open(&settings, e);
+	if (!s->store)
+		return e->code ? e->code : -EIO;
+	settings.engine = STORE_MEMORY;
+	s->volatile_store = store_open(&settings, e);
+	return s->volatile_store ? 0 : -ENOMEM;
+}
+
+static int make_services(struct server *s, struct err *e)
+{
+	s->pool = blocking_new(POOL_THREADS, POOL_WAITING);
+	s->quota = quota_new();
+	s->limits = smtp_limits_new();
+	if (!s->pool || !s->quota || !s->limits)
+		return err_set(e, -ENOMEM, "no memory for the services");
+	int rc = store_each_quota(s->store, restore_quota, s);
+	if (rc)
+		return err_errno(e, rc, "cannot read quotas from the store");
+	s->auth = auth_new(s->config, e);
+	return s->auth ? 0 : -EINVAL;
+}
+
+/* While files that only root may read can still be read. */
+static int make_tls(struct server *s, struct err *e)
+{
+	s->tls = calloc(s->worker_count, sizeof(struct tls_ctx *));
+	if (!s->tls)
+		return err_set(e, -ENOMEM, "no memory for TLS");
+	if (s->config->tls.certificates.count == 0)
+		return 0;
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		s->tls[i] = tls_ctx_new(&s->config->tls, e);
+		if (!s->tls[i])
+			return e->code ? e->code : -EINVAL;
+	}
+	return 0;
+}
+
+static int make_workers(struct server *s, const int *fds, struct err *e)
+{
+	size_t n = s->config->listeners.count;
+	struct worker_services shared = {
+		.config = s->config,
+		.auth = s->auth,
+		.quota = s->quota,
+		.store = s->store,
+		.volatile_store = s->volatile_store,
+		.pool = s->pool,
+		.limits = s->limits,
+		.on_finished = on_worker_finished,
+		.ctx = s,
+	};
+
+	s->workers = calloc(s->worker_count, sizeof(struct worker *));
+	s->counters = calloc(s->worker_count, sizeof(struct counters *));
+	s->loops = calloc(s->worker_count, sizeof(struct loop *));
+	if (!s->workers || !s->counters || !s->loops)
+		return err_set(e, -ENOMEM, "no memory for workers");
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		shared.tls = s->tls[i];
+		s->workers[i] = worker_new(i, &shared, fds + i * n, e);
+		if (!s->workers[i])
+			return e->code ? e->code : -ENOMEM;
+		s->counters[i] = worker_counters(s->workers[i]);
+		s->loops[i] = worker_loop(s->workers[i]);
+	}
+	int rc = store_each_pending(s->store, schedule_pending, s);
+	return rc ? err_errno(e, rc, "cannot read the queue") : 0;
+}
+
+static int start_admin(struct server *s, struct err *e)
+{
+	struct admin_services services = {
+		.config = s->config,
+		.counters = s->counters,
+		.loops = s->loops,
+		.worker_count = s->worker_count,
+		.store = s->store,
+		.volatile_store = s->volatile_store,
+		.quota = s->quota,
+	};
+
+	s->admin = admin_new(s->loop, &services, e);
+	return s->admin ? 0 : (e->code ? e->code : -EIO);
+}
+
+static int start_threads(struct server *s, struct err *e)
+{
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		int rc = worker_start(s->workers[i]);
+
+		if (rc)
+			return err_errno(e, rc, "cannot start worker %u", i);
+	}
+	s->on_term = signals_watch(s->loop, SIGTERM, on_stop_signal, s);
+	s->on_int = signals_watch(s->loop, SIGINT, on_stop_signal, s);
+	if (!s->on_term || !s->on_int)
+		return err_set(e, -ENOMEM, "cannot watch signals");
+	s->watchdog_ms = notify_watchdog_ms();
+	if (s->watchdog_ms)
+		loop_timer_start(s->loop, &s->watchdog, s->watchdog_ms);
+	return 0;
+}
+
+static int bring_up(struct server *s, struct err *e)
+{
+	int *fds = NULL;
+	int rc;
+
+	s->worker_count = count_workers(s->config);
+	privilege_raise_files();
+	warn_of_insecure(s->config);
+	rc = open_ports(s, &fds, e);
+	if (rc == 0)
+		rc = make_tls(s, e);
+	if (rc == 0)
+		rc = privilege_give_directory(
+		    s->config->spool.path, s->config->user, e);
+	if (rc == 0)
+		rc = privilege_drop(s->config->user, e);
+	if (rc == 0)
+		rc = open_stores(s, e);
+	if (rc == 0)
+		rc = make_services(s, e);
+	if (rc == 0)
+		rc = make_workers(s, fds, e);
+	if (rc == 0)
+		rc = start_admin(s, e);
+	if (rc == 0)
+		rc = start_threads(s, e);
+	free(fds);
+	return rc;
+}
+
+static void take_down(struct server *s)
+{
+	for (unsigned i = 0; i < s->worker_count; i++)
+		worker_join(s->workers[i]);
+	/* Sessions are gone; what the pools still do finds no listener. */
+	blocking_free(s->pool);
+	auth_free(s->auth);
+	store_close(s->store);
+	store_close(s->volatile_store);
+	for (unsigned i = 0; i < s->worker_count; i++)
+		worker_free(s->workers[i]);
+	smtp_limits_free(s->limits);
+	quota_free(s->quota);
+	free(s->tls);
+	free(s->workers);
+	free(s->counters);
+	free(s->loops);
+	loop_free(s->loop);
+	config_unref(s->config);
+	http_library_done();
+	auth_library_done();
+}
+
+/* The reports of a bad configuration go to stderr as `check` prints them. */
+static struct config *load(const char *path)
+{
+	struct config_report report = { 0 };
+	struct config *c = cli_load_config(path, &report);
+
+	config_report_print(&report, stderr);
+	config_report_finish(&report);
+	return c;
+}
+
+int server_run(const char *config_path)
+{
+	struct server s = { .worker_finished.run = on_all_finished };
+	struct err e = { 0 };
+
+	privilege_harden();
+	if (init_libraries(&e) != 0) {
+		log_error("start_failed", LOG_STR("why", e.text));
+		return EX_SOFTWARE;
+	}
+	s.config = load(config_path);
+	if (!s.config)
+		return EX_CONFIG;
+	log_configure((enum log_level)s.config->log.level,
+	    (enum log_format)s.config->log.format);
+	s.loop = loop_new(0);
+	loop_timer_init(&s.lame_duck, on_lame_duck_over);
+	loop_timer_init(&s.watchdog, on_watchdog);
+	if (!s.loop || bring_up(&s, &e) != 0 || log_start() != 0) {
+		log_error("start_failed", LOG_STR("why", e.text));
+		/* Half of it stands: the kernel takes it down, not we. */
+		_exit(EX_UNAVAILABLE);
+	}
+	log_info("ready", LOG_STR("version", POSTERN_VERSION),
+	    LOG_NUM("workers", s.worker_count),
+	    LOG_NUM("stats_port", admin_port(s.admin)));
+	notify_send("READY=1\nSTATUS=accepting mail");
+	loop_run(s.loop);
+	take_down(&s);
+	log_info("drain_end", LOG_NUM("stop_signals", s.stop_calls));
+	log_stop();
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,273 @@
+/*
+ * A worker's parts and the order in which they end: listeners, sessions,
+ * deliveries, HTTP, loop. See worker.h.
+ */
+#include <server/worker.h>
+
+#include <auth/auth.h>
+#include <base/list.h>
+#include <base/log.h>
+#include <config/config.h>
+#include <deliver/deliver.h>
+#include <http/http.h>
+#include <loop/loop.h>
+#include <net/conn.h>
+#include <net/listener.h>
+#include <net/tls.h>
+#include <smtp/session.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	HEARTBEAT_MS = 1000 /* a turn at least this often: the watchdog's */
+};
+
+enum stage {
+	STAGE_RUNNING = 0,
+	STAGE_SESSIONS,   /* waiting for sessions to end */
+	STAGE_DELIVERIES, /* waiting for attempts under way */
+	STAGE_HTTP,       /* waiting for connections to close */
+	STAGE_FINISHED
+};
+
+struct worker_listener {
+	struct worker *worker;
+	size_t index; /* in config->listeners */
+	struct listener *listener;
+};
+
+struct worker {
+	struct worker_services services;
+	struct loop *loop;
+	struct http *http;
+	struct deliver *deliver;
+	struct smtp_service smtp;
+	struct counters counters;
+	struct loop_timer heartbeat, grace;
+	enum stage stage;
+	struct task stop;
+	_Atomic uint64_t stop_grace_ms;
+	_Atomic bool stop_is_posted;
+	size_t listener_count;
+	struct worker_listener listeners[];
+};
+
+static void on_accept(struct conn *c, void *ctx)
+{
+	struct worker_listener *l = ctx;
+
+	smtp_session_start(&l->worker->smtp, c, l->index);
+}
+
+static void on_heartbeat(struct loop_timer *t)
+{
+	struct worker *w = container_of(t, struct worker, heartbeat);
+
+	loop_timer_start(w->loop, t, HEARTBEAT_MS);
+}
+
+static void on_http_closed(void *ctx)
+{
+	struct worker *w = ctx;
+
+	w->http = NULL;
+	w->stage = STAGE_FINISHED;
+	loop_timer_stop(w->loop, &w->heartbeat);
+	loop_timer_stop(w->loop, &w->grace);
+	loop_stop(w->loop);
+	w->services.on_finished(w, w->services.ctx);
+}
+
+static void on_deliveries_idle(void *ctx)
+{
+	struct worker *w = ctx;
+
+	if (w->stage != STAGE_DELIVERIES)
+		return;
+	w->stage = STAGE_HTTP;
+	http_close(w->http, on_http_closed, w);
+}
+
+static void on_sessions_empty(void *ctx)
+{
+	struct worker *w = ctx;
+
+	if (w->stage != STAGE_SESSIONS)
+		return;
+	w->stage = STAGE_DELIVERIES;
+	deliver_drain(w->deliver, on_deliveries_idle, w);
+}
+
+static void on_grace_over(struct loop_timer *t)
+{
+	struct worker *w = container_of(t, struct worker, grace);
+
+	log_warn("drain_cut", LOG_NUM("sessions", w->smtp.session_count),
+	    LOG_NUM("deliveries", deliver_inflight(w->deliver)));
+	if (w->stage == STAGE_SESSIONS)
+		smtp_service_abort(&w->smtp);
+	if (w->stage == STAGE_DELIVERIES)
+		http_cancel_all(w->http);
+	/* Aborted sessions lead to the next stage, which gets no grace. */
+	if (w->stage < STAGE_HTTP)
+		loop_timer_start(w->loop, &w->grace, HEARTBEAT_MS);
+}
+
+static void on_stop(struct task *t)
+{
+	struct worker *w = container_of(t, struct worker, stop);
+	uint64_t grace_ms = atomic_load(&w->stop_grace_ms);
+
+	atomic_store(&w->stop_is_posted, false);
+	if (w->stage < STAGE_HTTP)
+		loop_timer_start(w->loop, &w->grace, grace_ms);
+	if (w->stage != STAGE_RUNNING)
+		return;
+	w->stage = STAGE_SESSIONS;
+	for (size_t i = 0; i < w->listener_count; i++) {
+		listener_close(w->listeners[i].listener);
+		w->listeners[i].listener = NULL;
+	}
+	w->smtp.on_empty = on_sessions_empty;
+	w->smtp.ctx = w;
+	smtp_service_drain(&w->smtp);
+	if (w->smtp.session_count == 0)
+		on_sessions_empty(w);
+}
+
+static int make_http(struct worker *w, struct err *e)
+{
+	const struct config *c = w->services.config;
+	struct http_settings settings = {
+		.connect_timeout_ms = c->http.connect_timeout_ms,
+		.max_connections_per_host = 0,
+		.ca_file = c->http.ca_file,
+		.proxy = c->http.proxy,
+	};
+
+	for (size_t i = 0; i < c->providers.count; i++) {
+		const struct config_provider *p =
+		    CONFIG_AT(c->providers, struct config_provider, i);
+		if (p->max_connections >
+		    (int64_t)settings.max_connections_per_host)
+			settings.max_connections_per_host =
+			    (unsigned)p->max_connections;
+	}
+	w->http = http_new(w->loop, w->services.pool, &settings);
+	return w->http ? 0 : err_set(e, -ENOMEM, "cannot set up HTTP");
+}
+
+static int make_parts(struct worker *w, struct err *e)
+{
+	const struct worker_services *s = &w->services;
+	int rc = make_http(w, e);
+
+	if (rc)
+		return rc;
+	struct deliver_services d = {
+		.loop = w->loop,
+		.http = w->http,
+		.store = s->store,
+		.volatile_store = s->volatile_store,
+		.pool = s->pool,
+		.counters = &w->counters,
+	};
+	w->deliver = deliver_new(&d, s->config);
+	if (!w->deliver)
+		return err_set(e, -ENOMEM, "cannot set up delivery");
+	smtp_service_init(&w->smtp, w->loop);
+	w->smtp.config = s->config;
+	w->smtp.tls = s->tls;
+	w->smtp.auth = s->auth;
+	w->smtp.quota = s->quota;
+	w->smtp.deliver = w->deliver;
+	w->smtp.store = s->store;
+	w->smtp.counters = &w->counters;
+	w->smtp.limits = s->limits;
+	return 0;
+}
+
+static int start_listeners(struct worker *w, const int *fds, struct err *e)
+{
+	for (size_t i = 0; i < w->services.config->listeners.count; i++) {
+		struct worker_listener *l = &w->listeners[i];
+
+		l->worker = w;
+		l->index = i;
+		l->listener = listener_start(w->loop, fds[i], on_accept, l);
+		if (!l->listener)
+			return err_set(e, -ENOMEM, "cannot accept on listener");
+		w->listener_count++;
+	}
+	return 0;
+}
+
+struct worker *worker_new(unsigned index, const struct worker_services *s,
+    const int *fds, struct err *e)
+{
+	size_t n = s->config->listeners.count;
+	struct worker *w = calloc(1, sizeof(*w) + n * sizeof(w->listeners[0]));
+
+	if (!w)
+		goto no_memory;
+	w->services = *s;
+	w->stop.run = on_stop;
+	loop_timer_init(&w->heartbeat, on_heartbeat);
+	loop_timer_init(&w->grace, on_grace_over);
+	w->loop = loop_new(index);
+	if (!w->loop)
+		goto no_memory;
+	if (make_parts(w, e) != 0 || start_listeners(w, fds, e) != 0)
+		return NULL; /* the process ends: nothing is unwound */
+	loop_timer_start(w->loop, &w->heartbeat, HEARTBEAT_MS);
+	return w;
+no_memory:
+	free(w);
+	(void)err_set(e, -ENOMEM, "no memory for worker %u", index);
+	return NULL;
+}
+
+void worker_schedule(struct worker *w, struct id id, int64_t due_ms)
+{
+	deliver_schedule(w->deliver, id, due_ms);
+}
+
+int worker_start(struct worker *w)
+{
+	return loop_start(w->loop);
+}
+
+void worker_stop(struct worker *w, uint64_t grace_ms)
+{
+	atomic_store(&w->stop_grace_ms, grace_ms);
+	if (!atomic_exchange(&w->stop_is_posted, true))
+		loop_post(w->loop, &w->stop);
+}
+
+void worker_join(struct worker *w)
+{
+	loop_join(w->loop);
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	loop_run_late(w->loop);
+	deliver_free(w->deliver);
+	smtp_service_finish(&w->smtp);
+	tls_ctx_unref(w->services.tls);
+	loop_free(w->loop);
+	free(w);
+}
+
+const struct counters *worker_counters(const struct worker *w)
+{
+	return &w->counters;
+}
+
+struct loop *worker_loop(const struct worker *w)
+{
+	return w->loop;
+}

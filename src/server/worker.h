@@ -1,0 +1,61 @@
+/*
+ * One worker: a loop and everything that lives on it. Made and freed by the
+ * server on the main thread; in between it belongs to its own.
+ */
+#pragma once
+
+#include <base/counters.h>
+#include <base/err.h>
+#include <base/id.h>
+#include <loop/task.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct auth;
+struct blocking;
+struct config;
+struct loop;
+struct quota;
+struct smtp_limits;
+struct store;
+struct tls_ctx;
+struct worker;
+
+/*
+ * What all workers share, borrowed for their life; and the TLS context, which
+ * the worker takes over.
+ */
+struct worker_services {
+	struct config *config;
+	struct auth *auth;
+	struct quota *quota;
+	struct store *store, *volatile_store;
+	struct blocking *pool;
+	struct smtp_limits *limits;
+	struct tls_ctx *tls; /* this worker's own; NULL without certificates */
+	/* Runs on the worker's thread when it has nothing left to do. */
+	void (*on_finished)(struct worker *w, void *ctx);
+	void *ctx;
+};
+
+/*
+ * fds: one listening socket per config->listeners entry; taken over on
+ * success. NULL with e filled.
+ */
+struct worker *worker_new(unsigned index, const struct worker_services *s,
+    const int *fds, struct err *e);
+/* Before worker_start: a message left from the last run. */
+void worker_schedule(struct worker *w, struct id id, int64_t due_ms);
+int worker_start(struct worker *w);
+/*
+ * Any thread. Stop accepting, let sessions and deliveries end, at the latest
+ * after grace_ms; then on_finished. A second call with 0 cuts it short.
+ */
+void worker_stop(struct worker *w, uint64_t grace_ms);
+/* After on_finished. */
+void worker_join(struct worker *w);
+void worker_free(struct worker *w); /* accepts NULL */
+
+const struct counters *worker_counters(const struct worker *w);
+struct loop *worker_loop(const struct worker *w);
