@@ -91,15 +91,16 @@ static void review_hybrid(
 	/*
 	 * "Sent" may be said before it is recorded: a crash in between means
 	 * a duplicate, never a loss. "Rejected" waits for the record, so that
-	 * nothing is left to be tried after the client was told.
+	 * nothing is left to be tried after the client was told; if that fails,
+	 * the message is still in the queue.
 	 */
+	bool is_refused = p->failed == d->count && !d->is_unrecorded;
 	if (p->sent == d->count)
 		answer(d, DELIVER_SENT);
 	else if (p->undecided > 0 || is_mixed)
 		answer(d, DELIVER_QUEUED);
 	else if (is_over)
-		answer(d,
-		    p->failed == d->count ? DELIVER_REJECTED : DELIVER_QUEUED);
+		answer(d, is_refused ? DELIVER_REJECTED : DELIVER_QUEUED);
 }
 
 void accept_review(struct delivery *d, bool is_over)
@@ -203,6 +204,14 @@ static int copy_envelope(struct delivery *d, const struct envelope *e)
 	return 0;
 }
 
+/* The message is the submission's again. */
+static void give_back(struct delivery *d)
+{
+	*delivery_bytes(d) -= message_size(d->message);
+	d->message = NULL;
+	delivery_free(d);
+}
+
 static struct delivery *take_over(
     struct deliver *owner, struct deliver_submission *s)
 {
@@ -216,9 +225,9 @@ static struct delivery *take_over(
 	d->store = delivery_is_direct(d) ? owner->services.volatile_store
 					 : owner->services.store;
 	d->created_ms = clock_wall_ms();
+	*delivery_bytes(d) += message_size(d->message);
 	if (copy_envelope(d, s->envelope) != 0) {
-		d->message = NULL; /* still the submission's */
-		delivery_free(d);
+		give_back(d);
 		return NULL;
 	}
 	return d;
@@ -279,6 +288,20 @@ static bool forget_refused(
 
 /* --- the interface --- */
 
+/*
+ * Whether to deliver from memory. Sessions bring messages faster than a slow
+ * provider takes them: what is too much goes to the store like what is due
+ * later. In direct mode the sessions wait, so their number is the bound.
+ */
+static bool may_start(const struct deliver *owner, const struct delivery *d)
+{
+	if (owner->is_draining)
+		return false;
+	return delivery_is_direct(d) ||
+	       (owner->active_count - owner->resumed <= DELIVER_FRESH_MAX &&
+		   owner->fresh_bytes <= DELIVER_FRESH_BYTES_MAX);
+}
+
 void deliver_submit(struct deliver *owner, struct deliver_submission *s)
 {
 	bool is_direct = s->mode == CONFIG_MODE_DIRECT;
@@ -299,12 +322,11 @@ void deliver_submit(struct deliver *owner, struct deliver_submission *s)
 		return;
 	}
 	round_begin(d);
-	if (!owner->is_draining)
+	if (may_start(owner, d))
 		(void)round_plan(d);
 	int rc = store_it(d, s->quota_day);
 	if (rc) {
-		d->message = NULL;
-		delivery_free(d);
+		give_back(d);
 		refuse(owner, s, verdict_of(rc));
 		return;
 	}
@@ -316,14 +338,15 @@ void deliver_submit(struct deliver *owner, struct deliver_submission *s)
 		    d->config->queue.sync_budget_ms);
 }
 
-void deliver_abandon(struct deliver *owner, struct deliver_submission *s)
+bool deliver_abandon(struct deliver *owner, struct deliver_submission *s)
 {
 	struct delivery *d = s->delivery;
 
 	s->is_abandoned = true;
 	s->delivery = NULL;
 	if (forget_refused(owner, s) || !d)
-		return;
+		return false;
 	d->submission = NULL;
 	loop_timer_stop(owner->services.loop, &d->budget);
+	return !delivery_is_direct(d);
 }

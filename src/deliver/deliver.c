@@ -74,6 +74,11 @@ int delivery_reserve(struct delivery *d, size_t count)
 	return 0;
 }
 
+uint64_t *delivery_bytes(const struct delivery *d)
+{
+	return d->is_resumed ? &d->owner->loaded_bytes : &d->owner->fresh_bytes;
+}
+
 void delivery_free(struct delivery *d)
 {
 	struct deliver *owner = d->owner;
@@ -83,8 +88,8 @@ void delivery_free(struct delivery *d)
 	owner->active_count--;
 	if (d->is_resumed)
 		owner->resumed--;
-	if (d->is_resumed && d->message)
-		owner->loaded_bytes -= message_size(d->message);
+	if (d->message)
+		*delivery_bytes(d) -= message_size(d->message);
 	counter_set(&owner->services.counters->inflight, owner->active_count);
 	if (!d->loaded)
 		message_unref(d->message);
@@ -145,10 +150,12 @@ static void log_round(const struct delivery *d, int64_t next_ms)
 void delivery_finish(struct delivery *d)
 {
 	struct deliver *owner = d->owner;
-	int64_t next_ms = next_due_ms(d);
+	/* What is not recorded is not true: only on_recorded says when. */
+	int64_t next_ms = d->is_unrecorded ? INT64_MAX : next_due_ms(d);
 	struct id id = d->id;
 
-	log_round(d, next_ms);
+	if (!d->is_unrecorded)
+		log_round(d, next_ms);
 	if (d->news.waiting + d->news.withdrawn > 0)
 		counter_add(&owner->services.counters->deferred, 1);
 	accept_review(d, true);

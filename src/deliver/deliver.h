@@ -86,5 +86,9 @@ struct deliver_submission {
 };
 
 void deliver_submit(struct deliver *d, struct deliver_submission *s);
-/* The client is gone: on_answer will not run and s may be freed at once. */
-void deliver_abandon(struct deliver *d, struct deliver_submission *s);
+/*
+ * The client is gone: on_answer will not run and s may be freed at once. True
+ * when the delivery goes on all the same, as from the queue; false when it
+ * was refused or is direct, where an attempt under way is the last one.
+ */
+bool deliver_abandon(struct deliver *d, struct deliver_submission *s);

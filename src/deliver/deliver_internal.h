@@ -29,7 +29,10 @@
 enum {
 	DELIVER_RESUMED_MAX = 256, /* deliveries from the store at a time */
 	DELIVER_LOADING_MAX = 16,  /* of them, those whose size is not known */
-	DELIVER_LOADED_BYTES_MAX = 64 * 1024 * 1024
+	DELIVER_LOADED_BYTES_MAX = 64 * 1024 * 1024,
+	/* Those from sessions; beyond, new messages wait in the store. */
+	DELIVER_FRESH_MAX = 1024,
+	DELIVER_FRESH_BYTES_MAX = 128 * 1024 * 1024
 };
 
 /* Owned by the worker; its thread. */
@@ -41,6 +44,7 @@ struct deliver {
 	struct map *active; /* id -> struct delivery */
 	size_t active_count, resumed, loading;
 	uint64_t loaded_bytes;              /* of resumed messages in memory */
+	uint64_t fresh_bytes;               /* of those from sessions */
 	struct deliver_submission *refused; /* answered by turn_end */
 	struct task turn_end;
 	bool is_turn_end_queued;
@@ -64,7 +68,7 @@ struct attempt {
 	const struct config_provider *provider;
 	size_t provider_index; /* in config.providers */
 	bool is_pinned;        /* no other provider may follow */
-	char key[ID_TEXT_SIZE + 16 + STORE_NAME_SIZE];
+	char key[ID_TEXT_SIZE + 32 + STORE_NAME_SIZE];
 	struct provider_call *call;
 	struct http_call http;
 	struct blocking_job job; /* a heavy build */
@@ -91,7 +95,8 @@ struct delivery {
 	size_t count;
 	enum config_mode mode; /* a resumed one is QUEUED */
 	bool is_resumed;
-	bool has_again; /* deliver_schedule was called meanwhile */
+	bool is_unrecorded; /* the store has an older state, and keeps it */
+	bool has_again;     /* deliver_schedule was called meanwhile */
 	int64_t again_ms;
 	/* One draw per round and one reading of the clock per step: recipients
 	 * that wait together come back together, in the same batch. */
@@ -139,6 +144,8 @@ struct delivery *delivery_new(
     struct deliver *owner, struct id id, struct config *config);
 /* Arrays for count recipients. 0 or -ENOMEM. */
 int delivery_reserve(struct delivery *d, size_t count);
+/* Where the owner counts the bytes of this delivery's message. */
+uint64_t *delivery_bytes(const struct delivery *d);
 /* Out of the active set and freed; wakes what waited for the place. */
 void delivery_free(struct delivery *d);
 /* The round is over: log, answer, schedule what is left, free. */

@@ -3,7 +3,9 @@
  * memory and a ledger row is added for each recipient; round.c records both.
  *
  *   accepted                      SENT
- *   rejected                      FAILED
+ *   rejected                      FAILED; when the provider cannot say which
+ *                                 of several, each is offered again alone,
+ *                                 now and in later rounds
  *   account, throttled, transient next provider of the round; after the last
  *                                 one PENDING, or FAILED past max_age
  *   unknown                       by the route: PENDING and pinned to this
@@ -27,25 +29,10 @@ enum {
 	POSTPONE_MS = 1000
 };
 
-/* One line that may be shown in a reply: no controls, valid UTF-8. */
-static void make_printable(char *text)
-{
-	bool is_utf8 = span_is_utf8(span_of(text));
-
-	for (char *c = text; *c; c++) {
-		unsigned char byte = (unsigned char)*c;
-
-		if (byte < ' ' || byte == 0x7f)
-			*c = ' ';
-		else if (byte >= 0x80 && !is_utf8)
-			*c = '?';
-	}
-}
-
 void outcome_set_reason(struct delivery *d, const char *why)
 {
 	(void)snprintf(d->reason, sizeof(d->reason), "%s", why);
-	make_printable(d->reason);
+	provider_clean_text(d->reason, sizeof(d->reason));
 }
 
 /* --- states --- */
@@ -131,6 +118,16 @@ static uint64_t backoff_ms(const struct delivery *d, size_t i)
 	    (uint32_t)rounds, d->targets[i].floor_ms, d->random);
 }
 
+/* Offer it once more in this round. */
+static void try_again(struct delivery *d, size_t i)
+{
+	struct store_recipient *r = &d->recipients[i];
+
+	r->state = STORE_PENDING;
+	r->due_ms = d->now_ms;
+	d->targets[i].is_changed = true;
+}
+
 /* This provider did not take it. True when another one is tried now. */
 static bool leave_provider(struct delivery *d, size_t i)
 {
@@ -139,9 +136,7 @@ static bool leave_provider(struct delivery *d, size_t i)
 
 	if (!r->is_pinned && t->position + 1 < t->route->providers.count) {
 		t->position++;
-		r->state = STORE_PENDING;
-		r->due_ms = d->now_ms;
-		t->is_changed = true;
+		try_again(d, i);
 		return true;
 	}
 	if (t->may_wait)
@@ -177,14 +172,6 @@ static void set_unknown(struct delivery *d, size_t i)
 
 /* --- ledger --- */
 
-/* What the provider said, or at least of what kind it was. */
-static const char *words(const struct delivery *d, enum postern_class result)
-{
-	const char *reason = d->result.outcome.reason;
-
-	return reason[0] ? reason : provider_class_name(result);
-}
-
 static void add_row(struct delivery *d, size_t i, enum postern_class result,
     uint32_t duration_ms)
 {
@@ -199,7 +186,7 @@ static void add_row(struct delivery *d, size_t i, enum postern_class result,
 		.result = result,
 		.status = d->result.status,
 		.provider_id = span_of(is_sent ? o->provider_id : ""),
-		.reason = span_of(is_sent ? "" : words(d, result)),
+		.reason = span_of(is_sent ? "" : o->reason),
 		.duration_ms = duration_ms };
 	memcpy(row->provider, d->recipients[i].provider, sizeof(row->provider));
 }
@@ -220,6 +207,16 @@ static enum postern_class class_of(const struct delivery *d, size_t k)
 	return d->result.outcome.result;
 }
 
+/* Refused because of one of its recipients, nobody knows which. */
+static bool is_ambiguous(const struct delivery *d)
+{
+	const struct postern_outcome *o = &d->result.outcome;
+
+	return o->try_singly && o->result == POSTERN_REJECTED &&
+	       d->batch_count > 1;
+}
+
+/* True when another provider is tried now. */
 static bool apply(struct delivery *d, size_t i, enum postern_class result)
 {
 	struct target *t = &d->targets[i];
@@ -229,7 +226,12 @@ static bool apply(struct delivery *d, size_t i, enum postern_class result)
 		set_sent(d, i);
 		return false;
 	case POSTERN_REJECTED:
-		set_failed(d, i);
+		if (is_ambiguous(d)) {
+			d->recipients[i].is_single = true;
+			try_again(d, i);
+		} else {
+			set_failed(d, i);
+		}
 		return false;
 	case POSTERN_ACCOUNT:
 	case POSTERN_THROTTLED:
@@ -267,7 +269,27 @@ static void note_trouble(struct delivery *d, enum postern_class result)
 	if (result == POSTERN_ACCEPTED)
 		return;
 	d->last_class = result;
-	outcome_set_reason(d, words(d, result));
+	outcome_set_reason(d, d->result.outcome.reason);
+}
+
+/*
+ * Who answered, and how: in a reply to the client the reason stands alone,
+ * and a provider may have said nothing more.
+ */
+static void name_speaker(struct delivery *d)
+{
+	char *reason = d->result.outcome.reason;
+	char words[POSTERN_REASON_SIZE - STORE_NAME_SIZE - 32];
+
+	if (d->result.status == 0)
+		return;
+	(void)snprintf(
+	    words, sizeof(words), "%.*s", (int)sizeof(words) - 1, reason);
+	(void)snprintf(reason, POSTERN_REASON_SIZE, "%s answered %d%s%s",
+	    d->attempt.provider->name, d->result.status, words[0] ? ": " : "",
+	    words);
+	/* A character may have been cut in two. */
+	provider_clean_text(reason, POSTERN_REASON_SIZE);
 }
 
 void outcome_apply(struct delivery *d)
@@ -276,6 +298,7 @@ void outcome_apply(struct delivery *d)
 	size_t moved = SIZE_MAX;
 
 	d->now_ms = clock_wall_ms();
+	name_speaker(d);
 	if (d->result.outcome.result == POSTERN_UNKNOWN)
 		counter_add(&d->owner->services.counters->unknown, 1);
 	for (size_t k = 0; k < d->batch_count; k++) {
@@ -300,7 +323,8 @@ static void make_result(
 	d->result.outcome.result = result;
 	(void)snprintf(d->result.outcome.reason,
 	    sizeof(d->result.outcome.reason), "%s", why);
-	make_printable(d->result.outcome.reason);
+	provider_clean_text(
+	    d->result.outcome.reason, sizeof(d->result.outcome.reason));
 	note_trouble(d, result);
 }
 

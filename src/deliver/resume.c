@@ -88,7 +88,7 @@ static int take_entry(struct delivery *d, struct store_entry *e)
 	d->recipients = e->recipients;
 	d->message = e->message;
 	if (d->message)
-		d->owner->loaded_bytes += message_size(d->message);
+		*delivery_bytes(d) += message_size(d->message);
 	return delivery_reserve(d, e->recipient_count);
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <base/b64.h>
 #include <base/clock.h>
 #include <base/hash.h>
 #include <base/log.h>
@@ -120,6 +121,7 @@ static bool is_like(
 	return d->targets[i].is_open &&
 	       d->targets[i].route == d->targets[first].route &&
 	       d->recipients[i].is_pinned == d->recipients[first].is_pinned &&
+	       d->recipients[i].is_single == d->recipients[first].is_single &&
 	       round_provider_index(d, i) == provider;
 }
 
@@ -138,18 +140,27 @@ static void mark(struct delivery *d, size_t i, const char *provider)
 /*
  * The key that lets a provider recognise a repetition: the same recipients at
  * the same provider give the same key, now and after a restart, and others
- * another, as a key must not come back with a different request.
+ * another, as a key must not come back with a different request: the provider
+ * would drop that. A message may make thousands of calls, so 64 bits.
  */
 static void make_key(struct delivery *d)
 {
 	struct attempt *a = &d->attempt;
-	uint32_t crc = 0;
+	uint8_t digest[HASH_SHA256_SIZE] = { 0 };
+	char text[17];
 
-	for (size_t k = 0; k < d->batch_count; k++)
-		crc = hash_crc32c(
-		    crc, d->batch_addresses[k].ptr, d->batch_addresses[k].len);
-	(void)snprintf(a->key, sizeof(a->key), "%s-%08x-%s", d->id_text,
-	    (unsigned)crc, a->provider->name);
+	/* A chain, so that it matters where one address ends. */
+	for (size_t k = 0; k < d->batch_count; k++) {
+		uint8_t next[HASH_SHA256_SIZE];
+
+		hash_hmac_sha256(
+		    span_make((const char *)digest, sizeof(digest)),
+		    d->batch_addresses[k], next);
+		memcpy(digest, next, sizeof(digest));
+	}
+	hex_encode(digest, (sizeof(text) - 1) / 2, text);
+	(void)snprintf(a->key, sizeof(a->key), "%s-%s-%s", d->id_text, text,
+	    a->provider->name);
 }
 
 bool round_plan(struct delivery *d)
@@ -163,7 +174,7 @@ bool round_plan(struct delivery *d)
 		return false;
 	size_t provider = round_provider_index(d, first);
 	const struct config_provider *p = provider_at(d, provider);
-	size_t limit = batch_limit(p);
+	size_t limit = d->recipients[first].is_single ? 1 : batch_limit(p);
 	d->attempt.provider = p;
 	d->attempt.provider_index = provider;
 	d->attempt.is_pinned = d->recipients[first].is_pinned;
@@ -203,6 +214,7 @@ static void on_recorded(struct store_request *r)
 	 */
 	log_error("record_failed", LOG_STR("queue_id", d->id_text),
 	    LOG_STR("reason", strerror(-rc)));
+	d->is_unrecorded = true;
 	for (size_t i = 0; i < d->count; i++)
 		d->targets[i].is_open = false;
 	if (rc != -ENOENT && rc != -ECANCELED && !delivery_is_direct(d))

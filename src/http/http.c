@@ -93,6 +93,7 @@ static void on_ended(CURL *easy, CURLcode code)
 
 	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
 	struct http_request *r = (struct http_request *)(void *)private;
+	loop_timer_stop(r->http->loop, &r->patience);
 	response_finish(r, code);
 	complete(r);
 }
@@ -108,6 +109,22 @@ static int parse_peer(
 	return rc;
 }
 
+/*
+ * Curl does not count the time a request waits for one of the connections
+ * that are allowed, and while a provider hangs that has no end.
+ */
+static int start_transfer(
+    struct http_request *r, const struct origin *peer, const char *addresses)
+{
+	int rc = transfer_start(r, peer, addresses);
+
+	if (rc)
+		return rc;
+	r->state = REQUEST_RUNNING;
+	loop_timer_start(r->http->loop, &r->patience, r->call->timeout_ms);
+	return 0;
+}
+
 static void on_addresses(
     struct resolve_query *q, const char *addresses, const char *error)
 {
@@ -121,10 +138,8 @@ static void on_addresses(
 	}
 	int rc = parse_peer(r->http, r->call, &peer);
 	if (rc == 0)
-		rc = transfer_start(r, &peer, addresses);
-	if (rc == 0)
-		r->state = REQUEST_RUNNING;
-	else
+		rc = start_transfer(r, &peer, addresses);
+	if (rc)
 		end(r, HTTP_FAULT_UNSENT, strerror(-rc));
 }
 
@@ -132,8 +147,14 @@ static void on_impatient(struct loop_timer *t)
 {
 	struct http_request *r = container_of(t, struct http_request, patience);
 
-	resolver_cancel(&r->query);
-	end(r, HTTP_FAULT_RESOLVE, "Timed out looking up the host");
+	if (r->state == REQUEST_RESOLVING) {
+		resolver_cancel(&r->query);
+		end(r, HTTP_FAULT_RESOLVE, "Timed out looking up the host");
+	} else if (!r->is_issued) {
+		engine_remove(&r->http->engine, r->easy);
+		end(r, HTTP_FAULT_CONNECT,
+		    "Timed out waiting for a connection");
+	}
 }
 
 static struct http_request *take_request(struct http *h)
@@ -178,10 +199,7 @@ static int begin(struct http_request *r, const struct origin *peer)
 			return 0;
 		}
 	}
-	rc = transfer_start(r, peer, addresses);
-	if (rc == 0)
-		r->state = REQUEST_RUNNING;
-	return rc;
+	return start_transfer(r, peer, addresses);
 }
 
 int http_submit(struct http *h, struct http_call *call)

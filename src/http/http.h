@@ -73,7 +73,8 @@ struct http_call {
 	void (*on_done)(
 	    struct http_call *call, const struct http_response *response);
 	void *ctx;
-	uint64_t timeout_ms;          /* whole request */
+	/* Whole request, and before it as long at most for a connection. */
+	uint64_t timeout_ms;
 	struct http_request *request; /* the library's; NULL before submit */
 };
 

@@ -67,7 +67,7 @@ struct http_request {
 	CURL *easy;
 	uint64_t begun_ns;
 	struct resolve_query query;
-	struct loop_timer patience; /* while resolving */
+	struct loop_timer patience; /* until it is issued */
 
 	uint64_t offset;  /* next body byte curl will ask for */
 	bool is_issued;   /* curl has begun to send it at least once */

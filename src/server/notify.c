@@ -3,6 +3,7 @@
 
 #include <base/span.h>
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,13 @@ void notify_send(const char *state)
 uint64_t notify_watchdog_ms(void)
 {
 	const char *usec = getenv("WATCHDOG_USEC");
-	unsigned long long us;
+	const char *pid = getenv("WATCHDOG_PID");
+	unsigned long long us, ours;
 
+	/* It may be meant for another process that we inherited it from. */
+	if (pid && (!span_parse_u64(span_of(pid), INT_MAX, &ours) ||
+		       (pid_t)ours != getpid()))
+		return 0;
 	if (!usec || !span_parse_u64(span_of(usec), UINT64_MAX, &us))
 		return 0;
 	return us / 1000 / 2;

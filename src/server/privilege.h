@@ -7,16 +7,19 @@
 
 #include <base/err.h>
 
-/* First thing in main: umask, no core file, no ptrace by others, fds 0-2. */
+#include <stddef.h>
+
+/* First thing in main: fds 0-2, umask, no core file, no new privileges. */
 void privilege_harden(void);
 /*
  * Become account `user` when started as root and make sure that root cannot
  * be regained; NULL keeps the present account, which root may not do unless
- * the configuration says `user: root`. 0 or a negative errno with e filled.
+ * the configuration says `user: root`. No other process of the account may
+ * trace this one then. 0 or a negative errno with e filled.
  */
 int privilege_drop(const char *user, struct err *e);
 /* Give directory path to `user` when started as root, so that it can be
  * opened after privilege_drop. 0 or a negative errno with e filled. */
 int privilege_give_directory(const char *path, const char *user, struct err *e);
-/* Raise the limit on open files to what the kernel allows. */
-void privilege_raise_files(void);
+/* Raise the limit on open files to what the kernel allows; that many. */
+size_t privilege_raise_files(void);

@@ -45,8 +45,9 @@ struct server {
 	struct quota *quota;
 	struct blocking *pool;
 	struct smtp_limits *limits;
+	size_t session_ceiling; /* by descriptors */
 	struct admin *admin;
-	struct signals *on_term, *on_int;
+	struct signals *on_term, *on_int, *on_hup;
 	struct loop_timer lame_duck, watchdog;
 	uint64_t watchdog_ms;
 	unsigned stop_calls;
@@ -87,6 +88,7 @@ static void on_all_finished(struct task *t)
 	loop_timer_stop(s->loop, &s->watchdog);
 	signals_close(s->on_term);
 	signals_close(s->on_int);
+	signals_close(s->on_hup);
 	admin_close(s->admin, on_admin_closed, s);
 }
 
@@ -118,6 +120,8 @@ static void on_stop_signal(int signum, void *ctx)
 
 	if (++s->stop_calls > 1) {
 		log_warn("drain_hurried", LOG_NUM("signal", signum));
+		/* Its end would give the workers all their grace back. */
+		loop_timer_stop(s->loop, &s->lame_duck);
 		stop_workers(s, 0);
 		return;
 	}
@@ -128,6 +132,14 @@ static void on_stop_signal(int signum, void *ctx)
 	admin_set_draining(s->admin);
 	loop_timer_start(
 	    s->loop, &s->lame_duck, s->config->shutdown.lame_duck_ms);
+}
+
+/* Not an end: what a terminal or an old habit sends must not lose a drain. */
+static void on_hangup(int signum, void *ctx)
+{
+	(void)ctx;
+	log_warn("reload_unavailable", LOG_NUM("signal", signum),
+	    LOG_STR("hint", "restart to use a changed configuration"));
 }
 
 /* The service manager restarts us when a loop is stuck: no news then. */
@@ -189,6 +201,24 @@ static int open_ports(struct server *s, int **out_fds, struct err *e)
 	return 0;
 }
 
+/*
+ * Sessions get three quarters of the descriptors at most: the store, the way
+ * out and the probes must go on when clients have taken all they can.
+ */
+static void set_ceiling(struct server *s)
+{
+	size_t files = privilege_raise_files();
+	int64_t wanted = s->config->smtp.sessions_total;
+
+	s->session_ceiling = files - files / 4;
+	if (wanted > 0 && (size_t)wanted > s->session_ceiling)
+		log_warn("few_descriptors", LOG_NUM("open_files", files),
+		    LOG_NUM("sessions_possible", s->session_ceiling),
+		    LOG_NUM("sessions_total", wanted),
+		    LOG_STR("hint", "raise LimitNOFILE (ulimit -n), or lower "
+				    "smtp.limits.sessions_total"));
+}
+
 static void warn_of_insecure(const struct config *c)
 {
 	for (size_t i = 0; i < c->listeners.count; i++) {
@@ -248,7 +278,7 @@ static int make_services(struct server *s, struct err *e)
 {
 	s->pool = blocking_new(POOL_THREADS, POOL_WAITING);
 	s->quota = quota_new();
-	s->limits = smtp_limits_new();
+	s->limits = smtp_limits_new(s->session_ceiling);
 	if (!s->pool || !s->quota || !s->limits)
 		return err_set(e, -ENOMEM, "no memory for the services");
 	int rc = store_each_quota(s->store, restore_quota, s);
@@ -332,7 +362,8 @@ static int start_threads(struct server *s, struct err *e)
 	}
 	s->on_term = signals_watch(s->loop, SIGTERM, on_stop_signal, s);
 	s->on_int = signals_watch(s->loop, SIGINT, on_stop_signal, s);
-	if (!s->on_term || !s->on_int)
+	s->on_hup = signals_watch(s->loop, SIGHUP, on_hangup, s);
+	if (!s->on_term || !s->on_int || !s->on_hup)
 		return err_set(e, -ENOMEM, "cannot watch signals");
 	s->watchdog_ms = notify_watchdog_ms();
 	if (s->watchdog_ms)
@@ -346,7 +377,7 @@ static int bring_up(struct server *s, struct err *e)
 	int rc;
 
 	s->worker_count = count_workers(s->config);
-	privilege_raise_files();
+	set_ceiling(s);
 	warn_of_insecure(s->config);
 	rc = open_ports(s, &fds, e);
 	if (rc == 0)

@@ -117,9 +117,11 @@ static void on_grace_over(struct loop_timer *t)
 static void on_stop(struct task *t)
 {
 	struct worker *w = container_of(t, struct worker, stop);
+
+	/* In this order: a call that comes now is seen, or posts again. */
+	atomic_store(&w->stop_is_posted, false);
 	uint64_t grace_ms = atomic_load(&w->stop_grace_ms);
 
-	atomic_store(&w->stop_is_posted, false);
 	if (w->stage < STAGE_HTTP)
 		loop_timer_start(w->loop, &w->grace, grace_ms);
 	if (w->stage != STAGE_RUNNING)

@@ -7,6 +7,7 @@ are polled until a deadline.
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import smtplib
@@ -54,12 +55,14 @@ def http(url, method="GET", body=None):
 class Process:
     """A child with its stderr in a file; stopped and waited for at the end."""
 
-    def __init__(self, argv, log, env=None):
+    def __init__(self, argv, log, env=None, open_files=None):
         self.log_path = log
         self.log_file = open(log, "ab")
         self.child = subprocess.Popen(
             [str(a) for a in argv], stderr=self.log_file, stdout=self.log_file,
-            stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+            stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})},
+            preexec_fn=open_files and (lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (open_files, open_files))))
 
     def log(self):
         return pathlib.Path(self.log_path).read_text(errors="replace")
@@ -172,7 +175,7 @@ queue:
 spool: {{path: {home}/spool, min_free: 0}}
 stats: {{address: "127.0.0.1:0"}}
 log: {{level: debug, format: json}}
-shutdown: {{lame_duck: 0s, grace: 10s}}
+shutdown: {{lame_duck: {lame_duck}, grace: {grace}}}
 """
 
 
@@ -180,6 +183,7 @@ class Case(unittest.TestCase):
     """A sandbox and a server for each test."""
 
     settings = {}
+    open_files = None  # the server's limit, when a test wants one
 
     def setUp(self):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="postern-test."))
@@ -198,7 +202,7 @@ class Case(unittest.TestCase):
         values = dict(home=self.home, sandbox=self.sandbox.url, mode="hybrid",
                       sync_budget="5s", timeout="10s", max_age="1h",
                       providers="sendgrid, ses, mailgun", on_unknown="retry",
-                      user_extra="")
+                      user_extra="", lame_duck="0s", grace="10s")
         values.update(settings)
         path = self.home / "postern.yaml"
         path.write_text(CONFIG.format(**values))
@@ -207,7 +211,8 @@ class Case(unittest.TestCase):
     def start(self, **settings):
         path = self.config(**settings)
         self.server = Process([POSTERN, "serve", "-c", path],
-                              self.home / f"server.{time.monotonic_ns()}.log")
+                              self.home / f"server.{time.monotonic_ns()}.log",
+                              open_files=self.open_files)
         eventually(lambda: self.server.events("ready") or
                    self.server.child.poll() is not None, "the server is ready")
         if self.server.child.poll() is not None:
@@ -223,8 +228,10 @@ class Case(unittest.TestCase):
             return
         server, self.server = self.server, None
         code = server.stop()
-        self.assertEqual(code, 0, server.log()[-6000:])
-        self.assertNotIn("Sanitizer", server.log())
+        log = server.log()
+        report = log.find("Sanitizer")
+        self.assertEqual(report, -1, log[max(report - 100, 0):report + 8000])
+        self.assertEqual(code, 0, log[-6000:])
 
     def kill(self):
         server, self.server = self.server, None

@@ -1,8 +1,11 @@
 """Messages travel: acceptance modes, failover, faults, quotas, restart."""
 import base64
+import http.server as http_server
 import json
 import smtplib
 import socket
+import struct
+import threading
 import unittest
 
 from harness import Case, eventually, http
@@ -52,6 +55,93 @@ class Hybrid(Case):
         self.assertNotIn("carl", self.sandbox.raw(got["id"]))
 
 
+class Refusals(Case):
+    """What providers and modules say no to, and who learns of it."""
+
+    BAD_ADDRESS = {"errors": [{"message": "Does not contain a valid address.",
+                               "field": "personalizations.0.to.0.email"}]}
+    MERGE = "mail merge by X-SMTPAPI (sub, section) is not supported"
+
+    def send_merge(self):
+        """A message that the sendgrid module refuses to build."""
+        smtp = self.client()
+        smtp.mail("orders@shop.example")
+        smtp.rcpt("ann@dest.example")
+        code, text = smtp.data(
+            "From: orders@shop.example\r\nTo: ann@dest.example\r\n"
+            'X-SMTPAPI: {"sub": {"-name-": ["Ann"]}}\r\n\r\nHello -name-\r\n')
+        return code, text.decode()
+
+    def restart(self, **settings):
+        self.stop()
+        self.start(**settings)
+
+    def test_one_bad_recipient_costs_the_others_nothing(self):
+        to = ("good1@dest.example", "bad@dest.example", "good2@dest.example")
+        self.sandbox.fault("sendgrid", match="bad@", status=400,
+                           body=self.BAD_ADDRESS)
+        for mode in ("hybrid", "queued", "direct"):
+            with self.subTest(mode=mode):
+                self.restart(mode=mode)
+                before = len(self.sandbox.messages())
+                code, text = self.send(self.client(), to=to)
+                self.assertEqual(code, 250, text)
+                if mode != "direct":
+                    record = self.final(self.queue_id(text), ("sent", "failed"))
+                    states = {r["address"]: r["state"] for r in record["recipients"]}
+                    self.assertEqual(states, {to[0]: "sent", to[1]: "failed",
+                                              to[2]: "sent"})
+                    classes = [a["class"] for a in record["attempts"]]
+                    self.assertEqual(classes, ["rejected"] * 3 +
+                                     ["accepted", "rejected", "accepted"])
+                    self.assertIn("valid address", record["attempts"][0]["reason"])
+                got = self.sandbox.messages()[before:]
+                self.assertEqual(sorted(m["recipients"] for m in got),
+                                 [[to[0]], [to[2]]])
+
+    def test_the_only_recipient_is_refused_to_the_client(self):
+        self.sandbox.fault("sendgrid", match="bad@", status=400,
+                           body=self.BAD_ADDRESS)
+        code, text = self.send(self.client(), to=("bad@dest.example",))
+        self.assertEqual(code, 554)
+        self.assertIn("sendgrid answered 400: personalizations.0.to.0.email: "
+                      "Does not contain a valid address.", text)
+
+    def test_an_answer_without_words_is_a_sentence(self):
+        self.sandbox.fault("sendgrid", status=400, body="<html>")
+        code, text = self.send(self.client())
+        self.assertEqual(code, 554)
+        self.assertRegex(text, r"^5\.6\.0 sendgrid answered 400 \(")
+
+    def test_what_cannot_be_built_is_refused_before_it_is_accepted(self):
+        for mode in ("hybrid", "direct"):
+            with self.subTest(mode=mode):
+                self.restart(mode=mode, providers="sendgrid")
+                code, text = self.send_merge()
+                self.assertEqual(code, 554)
+                self.assertIn("5.6.0 " + self.MERGE, text)
+        self.assertEqual(self.sandbox.messages(), [])
+
+    def test_what_cannot_be_built_later_is_told_by_the_ledger(self):
+        self.restart(mode="queued", providers="sendgrid")
+        code, text = self.send_merge()
+        self.assertEqual(code, 250)
+        record = self.final(self.queue_id(text), ("failed",))
+        self.assertEqual([(a["class"], a["reason"]) for a in record["attempts"]],
+                         [("rejected", self.MERGE)])
+
+    def test_a_line_too_long_for_ses_is_told(self):
+        for mode, expected in (("hybrid", 554), ("queued", 250)):
+            with self.subTest(mode=mode):
+                self.restart(mode=mode, providers="ses")
+                code, text = self.send(self.client(), body="x" * 999 + "\r\n")
+                self.assertEqual(code, expected)
+                if code == 250:
+                    record = self.final(self.queue_id(text), ("failed",))
+                    text = record["attempts"][0]["reason"]
+                self.assertRegex(text, "ses answered 400: .*longer than 998")
+
+
 class Unknown(Case):
     settings = {"timeout": "1s", "sync_budget": "500ms"}
 
@@ -62,6 +152,40 @@ class Unknown(Case):
         record = self.final(self.queue_id(text))
         self.assertEqual([(a["provider"], a["class"]) for a in record["attempts"]],
                          [("sendgrid", "unknown"), ("sendgrid", "accepted")])
+
+    def test_a_success_cut_off_is_never_tried_elsewhere(self):
+        """A gateway breaks off once; the status may have been the provider's."""
+        answers = [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello"]
+
+        class Provider(http_server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.wfile.write(answers.pop() if answers else
+                                 b"HTTP/1.1 202 Accepted\r\nX-Message-Id: 7\r\n"
+                                 b"Content-Length: 0\r\n\r\n")
+                self.close_connection = True
+
+            def log_message(self, *_):
+                pass
+
+        server = http_server.ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            self.stop()
+            self.start(sandbox=f"http://127.0.0.1:{server.server_port}",
+                       **self.settings)
+            code, text = self.send(self.client())
+            self.assertEqual(code, 250, text)
+            record = self.final(self.queue_id(text))
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+        self.assertEqual([(a["provider"], a["class"]) for a in record["attempts"]],
+                         [("sendgrid", "unknown"), ("sendgrid", "accepted")])
+        self.assertEqual(record["attempts"][0]["reason"],
+                         "sendgrid answered 200: the answer was cut off")
 
 
 class Queued(Case):
@@ -154,6 +278,23 @@ class Rate(Case):
         self.assertRegex(text, r"4\.7\.1 .*[0-9]+ ?s")
 
 
+class FewDescriptors(Case):
+    open_files = 128
+
+    def test_clients_cannot_take_what_the_store_and_the_probes_need(self):
+        self.assertTrue(self.server.events("few_descriptors"))
+        crowd = [socket.create_connection(("127.0.0.1", self.starttls), timeout=30)
+                 for _ in range(110)]
+        greetings = [s.makefile("rb").readline()[:3] for s in crowd]
+        self.assertIn(b"421", greetings)
+        self.assertEqual(http(f"{self.stats}/livez")[0], 200)
+        for sock in crowd[:20]:
+            sock.close()
+        eventually(lambda: self.send(self.client())[0] == 250, "mail goes again")
+        for sock in crowd[20:]:
+            sock.close()
+
+
 class Clients(Case):
     """What goes wrong at the client's end."""
 
@@ -170,6 +311,42 @@ class Clients(Case):
                             self.server.events("auth_failed"), "both are logged")
         self.assertEqual(failed[0]["client.address"], "127.0.0.1")
         self.assertNotIn("sesame", self.server.log())
+
+    MESSAGE = (b"From: orders@shop.example\r\nTo: ann@dest.example\r\n"
+               b"Subject: x\r\n\r\nx\r\n.\r\n")
+
+    def submit_slowly(self):
+        """A client whose message is with a provider that takes its time."""
+        self.sandbox.fault("sendgrid", delay_ms=1500, count=1)
+        smtp = self.client()
+        smtp.mail("orders@shop.example")
+        smtp.rcpt("ann@dest.example")
+        self.assertEqual(smtp.docmd("DATA")[0], 354)
+        smtp.sock.sendall(self.MESSAGE)
+        return smtp
+
+    def test_who_stops_sending_still_gets_the_verdict(self):
+        smtp = self.submit_slowly()
+        socket.socket.shutdown(smtp.sock, socket.SHUT_WR)
+        code, text = smtp.getreply()
+        self.assertEqual(code, 250, text)
+        self.assertEqual(len(self.server.events("message_accepted")), 1)
+        self.assertEqual(self.server.events("message_rejected"), [])
+
+    def test_a_message_that_goes_on_without_its_client_was_accepted(self):
+        smtp = self.submit_slowly()
+        eventually(lambda: self.sandbox.counts().get("sendgrid", {}).get("requests"),
+                   "the provider is asked")
+        smtp.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                             struct.pack("ii", 1, 0))
+        smtp.sock.close()
+        smtp.file.close()
+        accepted = eventually(lambda: self.server.events("message_accepted"),
+                              "it is said to be accepted")
+        self.assertEqual(accepted[0]["client.state"], "gone")
+        self.final(accepted[0]["queue_id"])
+        self.assertEqual(len(self.sandbox.messages()), 1)
+        self.assertEqual(self.server.events("message_rejected"), [])
 
     @staticmethod
     def try_login(smtp, user, password):

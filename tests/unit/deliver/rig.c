@@ -81,6 +81,18 @@ static void fake_classify(const void *settings,
 	case 401:
 		out->result = POSTERN_ACCOUNT;
 		break;
+	case 422:
+		out->result = POSTERN_REJECTED;
+		out->try_singly = true; /* even of one, which is rude */
+		break;
+	case 413:
+		out->result = POSTERN_REJECTED;
+		return; /* without a word */
+	case 414:
+		out->result = POSTERN_REJECTED;
+		for (size_t i = 0; i + 2 < sizeof(out->reason); i += 2)
+			memcpy(out->reason + i, "\xc3\xbc", 2);
+		return;
 	case 429:
 		out->result = POSTERN_THROTTLED;
 		out->retry_after_ms = 600000;
@@ -444,7 +456,7 @@ int __wrap_store_load(struct store *s, struct store_load *r)
 
 /* --- messages --- */
 
-static struct message *make_message(size_t body_size)
+struct message *rig_message(size_t body_size)
 {
 	struct buf header, body;
 	char line[1000];
@@ -496,7 +508,7 @@ void rig_submit(enum config_mode mode, size_t recipients, size_t body_size)
 	rig.id = id_make();
 	*s = (struct deliver_submission){ .id = rig.id,
 		.envelope = &rig.envelope,
-		.message = make_message(body_size),
+		.message = rig_message(body_size),
 		.config = rig.config,
 		.mode = mode,
 		.quota_day = 20000,
@@ -528,7 +540,7 @@ void rig_store(
 		.sender = SPAN("a@b.example"),
 		.recipients = copies,
 		.recipient_count = count,
-		.message = make_message(10) };
+		.message = rig_message(10) };
 	crash_accept = (struct store_accept){ .entry = &crash_entry };
 	crash_accept.request.loop = rig.loop;
 	crash_accept.request.done = on_crash_stored;

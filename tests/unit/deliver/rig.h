@@ -86,6 +86,7 @@ void rig_teardown(void);
 void rig_routes(const char *yaml);
 /* Run the steps (NULL ends them), drain, stop. */
 void rig_run(const rig_step *steps);
+struct message *rig_message(size_t body_size);
 /* Submit one message of body_size bytes to rcpt0..rcptN@x.example. */
 void rig_submit(enum config_mode mode, size_t recipients, size_t body_size);
 /* Let stuck calls have their answer: a status or RIG_*. */

@@ -95,6 +95,24 @@ START_TEST(no_further_batch_begins)
 }
 END_TEST
 
+START_TEST(nobody_is_tried_alone)
+{
+	static const rig_step steps[] = { submit, is_called, release_soon,
+		NULL };
+
+	recipients = 2;
+	rig.script[0] = SCRIPT(RIG_STUCK);
+	release_answer = 422;
+	rig_run(steps);
+	ck_assert_uint_eq(rig.call_count, 1);
+	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
+	ck_assert_uint_eq(rig_count_state(STORE_PENDING), 2);
+	ck_assert(rig.durable[0].is_single);
+	ck_assert_uint_eq(rig.rows, 2);
+	ck_assert_int_eq(rig.last_row, POSTERN_REJECTED);
+}
+END_TEST
+
 START_TEST(direct_is_sent_back)
 {
 	static const rig_step steps[] = { submit, is_called, release_soon,
@@ -168,6 +186,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, call_under_way_is_recorded);
 	tcase_add_test(t, no_other_provider_is_tried);
 	tcase_add_test(t, no_further_batch_begins);
+	tcase_add_test(t, nobody_is_tried_alone);
 	tcase_add_test(t, direct_is_sent_back);
 	tcase_add_test(t, a_mark_without_a_request_is_taken_back);
 	tcase_add_loop_test(t, late_messages_are_only_stored, 0, 3);

@@ -71,10 +71,57 @@ START_TEST(hybrid_passes_refusal_on_and_keeps_nothing)
 	run();
 	ck_assert_int_eq(rig.verdict, DELIVER_REJECTED);
 	ck_assert_int_eq(rig.result, POSTERN_REJECTED);
-	ck_assert_str_eq(rig.reason, "said 400  bye");
+	ck_assert_str_eq(rig.reason, "a answered 400: said 400  bye");
+	ck_assert_str_eq(rig.last_row_reason, rig.reason);
 	ck_assert_uint_eq(rig_count_state(STORE_FAILED), 2);
 	ck_assert_uint_eq(rig.call_count, 1); /* not offered elsewhere */
 	ck_assert_uint_eq(counter_get(&rig.counters.failed_recipients), 2);
+}
+END_TEST
+
+START_TEST(a_refusal_without_words_is_a_sentence)
+{
+	rig.script[0] = SCRIPT(413);
+	run();
+	ck_assert_int_eq(rig.verdict, DELIVER_REJECTED);
+	ck_assert_str_eq(rig.reason, "a answered 413");
+	ck_assert_str_eq(rig.last_row_reason, rig.reason);
+}
+END_TEST
+
+START_TEST(a_long_refusal_is_cut_between_characters)
+{
+	rig.script[0] = SCRIPT(414);
+	run();
+	ck_assert_int_eq(rig.verdict, DELIVER_REJECTED);
+	ck_assert(span_is_utf8(span_of(rig.reason)));
+	ck_assert_ptr_nonnull(strstr(rig.reason, "a answered 414: \xc3\xbc"));
+}
+END_TEST
+
+START_TEST(hybrid_refuses_when_each_alone_is_refused)
+{
+	rig.script[0] = SCRIPT(422);
+	recipients = 3;
+	run();
+	ck_assert_int_eq(rig.verdict, DELIVER_REJECTED);
+	ck_assert_uint_eq(rig.call_count, 4); /* one of one is the end of it */
+	ck_assert_uint_eq(rig_count_state(STORE_FAILED), 3);
+}
+END_TEST
+
+START_TEST(hybrid_refuses_only_what_is_recorded_as_refused)
+{
+	static const rig_step steps[] = { submit, rig_answered, rig_is_waiting,
+		NULL };
+
+	rig.script[0] = SCRIPT(400);
+	rig.update_done_rc = -EIO;
+	rig_run(steps);
+	/* The store still means to deliver it. */
+	ck_assert_int_eq(rig.durable[0].state, STORE_STARTED);
+	ck_assert_uint_eq(counter_get(&rig.counters.scheduled), 1);
+	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
 }
 END_TEST
 
@@ -135,6 +182,69 @@ START_TEST(queued_does_not_wait_for_the_provider)
 }
 END_TEST
 
+/* --- more messages than the provider takes --- */
+
+enum {
+	FLOOD = 1400 /* more than may be at work: 1024 and 256 read back */
+};
+
+static struct deliver_submission flood[FLOOD];
+static size_t flood_answers;
+
+static void on_flood_answer(
+    struct deliver_submission *s, const struct deliver_answer *a)
+{
+	(void)s;
+	ck_assert_int_eq(a->verdict, DELIVER_QUEUED);
+	flood_answers++;
+}
+
+static bool submit_flood(void)
+{
+	struct envelope e;
+
+	envelope_init(&e);
+	e.sender = SPAN("a@b.example");
+	e.user = SPAN("app");
+	ck_assert_int_eq(
+	    envelope_add_recipient(&e, SPAN("rcpt0@x.example")), 0);
+	flood_answers = 0;
+	for (size_t i = 0; i < FLOOD; i++) {
+		flood[i] = (struct deliver_submission){ .id = id_make(),
+			.envelope = &e,
+			.message = rig_message(10),
+			.config = rig.config,
+			.mode = CONFIG_MODE_QUEUED,
+			.on_answer = on_flood_answer };
+		deliver_submit(rig.deliver, &flood[i]);
+	}
+	envelope_finish(&e);
+	return true;
+}
+
+static bool is_flood_at_work(void)
+{
+	return flood_answers == FLOOD && rig.open_calls == 1024 + 256;
+}
+
+static bool is_flood_over(void)
+{
+	rig_release(200);
+	return rig.call_count == FLOOD && rig_is_quiet();
+}
+
+START_TEST(a_flood_waits_in_the_store_not_in_memory)
+{
+	static const rig_step steps[] = { submit_flood, is_flood_at_work,
+		is_flood_over, NULL };
+
+	rig.script[0] = SCRIPT(RIG_STUCK);
+	rig_run(steps);
+	ck_assert_uint_eq(rig.most_open_calls, 1024 + 256);
+	ck_assert_uint_eq(counter_get(&rig.counters.sent_recipients), FLOOD);
+}
+END_TEST
+
 /* Direct mode: one round, one answer, nothing kept. */
 static const struct {
 	int a, b;
@@ -149,6 +259,8 @@ static const struct {
 	{ 503, 200, "retry", 2, DELIVER_SENT, 0, STORE_SENT, 2 },
 	{ 400, 200, "retry", 2, DELIVER_REJECTED, POSTERN_REJECTED,
 	    STORE_FAILED, 1 },
+	{ 422, 200, "retry", 2, DELIVER_REJECTED, POSTERN_REJECTED,
+	    STORE_FAILED, 3 },
 	{ 503, 429, "retry", 2, DELIVER_DEFERRED, POSTERN_THROTTLED,
 	    STORE_DROPPED, 2 },
 	{ 401, 401, "retry", 1, DELIVER_DEFERRED, POSTERN_ACCOUNT,
@@ -203,9 +315,48 @@ START_TEST(direct_defers_all_when_some_could_not_be_tried)
 }
 END_TEST
 
+START_TEST(direct_says_sent_when_only_some_are_refused_alone)
+{
+	mode = CONFIG_MODE_DIRECT;
+	recipients = 3;
+	rig.script[0] = SCRIPT(422, 200, 422, 200);
+	run();
+	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
+	ck_assert_uint_eq(rig_count_state(STORE_SENT), 2);
+	ck_assert_int_eq(rig.durable[1].state, STORE_FAILED);
+}
+END_TEST
+
+/* What no module can carry: hybrid says so, queued has it in the ledger. */
+static const struct {
+	enum config_mode mode;
+	enum deliver_verdict verdict;
+} uncarried[] = {
+	{ CONFIG_MODE_HYBRID, DELIVER_REJECTED },
+	{ CONFIG_MODE_QUEUED, DELIVER_QUEUED },
+	{ CONFIG_MODE_DIRECT, DELIVER_REJECTED },
+};
+
+START_TEST(what_no_module_carries_fails_with_its_reason)
+{
+	rig_routes("  - {name: all, providers: [shy]}\n");
+	mode = uncarried[_i].mode;
+	recipients = 2;
+	run();
+	ck_assert_int_eq(rig.verdict, uncarried[_i].verdict);
+	if (rig.verdict == DELIVER_REJECTED)
+		ck_assert_str_eq(rig.reason, "this provider is too shy");
+	ck_assert_uint_eq(rig_count_state(STORE_FAILED), 2);
+	ck_assert_uint_eq(rig.rows, 2);
+	ck_assert_str_eq(rig.last_row_reason, "this provider is too shy");
+}
+END_TEST
+
+static bool goes_on; /* what abandoning said */
+
 static bool abandon(void)
 {
-	deliver_abandon(rig.deliver, &rig.submission);
+	goes_on = deliver_abandon(rig.deliver, &rig.submission);
 	envelope_finish(&rig.envelope);
 	return true;
 }
@@ -225,6 +376,7 @@ START_TEST(direct_stops_when_the_client_is_gone)
 	rig.script[0] = SCRIPT(RIG_STUCK);
 	rig_run(steps);
 	ck_assert(!rig.is_answered);
+	ck_assert(!goes_on);
 	ck_assert_uint_eq(rig.call_count, 1); /* b was not tried */
 	ck_assert_int_eq(rig.durable[0].state, STORE_DROPPED);
 }
@@ -238,6 +390,7 @@ START_TEST(hybrid_goes_on_when_the_client_is_gone)
 	rig.script[0] = SCRIPT(RIG_STUCK);
 	rig_run(steps);
 	ck_assert(!rig.is_answered);
+	ck_assert(goes_on);
 	ck_assert_uint_eq(rig.call_count, 2);
 	ck_assert_int_eq(rig.durable[0].state, STORE_SENT);
 }
@@ -252,6 +405,7 @@ START_TEST(abandoned_at_once_leaves_no_answer)
 			   "[z@z.example]}, providers: [a]}\n");
 	rig_run(steps);
 	ck_assert(!rig.is_answered);
+	ck_assert_int_eq(goes_on, _i == 0); /* no route: refused */
 }
 END_TEST
 
@@ -298,13 +452,21 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(t, setup, rig_teardown);
 	tcase_add_test(t, hybrid_passes_acceptance_on);
 	tcase_add_test(t, hybrid_passes_refusal_on_and_keeps_nothing);
+	tcase_add_test(t, a_refusal_without_words_is_a_sentence);
+	tcase_add_test(t, a_long_refusal_is_cut_between_characters);
+	tcase_add_test(t, hybrid_refuses_when_each_alone_is_refused);
+	tcase_add_test(t, hybrid_refuses_only_what_is_recorded_as_refused);
 	tcase_add_test(t, hybrid_says_queued_when_it_must_wait);
 	tcase_add_test(t, hybrid_says_queued_when_recipients_differ);
 	tcase_add_test(t, hybrid_waits_no_longer_than_the_budget);
 	tcase_add_test(t, queued_does_not_wait_for_the_provider);
+	tcase_add_test(t, a_flood_waits_in_the_store_not_in_memory);
 	tcase_add_loop_test(t, direct_answers_for_all_and_keeps_nothing, 0,
 	    sizeof(direct) / sizeof(direct[0]));
 	tcase_add_test(t, direct_defers_all_when_some_could_not_be_tried);
+	tcase_add_test(t, direct_says_sent_when_only_some_are_refused_alone);
+	tcase_add_loop_test(t, what_no_module_carries_fails_with_its_reason, 0,
+	    sizeof(uncarried) / sizeof(uncarried[0]));
 	tcase_add_test(t, direct_stops_when_the_client_is_gone);
 	tcase_add_test(t, hybrid_goes_on_when_the_client_is_gone);
 	tcase_add_loop_test(t, abandoned_at_once_leaves_no_answer, 0, 2);

@@ -60,6 +60,19 @@ START_TEST(what_waited_is_delivered)
 }
 END_TEST
 
+START_TEST(what_went_alone_goes_alone_after_a_restart)
+{
+	static const rig_step steps[] = { put, is_sent, NULL };
+
+	stored_count = 2;
+	stored[0].is_single = stored[1].is_single = true;
+	rig_run(steps);
+	ck_assert_uint_eq(rig.call_count, 2);
+	ck_assert_uint_eq(rig.calls[0].recipients, 1);
+	ck_assert_uint_eq(rig.calls[1].recipients, 1);
+}
+END_TEST
+
 START_TEST(only_what_is_due_is_tried)
 {
 	static const rig_step steps[] = { put, has_run, NULL };
@@ -320,6 +333,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, rig_teardown);
 	tcase_add_test(t, what_waited_is_delivered);
+	tcase_add_test(t, what_went_alone_goes_alone_after_a_restart);
 	tcase_add_test(t, only_what_is_due_is_tried);
 	tcase_add_test(t, interrupted_attempt_is_unknown_first);
 	tcase_add_test(t, interrupted_attempt_is_repeated_where_it_was);

@@ -244,6 +244,48 @@ START_TEST(routes_divide_the_recipients)
 }
 END_TEST
 
+START_TEST(one_bad_recipient_costs_the_others_nothing)
+{
+	recipients = 3;
+	rig.script[0] = SCRIPT(422, 200, 422, 200);
+	run();
+	assert_calls("aaaa");
+	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED); /* they differ */
+	ck_assert_uint_eq(rig_count_state(STORE_SENT), 2);
+	ck_assert_int_eq(rig.durable[1].state, STORE_FAILED);
+	ck_assert_uint_eq(rig.calls[0].recipients, 3);
+	for (size_t i = 1; i < 4; i++)
+		ck_assert_uint_eq(rig.calls[i].recipients, 1);
+	ck_assert_uint_eq(rig.rows, 6);
+}
+END_TEST
+
+START_TEST(what_went_alone_goes_alone_in_later_rounds)
+{
+	recipients = 3;
+	rig.script[0] = SCRIPT(422, 503, RIG_UNANSWERED, 503, 200);
+	rig.script[1] = SCRIPT(503);
+	run();
+	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
+	ck_assert_uint_eq(rig_count_state(STORE_SENT), 3);
+	for (size_t i = 1; i < rig.call_count; i++)
+		ck_assert_uint_eq(rig.calls[i].recipients, 1);
+	/* a for all; a and b, a, a and b for one each; a for each again. */
+	ck_assert_uint_eq(rig.call_count, 9);
+	ck_assert(rig.durable[0].is_single);
+}
+END_TEST
+
+START_TEST(a_recipient_tried_alone_may_move_on)
+{
+	recipients = 2;
+	rig.script[0] = SCRIPT(422, 503);
+	run();
+	assert_calls("aabab");
+	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
+}
+END_TEST
+
 START_TEST(same_recipients_meet_again_in_one_batch)
 {
 	recipients = 7;
@@ -329,6 +371,19 @@ START_TEST(without_a_durable_mark_nothing_leaves)
 }
 END_TEST
 
+START_TEST(a_lost_record_does_not_spin)
+{
+	/* The third batch was due all the time, and stays so in the store. */
+	recipients = 120;
+	rig.update_done_rc = -ENOSPC;
+	run_one_round();
+	assert_calls("a");
+	ck_assert_uint_eq(rig_count_state(STORE_STARTED), 50);
+	ck_assert_uint_eq(rig_count_state(STORE_PENDING), 70);
+	ck_assert_uint_eq(counter_get(&rig.counters.scheduled), 1);
+}
+END_TEST
+
 START_TEST(message_dropped_meanwhile_is_forgotten)
 {
 	rig.script[0] = SCRIPT(503);
@@ -360,10 +415,14 @@ static Suite *make_suite(void)
 	tcase_add_test(t, batches_keep_the_configured_limit);
 	tcase_add_test(t, one_batch_may_move_while_others_stay);
 	tcase_add_test(t, routes_divide_the_recipients);
+	tcase_add_test(t, one_bad_recipient_costs_the_others_nothing);
+	tcase_add_test(t, what_went_alone_goes_alone_in_later_rounds);
+	tcase_add_test(t, a_recipient_tried_alone_may_move_on);
 	tcase_add_test(t, same_recipients_meet_again_in_one_batch);
 	tcase_add_test(t, heavy_messages_are_built_in_the_pool);
 	tcase_add_test(t, a_full_pool_only_delays);
 	tcase_add_test(t, without_a_durable_mark_nothing_leaves);
+	tcase_add_test(t, a_lost_record_does_not_spin);
 	tcase_add_test(t, message_dropped_meanwhile_is_forgotten);
 	suite_add_tcase(s, t);
 	return s;

@@ -216,6 +216,31 @@ START_TEST(keeps_the_limit_of_connections)
 }
 END_TEST
 
+static unsigned first_done;
+
+static void note_first(struct rig *r, struct rig_call *c)
+{
+	if (r->done == 1)
+		first_done = (unsigned)(c - r->calls);
+}
+
+START_TEST(waiting_for_a_connection_has_a_limit)
+{
+	start(never_answer, NULL);
+	rig.settings.max_connections_per_host = 1;
+	rig.is_parallel = true;
+	rig.after = note_first;
+	add(10)->call.timeout_ms = 3000;
+	add(10)->call.timeout_ms = 200;
+	finish();
+	/* The second one had no connection, and did not wait for the first. */
+	ck_assert_uint_eq(first_done, 1);
+	ck_assert_int_eq(rig.calls[0].fault, HTTP_FAULT_UNANSWERED);
+	ck_assert_int_eq(rig.calls[1].fault, HTTP_FAULT_CONNECT);
+	ck_assert_uint_eq(atomic_load(&server.requests), 1);
+}
+END_TEST
+
 START_TEST(many_large_uploads_share_the_loop)
 {
 	start(answer_all, NULL);
@@ -425,6 +450,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, environment_names_no_proxy);
 	tcase_add_test(t, goes_through_the_proxy_set);
 	tcase_add_test(t, keeps_the_limit_of_connections);
+	tcase_add_test(t, waiting_for_a_connection_has_a_limit);
 	tcase_add_test(t, many_large_uploads_share_the_loop);
 	tcase_add_test(t, connection_closed_while_idle_is_not_used);
 	tcase_add_loop_test(t, cancelled_before_it_ran, 0, 2);
