@@ -60,27 +60,44 @@ void smtp_auth_drop(struct smtp_session *s)
 		smtp_session_set_state(s, SMTP_ST_READY);
 }
 
-static void log_failure(
-    const struct smtp_session *s, const struct auth_answer *answer)
+static void log_failure(const struct smtp_session *s, const char *event,
+    const char *reason, const char *user)
 {
-	log_warn("auth_failed", LOG_STR("client.address", conn_peer(s->conn)),
+	log_warn(event, LOG_STR("client.address", conn_peer(s->conn)),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name),
-	    LOG_STR("mech", auth_session_mechanism(s->auth)),
-	    LOG_STR("reason", answer->detail ? answer->detail : ""),
-	    LOG_STR("user.name", answer->user ? answer->user : ""));
+	    LOG_STR("mech", s->auth ? auth_session_mechanism(s->auth) : ""),
+	    LOG_STR("reason", reason ? reason : ""),
+	    LOG_STR("user.name", user ? user : ""));
+}
+
+/*
+ * Our trouble, not the client's: an event of its own, so that nobody is banned
+ * for it, and it counts as no failed login. Asking over and over helps nobody
+ * either.
+ */
+static enum smtp_next unavailable(
+    struct smtp_session *s, const char *reason, const char *user)
+{
+	int64_t limit = s->config->auth.max_failures;
+
+	counter_add(&s->service->counters->auth_unavailable, 1);
+	log_failure(s, "auth_unavailable", reason, user);
+	smtp_auth_drop(s);
+	smtp_session_reply(s, 454, "4.7.0", "Temporary authentication failure");
+	if (limit <= 0 || ++s->auth_outages < (uint64_t)limit)
+		return SMTP_NEXT;
+	smtp_session_reply(
+	    s, 421, "4.7.0", "Authentication not available, try again later");
+	return smtp_session_close(s, "auth unavailable");
 }
 
 static enum smtp_next succeed(
     struct smtp_session *s, const struct auth_answer *answer)
 {
 	s->user = config_find_user(s->config, span_of(answer->user));
-	if (!s->user) { /* removed since: not the snapshot of this session */
-		smtp_auth_drop(s);
-		smtp_session_reply(
-		    s, 454, "4.7.0", "Temporary authentication failure");
-		return SMTP_NEXT;
-	}
+	if (!s->user) /* removed since: not the snapshot of this session */
+		return unavailable(s, "no such user any more", answer->user);
 	counter_add(&s->service->counters->auth_ok, 1);
 	log_info("auth_ok", LOG_STR("client.address", conn_peer(s->conn)),
 	    LOG_STR("session_id", s->id),
@@ -98,12 +115,8 @@ static enum smtp_next challenge(struct smtp_session *s, struct span raw)
 	size_t len = b64_encoded_len(raw.len);
 
 	buf_init(&out, len + 8);
-	if (buf_reserve(&out, len + 8) < 0) {
-		smtp_auth_drop(s);
-		smtp_session_reply(
-		    s, 454, "4.7.0", "Temporary authentication failure");
-		return SMTP_NEXT;
-	}
+	if (buf_reserve(&out, len + 8) < 0)
+		return unavailable(s, "out of memory", NULL);
 	(void)buf_add_str(&out, "334 "); /* the space also without challenge */
 	buf_commit(&out, b64_encode(raw.ptr, raw.len, buf_tail(&out)));
 	(void)buf_add_str(&out, "\r\n");
@@ -118,7 +131,7 @@ static enum smtp_next begin_refusal(
 	uint64_t delay = s->config->auth.failure_delay_ms;
 
 	counter_add(&s->service->counters->auth_bad, 1);
-	log_failure(s, answer);
+	log_failure(s, "auth_failed", answer->detail, answer->user);
 	smtp_auth_drop(s);
 	if (delay == 0)
 		return smtp_auth_refuse(s);
@@ -143,32 +156,11 @@ enum smtp_next smtp_auth_refuse(struct smtp_session *s)
 	return smtp_session_close(s, "abuse");
 }
 
-static enum smtp_next fail(struct smtp_session *s, enum auth_result result)
+static enum smtp_next deny(struct smtp_session *s, unsigned code,
+    const char *enhanced, const char *text)
 {
 	smtp_auth_drop(s); /* and the answer with it */
-	switch (result) {
-	case AUTH_NO_MECHANISM:
-		smtp_session_reply(
-		    s, 504, "5.5.4", "Unrecognized authentication type");
-		break;
-	case AUTH_NEEDS_TLS:
-		smtp_session_reply(s, 538, "5.7.11",
-		    "Encryption required for requested authentication "
-		    "mechanism");
-		break;
-	case AUTH_MALFORMED:
-		smtp_session_reply(
-		    s, 501, "5.5.2", "Malformed authentication response");
-		break;
-	case AUTH_UNAVAILABLE:
-	case AUTH_OK:
-	case AUTH_CONTINUE:
-	case AUTH_BAD_CREDENTIALS:
-		counter_add(&s->service->counters->auth_unavailable, 1);
-		smtp_session_reply(
-		    s, 454, "4.7.0", "Temporary authentication failure");
-		break;
-	}
+	smtp_session_reply(s, code, enhanced, "%s", text);
 	return SMTP_NEXT;
 }
 
@@ -182,15 +174,20 @@ static enum smtp_next judge(
 		return challenge(s, answer->challenge);
 	case AUTH_BAD_CREDENTIALS:
 		return begin_refusal(s, answer);
-	case AUTH_UNAVAILABLE:
-		log_failure(s, answer);
-		break;
-	case AUTH_NEEDS_TLS:
 	case AUTH_NO_MECHANISM:
+		return deny(
+		    s, 504, "5.5.4", "Unrecognized authentication type");
+	case AUTH_NEEDS_TLS:
+		return deny(s, 538, "5.7.11",
+		    "Encryption required for requested authentication "
+		    "mechanism");
 	case AUTH_MALFORMED:
+		return deny(
+		    s, 501, "5.5.2", "Malformed authentication response");
+	case AUTH_UNAVAILABLE:
 		break;
 	}
-	return fail(s, answer->result);
+	return unavailable(s, answer->detail, answer->user);
 }
 
 static void on_answer(void *ctx, const struct auth_answer *answer)
@@ -200,7 +197,7 @@ static void on_answer(void *ctx, const struct auth_answer *answer)
 	smtp_session_resume(s, judge(s, answer));
 }
 
-static bool begin(struct smtp_session *s, struct span mechanism,
+static enum smtp_next begin(struct smtp_session *s, struct span mechanism,
     const struct response *initial)
 {
 	struct auth_start start = {
@@ -217,13 +214,10 @@ static bool begin(struct smtp_session *s, struct span mechanism,
 	};
 
 	s->auth = auth_begin(s->service->auth, &start);
-	if (!s->auth) {
-		smtp_session_reply(
-		    s, 454, "4.7.0", "Temporary authentication failure");
-		return false;
-	}
+	if (!s->auth)
+		return unavailable(s, "out of memory", NULL);
 	smtp_session_set_state(s, SMTP_ST_AUTH);
-	return true;
+	return smtp_session_wait(s, SMTP_WAIT_AUTH);
 }
 
 enum smtp_next smtp_cmd_auth(
@@ -242,12 +236,11 @@ enum smtp_next smtp_cmd_auth(
 		    "Syntax: AUTH mechanism [initial-response]");
 	} else if (span_eq(text, SPAN("="))) {
 		initial.bytes = SPAN("");
-		if (begin(s, mechanism, &initial))
-			next = smtp_session_wait(s, SMTP_WAIT_AUTH);
+		next = begin(s, mechanism, &initial);
 	} else if (text.len > 0 && !decode(text, &initial)) {
 		smtp_session_reply(s, 501, "5.5.2", "Cannot decode base64");
-	} else if (begin(s, mechanism, &initial)) {
-		next = smtp_session_wait(s, SMTP_WAIT_AUTH);
+	} else {
+		next = begin(s, mechanism, &initial);
 	}
 	wipe(&initial);
 	wipe_input(s);

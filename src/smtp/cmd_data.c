@@ -85,7 +85,8 @@ enum smtp_next smtp_data_input(struct smtp_session *s)
 	tx->received += used;
 	if (tx->data.state == SMTP_DATA_DONE)
 		return finish(s);
-	if (tx->data.is_too_large && tx->received / 2 > max) {
+	/* Also what is refused already, or dots of which nothing is kept. */
+	if (tx->received / 2 > max) {
 		(void)smtp_session_refuse(
 		    s, 552, "5.3.4", "Message size exceeds limit");
 		return smtp_session_close(s, "message too large");

@@ -15,19 +15,29 @@ enum {
 	OFFER_MAX = 4096
 };
 
-/* The name is what the client says; nobody checks it (RFC 5321 4.1.4). */
-static bool take_name(
-    struct smtp_session *s, const struct smtp_command *cmd, const char *verb)
+static enum smtp_next no_memory(struct smtp_session *s)
+{
+	smtp_session_reply(s, 421, "4.3.0", "Temporary system problem");
+	return smtp_session_close(s, "memory");
+}
+
+/*
+ * The name is what the client says; nobody checks it (RFC 5321 4.1.4). False
+ * when it was refused; *out_next then is what follows.
+ */
+static bool take_name(struct smtp_session *s, const struct smtp_command *cmd,
+    const char *verb, enum smtp_next *out_next)
 {
 	char *name;
 
+	*out_next = SMTP_NEXT;
 	if (cmd->args.len == 0 || cmd->args.len > NAME_MAX_LEN) {
 		smtp_session_reply(s, 501, NULL, "Syntax: %s hostname", verb);
 		return false;
 	}
 	name = span_dup(cmd->args);
 	if (!name) {
-		smtp_session_reply(s, 421, "4.3.0", "Temporary system problem");
+		*out_next = no_memory(s);
 		return false;
 	}
 	smtp_tx_drop(s, "reset by the client");
@@ -96,9 +106,10 @@ enum smtp_next smtp_cmd_ehlo(
     struct smtp_session *s, const struct smtp_command *cmd)
 {
 	struct offer o = { .rc = 0 };
+	enum smtp_next next;
 
-	if (!take_name(s, cmd, "EHLO"))
-		return SMTP_NEXT;
+	if (!take_name(s, cmd, "EHLO", &next))
+		return next;
 	s->is_esmtp = true;
 	buf_init(&o.text, OFFER_MAX);
 	add_offers(&o, s);
@@ -106,17 +117,19 @@ enum smtp_next smtp_cmd_ehlo(
 		o.text.data[o.last + 3] = ' ';
 		conn_write(s->conn, o.text.data, buf_len(&o.text));
 	} else {
-		conn_abort(s->conn, CONN_END_MEMORY);
+		next = no_memory(s);
 	}
 	buf_finish(&o.text);
-	return SMTP_NEXT;
+	return next;
 }
 
 enum smtp_next smtp_cmd_helo(
     struct smtp_session *s, const struct smtp_command *cmd)
 {
-	if (!take_name(s, cmd, "HELO"))
-		return SMTP_NEXT;
+	enum smtp_next next;
+
+	if (!take_name(s, cmd, "HELO", &next))
+		return next;
 	s->is_esmtp = false;
 	smtp_session_reply(s, 250, NULL, "%s", s->config->hostname);
 	return SMTP_NEXT;

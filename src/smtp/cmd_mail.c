@@ -30,6 +30,8 @@ static bool refuse(struct smtp_session *s, const struct mail_args *m,
     unsigned code, const char *enhanced, const char *text)
 {
 	smtp_session_reply(s, code, enhanced, "%s", text);
+	if (code < 500)
+		smtp_session_note_refusal(s);
 	smtp_tx_log_refused(s, m->sender.whole, text);
 	return false;
 }

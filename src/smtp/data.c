@@ -1,11 +1,25 @@
 /*
- * The end-of-data machine. Around dots and lone CR or LF it goes byte by
- * byte; inside text, where nearly all bytes are, it leaps from line to line
- * with memchr and copies all clean lines of a feed at once.
+ * The end-of-data machine. Inside text, where nearly all bytes are, it leaps
+ * from line to line with memchr and copies all clean lines of a window at
+ * once. Around dots and lone CR or LF it goes byte by byte, and goes on so for
+ * a while: where there is one there may be many, and no content may cost much
+ * more per byte than another.
  */
 #include <smtp/data.h>
 
 #include <errno.h>
+
+enum {
+	ROUGH = 64,    /* bytes taken one by one */
+	WINDOW = 1024, /* bytes looked at for their line ends at a time */
+	HELD_BACK = 2  /* bytes of output whose input came before */
+};
+
+/* What a piece of input taken byte by byte leaves. */
+struct piece {
+	char bytes[HELD_BACK + 2 * ROUGH];
+	size_t len;
+};
 
 void smtp_data_init(struct smtp_data *d)
 {
@@ -42,80 +56,56 @@ static size_t find(struct span s, size_t from, size_t end, char c)
 	return p ? (size_t)(p - s.ptr) : end;
 }
 
-static struct span slice(struct span s, size_t from, size_t end)
-{
-	return span_make(s.ptr + from, end - from);
-}
-
-/* Part of a line in which every CR is a bare one. */
-static void emit_spaced(struct smtp_data *d, struct buf *out, struct span s)
-{
-	d->has_bare_cr = true;
-	emit(d, out, s);
-	if (!smtp_data_is_good(d))
-		return;
-	char *p = buf_tail(out) - s.len;
-	while ((p = memchr(p, '\r', (size_t)(buf_tail(out) - p))) != NULL)
-		*p++ = ' ';
-}
-
 /*
- * Lines from inside a line on, up to one that starts with a dot, a bare LF or
- * the end of s. Returns how many bytes that were. Each byte is looked at
- * once for LF and once for CR, however the two are mixed.
+ * Clean text from inside a line on: up to a lone CR or LF, a line that starts
+ * with a dot, or the end of s. Returns how many bytes that were.
  */
 static size_t take_text(struct smtp_data *d, struct span s, struct buf *out)
 {
-	size_t start = 0, i = 0; /* not copied yet; not examined yet */
-	size_t lf = find(s, 0, s.len, '\n');
+	size_t i = 0;
 
 	for (;;) {
+		size_t lf = find(s, i, s.len, '\n');
 		size_t cr = find(s, i, lf, '\r');
 
-		if (cr + 1 < lf) { /* with more of the line behind it */
-			size_t end = s.ptr[lf - 1] == '\r' ? lf - 1 : lf;
-
-			emit(d, out, slice(s, start, cr));
-			emit_spaced(d, out, slice(s, cr, end));
-			start = i = end;
-			continue;
-		}
-		if (lf == s.len) {
-			emit(d, out, slice(s, start, cr));
-			d->state = cr < lf ? SMTP_DATA_CR : SMTP_DATA_TEXT;
-			return s.len;
-		}
-		if (cr == lf) {
-			emit(d, out, slice(s, start, lf));
-			emit(d, out, SPAN("\r\n"));
-			d->has_bare_lf = true;
-			d->state = SMTP_DATA_LF;
-			return lf + 1;
+		if (lf == s.len || cr + 1 != lf) {
+			i = cr;
+			break;
 		}
 		i = lf + 1;
 		if (i == s.len || s.ptr[i] == '.') {
-			emit(d, out, slice(s, start, i));
 			d->state = SMTP_DATA_LINE;
-			return i;
+			break;
 		}
-		lf = find(s, i, s.len, '\n');
 	}
+	emit(d, out, span_first(s, i));
+	return i;
+}
+
+static void put(struct piece *p, struct span s)
+{
+	memcpy(p->bytes + p->len, s.ptr, s.len);
+	p->len += s.len;
+}
+
+static void bare_lf(struct smtp_data *d, struct piece *out)
+{
+	put(out, SPAN("\r\n"));
+	d->has_bare_lf = true;
+	d->state = SMTP_DATA_LF;
 }
 
 /* A CR that no LF followed, and what stood before it. */
 static void bare_cr(
-    struct smtp_data *d, struct buf *out, struct span with_space)
+    struct smtp_data *d, struct piece *out, struct span with_space)
 {
-	emit(d, out, with_space);
+	put(out, with_space);
 	d->has_bare_cr = true;
 	d->state = SMTP_DATA_TEXT;
 }
 
-/*
- * One byte in a state where a line may turn out to be special. Returns false
- * when the byte is text after all and not taken; state is then TEXT.
- */
-static bool take_byte(struct smtp_data *d, char c, struct buf *out)
+/* Returns false when the byte is text after all and not taken. */
+static bool take_byte(struct smtp_data *d, char c, struct piece *out)
 {
 	switch (d->state) {
 	case SMTP_DATA_LINE:
@@ -138,7 +128,7 @@ static bool take_byte(struct smtp_data *d, char c, struct buf *out)
 		break;
 	case SMTP_DATA_CR:
 		if (c == '\n') {
-			emit(d, out, SPAN("\r\n"));
+			put(out, SPAN("\r\n"));
 			d->state = SMTP_DATA_LINE;
 		} else {
 			bare_cr(d, out, SPAN(" "));
@@ -154,7 +144,7 @@ static bool take_byte(struct smtp_data *d, char c, struct buf *out)
 		else if (c == '\n')
 			d->state = SMTP_DATA_LF;
 		else
-			emit(d, out, SPAN("."));
+			put(out, SPAN("."));
 		break;
 	case SMTP_DATA_LF_DOT_CR:
 		if (c == '\n')
@@ -169,15 +159,44 @@ static bool take_byte(struct smtp_data *d, char c, struct buf *out)
 	return d->state != SMTP_DATA_TEXT;
 }
 
+static void take_text_byte(struct smtp_data *d, char c, struct piece *out)
+{
+	if (c == '\r')
+		d->state = SMTP_DATA_CR;
+	else if (c == '\n')
+		bare_lf(d, out);
+	else
+		out->bytes[out->len++] = c;
+}
+
+/* Any bytes, at most ROUGH; up to the end of the content. */
+static size_t take_rough(struct smtp_data *d, struct span s, struct buf *out)
+{
+	struct piece piece;
+	size_t i = 0;
+
+	piece.len = 0;
+	for (; i < s.len && d->state != SMTP_DATA_DONE; i++) {
+		if (!take_byte(d, s.ptr[i], &piece))
+			take_text_byte(d, s.ptr[i], &piece);
+	}
+	emit(d, out, span_make(piece.bytes, piece.len));
+	return i;
+}
+
 size_t smtp_data_feed(struct smtp_data *d, struct span in, struct buf *out)
 {
 	size_t i = 0;
 
 	while (i < in.len && d->state != SMTP_DATA_DONE) {
+		struct span rest = span_from(in, i);
+		size_t used = 0;
+
 		if (d->state == SMTP_DATA_TEXT)
-			i += take_text(d, span_from(in, i), out);
-		else if (take_byte(d, in.ptr[i], out))
-			i++;
+			used = take_text(d, span_first(rest, WINDOW), out);
+		if (used == 0)
+			used = take_rough(d, span_first(rest, ROUGH), out);
+		i += used;
 	}
 	return i;
 }

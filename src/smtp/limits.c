@@ -15,7 +15,7 @@
 
 struct smtp_limits {
 	pthread_mutex_t lock;
-	size_t total;
+	size_t total, ceiling;
 	struct map *addresses; /* struct address_count */
 };
 
@@ -27,12 +27,13 @@ enum {
 	IPV6_PREFIX_BYTES = 8
 };
 
-struct smtp_limits *smtp_limits_new(void)
+struct smtp_limits *smtp_limits_new(size_t ceiling)
 {
 	struct smtp_limits *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
+	l->ceiling = ceiling;
 	l->addresses = map_new();
 	if (!l->addresses || pthread_mutex_init(&l->lock, NULL) != 0) {
 		map_free(l->addresses);
@@ -92,8 +93,9 @@ enum smtp_admission smtp_limits_enter(
 
 	(void)pthread_mutex_lock(&l->lock);
 	struct address_count *c = count_of(l->addresses, key);
-	if (!c || (limits->sessions_total > 0 &&
-		      l->total >= (size_t)limits->sessions_total))
+	if (!c || l->total >= l->ceiling ||
+	    (limits->sessions_total > 0 &&
+		l->total >= (size_t)limits->sessions_total))
 		result = SMTP_ADMIT_FULL;
 	else if (limits->sessions_per_ip > 0 &&
 		 c->count >= (size_t)limits->sessions_per_ip)

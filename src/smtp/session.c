@@ -40,6 +40,12 @@ void smtp_session_reply(struct smtp_session *s, unsigned code,
 	}
 }
 
+void smtp_session_note_refusal(struct smtp_session *s)
+{
+	s->refusals++;
+	s->is_error = true;
+}
+
 void smtp_session_set_state(struct smtp_session *s, enum smtp_state state)
 {
 	/* Where each state may lead; END is open to all. */
@@ -124,6 +130,8 @@ enum smtp_next smtp_session_refuse(struct smtp_session *s, unsigned code,
     const char *enhanced, const char *text)
 {
 	smtp_session_reply(s, code, enhanced, "%s", text);
+	if (code < 500)
+		smtp_session_note_refusal(s);
 	smtp_tx_drop(s, text);
 	return SMTP_NEXT;
 }
@@ -213,7 +221,7 @@ static void arm_for_client(struct smtp_session *s)
 	smtp_session_arm(s, smtp_data_time(s));
 }
 
-/* Errors cost time, and too many cost the session. */
+/* Errors and refusals cost time, and too many errors cost the session. */
 static void charge_errors(struct smtp_session *s)
 {
 	const struct config_smtp *limits = &s->config->smtp;
@@ -226,7 +234,8 @@ static void charge_errors(struct smtp_session *s)
 		smtp_session_reply(s, 421, "4.7.0", "Too many errors");
 		end(s, "errors");
 	} else if (limits->soft_errors > 0 && limits->error_delay_ms > 0 &&
-		   s->errors > (uint64_t)limits->soft_errors &&
+		   (uint64_t)s->errors + s->refusals >
+		       (uint64_t)limits->soft_errors &&
 		   s->wait == SMTP_WAIT_NONE) {
 		(void)smtp_session_wait(s, SMTP_WAIT_DELAY);
 		smtp_session_arm(s, limits->error_delay_ms);
@@ -420,9 +429,8 @@ static void on_eof(struct conn *c, void *ctx)
 	s->is_eof = true;
 	if (s->wait == SMTP_WAIT_NONE)
 		run(s);
-	else if (buf_len(conn_in(c)) == 0 &&
-		 (s->wait == SMTP_WAIT_DELIVER || s->wait == SMTP_WAIT_AUTH))
-		end(s, "lost"); /* nobody is there to be answered */
+	else if (s->wait == SMTP_WAIT_AUTH && buf_len(conn_in(c)) == 0)
+		end(s, "lost"); /* a login that nothing can follow */
 }
 
 static const char *describe(const struct smtp_session *s, enum conn_end why)

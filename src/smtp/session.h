@@ -36,8 +36,11 @@ struct smtp_service {
 	void *ctx;
 };
 
-/* Sessions per address and in all, over all workers. */
-struct smtp_limits *smtp_limits_new(void);
+/*
+ * Sessions per address and in all, over all workers. ceiling: how many the
+ * process can hold at most (its descriptors), whatever the configuration says.
+ */
+struct smtp_limits *smtp_limits_new(size_t ceiling);
 void smtp_limits_free(struct smtp_limits *l);
 
 void smtp_service_init(struct smtp_service *s, struct loop *loop);

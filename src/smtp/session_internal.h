@@ -102,7 +102,7 @@ struct smtp_session {
 	unsigned violations; /* bits of enum smtp_violation: logged once */
 	const struct config_user *user; /* NULL before AUTH */
 	struct auth_session *auth;
-	unsigned errors, junk, auth_failures;
+	unsigned errors, refusals, junk, auth_failures, auth_outages;
 	bool is_error;          /* the command at hand failed */
 	const char *end_reason; /* for the log */
 	uint64_t messages;
@@ -148,10 +148,15 @@ const struct config_user *smtp_session_identity(const struct smtp_session *s);
 
 /* --- what handlers do --- */
 
-/* Queue a reply; 5xx count as errors. */
+/* Queue a reply; 5xx count as errors, which cost time and then the session. */
 void smtp_session_reply(struct smtp_session *s, unsigned code,
     const char *enhanced, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/*
+ * A message was refused for now: no error, and no reason to end a session that
+ * tries again, but from so many on as of errors it costs time.
+ */
+void smtp_session_note_refusal(struct smtp_session *s);
 void smtp_session_set_state(struct smtp_session *s, enum smtp_state state);
 /* What a handler returns after its last reply; reason is for the log. */
 enum smtp_next smtp_session_close(struct smtp_session *s, const char *reason);
@@ -195,7 +200,9 @@ enum config_mode smtp_tx_mode(
 struct smtp_tx *smtp_tx_begin(struct smtp_session *s, struct span sender);
 /*
  * End a transaction whose message was not accepted: the charge is undone and
- * why is logged. Nothing happens when there is none. Back to READY.
+ * why is logged. One that delivery goes on with was accepted, though nobody is
+ * left to be told, and counts so. Nothing happens when there is none. Back to
+ * READY.
  */
 void smtp_tx_drop(struct smtp_session *s, const char *why);
 /* End it after an acceptance that has been answered. */

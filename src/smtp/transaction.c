@@ -1,7 +1,8 @@
 /*
  * The transaction: everything between MAIL and the answer to its content, in
  * one object, so that RSET and a lost connection are one call. Each ends in
- * exactly one event, message_accepted or message_rejected.
+ * exactly one event, message_accepted or message_rejected. The former says
+ * that this server took the message over, whether the client heard it or not.
  */
 #include <smtp/session_internal.h>
 
@@ -82,16 +83,49 @@ void smtp_tx_log_refused(
 	    LOG_STR("user.name", user ? user->name : ""));
 }
 
+static void count_accepted(struct smtp_session *s)
+{
+	const struct smtp_tx *tx = s->tx;
+
+	counter_add(&s->service->counters->accepted, 1);
+	counter_add(&s->counts->messages, 1);
+	counter_add(&s->counts->bytes, tx->size);
+	counter_add(&s->counts->recipients, tx->envelope.recipient_count);
+}
+
+/* Taken over, but the connection broke before that could be said. */
+static void finish_unheard(struct smtp_session *s)
+{
+	struct smtp_tx *tx = s->tx;
+
+	count_accepted(s);
+	log_info("message_accepted",
+	    LOG_STR("client.address", conn_peer(s->conn)),
+	    LOG_STR("session_id", s->id), LOG_STR("queue_id", tx->id_text),
+	    LOG_STR("listener", s->listener->name),
+	    LOG_STR("client.state", "gone"),
+	    LOG_SPAN("sender", tx->envelope.sender),
+	    LOG_NUM("nrcpt", tx->envelope.recipient_count),
+	    LOG_NUM("size", tx->size), LOG_STR("user.name", tx->user->name));
+	tx_free(s);
+}
+
 void smtp_tx_drop(struct smtp_session *s, const char *why)
 {
 	struct smtp_tx *tx = s->tx;
 
 	if (!tx)
 		return;
-	if (tx->is_submitted) /* may be sent all the same: the charge stays */
-		deliver_abandon(s->service->deliver, &tx->submission);
-	else if (tx->is_charged)
+	if (tx->is_submitted) {
+		if (deliver_abandon(s->service->deliver, &tx->submission)) {
+			finish_unheard(s);
+			return;
+		}
+		/* An attempt under way may send it: the charge stays. */
+		why = "lost before the verdict";
+	} else if (tx->is_charged) {
 		quota_give_back(s->service->quota, tx->user, tx->quota_day);
+	}
 	counter_add(&s->counts->rejected, 1);
 	log_info("message_rejected",
 	    LOG_STR("client.address", conn_peer(s->conn)),
@@ -107,10 +141,7 @@ void smtp_tx_finish(struct smtp_session *s, const char *provider)
 {
 	struct smtp_tx *tx = s->tx;
 
-	counter_add(&s->service->counters->accepted, 1);
-	counter_add(&s->counts->messages, 1);
-	counter_add(&s->counts->bytes, tx->size);
-	counter_add(&s->counts->recipients, tx->envelope.recipient_count);
+	count_accepted(s);
 	log_info("message_accepted",
 	    LOG_STR("client.address", conn_peer(s->conn)),
 	    LOG_STR("session_id", s->id), LOG_STR("queue_id", tx->id_text),
@@ -119,6 +150,6 @@ void smtp_tx_finish(struct smtp_session *s, const char *provider)
 	    LOG_SPAN("sender", tx->envelope.sender),
 	    LOG_NUM("nrcpt", tx->envelope.recipient_count),
 	    LOG_NUM("size", tx->size), LOG_STR("user.name", tx->user->name));
-	s->errors = s->junk = 0;
+	s->errors = s->refusals = s->junk = 0;
 	tx_free(s);
 }

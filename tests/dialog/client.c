@@ -125,3 +125,12 @@ void client_close(struct client *c)
 	c->fd = -1;
 	c->tls = c->tls_ctx = NULL;
 }
+
+void client_reset(struct client *c)
+{
+	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(
+	    c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	client_close(c);
+}

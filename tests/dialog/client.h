@@ -28,3 +28,5 @@ const char *client_line(struct client *c);
 bool client_sees_close(struct client *c);
 void client_eof(struct client *c);
 void client_close(struct client *c);
+/* Close with an RST. */
+void client_reset(struct client *c);

@@ -19,17 +19,18 @@ struct loop;
 struct fakes {
 	/* What to answer. */
 	struct deliver_answer answer;
-	bool is_deaf; /* deliveries and mechanism SLOW never answer */
+	bool is_deaf; /* deliveries answer when told to, SLOW never */
 	enum quota_verdict quota;
 	uint64_t retry_after_ms;
 	int store_rc;
 	/* What was seen. */
-	size_t submitted, abandoned;
+	size_t submitted, abandoned; /* and not going on without a client */
 	size_t taken, given_back;
 	atomic_size_t config_refs; /* several loops */
 	enum config_mode mode;
-	struct buf message;  /* the last one, header and body */
-	struct buf envelope; /* "sender recipient recipient" */
+	struct buf message;   /* the last one, header and body */
+	struct buf envelope;  /* "sender recipient recipient" */
+	struct pending *held; /* the last one, when deaf */
 };
 
 extern struct fakes fakes;
@@ -38,3 +39,5 @@ void fakes_init(void);
 void fakes_finish(void);
 /* For struct smtp_service. */
 struct deliver *fakes_deliver(struct loop *l);
+/* The answer of the last delivery, while deaf. */
+void fakes_answer(void);

@@ -163,9 +163,11 @@ static void expect(struct play *p, const struct step *at)
 	case STEP_SET:
 	case STEP_SEND:
 	case STEP_LOG:
+	case STEP_NOT_LOGGED:
 	case STEP_TLS:
 	case STEP_EOF:
 	case STEP_LEAVE:
+	case STEP_RESET:
 	case STEP_CLOSE:
 		break;
 	}
@@ -174,7 +176,8 @@ static void expect(struct play *p, const struct step *at)
 static bool is_barrier(const struct step *at)
 {
 	return at->kind == STEP_TLS || at->kind == STEP_EOF ||
-	       at->kind == STEP_LEAVE || at->kind == STEP_CLOSE;
+	       at->kind == STEP_LEAVE || at->kind == STEP_RESET ||
+	       at->kind == STEP_CLOSE;
 }
 
 static void barrier(struct play *p, const struct step *at)
@@ -191,6 +194,12 @@ static void barrier(struct play *p, const struct step *at)
 		client_close(&p->client);
 		p->has_left = true;
 		break;
+	case STEP_RESET:
+		if (!server_awaits_submitted(&p->server, 1))
+			failed_at(p, at, "delivery", "a message", NULL);
+		client_reset(&p->client);
+		p->has_left = true;
+		break;
 	case STEP_CLOSE:
 		if (!client_sees_close(&p->client))
 			failed_at(
@@ -204,6 +213,7 @@ static void barrier(struct play *p, const struct step *at)
 	case STEP_ENVELOPE:
 	case STEP_HEADER:
 	case STEP_LOG:
+	case STEP_NOT_LOGGED:
 		break;
 	}
 }
@@ -303,6 +313,8 @@ static void check_log(struct play *p)
 	for (size_t i = 0; i < p->script->count && !p->is_failed; i++) {
 		const struct step *at = &p->script->steps[i];
 
+		if (at->kind == STEP_NOT_LOGGED && strstr(text, at->data))
+			failed_at(p, at, "log", "without this", at->data);
 		if (at->kind != STEP_LOG)
 			continue;
 		char *found = strstr(from, at->data);

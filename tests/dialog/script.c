@@ -106,11 +106,13 @@ static void parse_line(struct script *s, unsigned line, struct span text)
 		{ "TLS", STEP_TLS },
 		{ "EOF", STEP_EOF },
 		{ "LEAVE", STEP_LEAVE },
+		{ "RESET", STEP_RESET },
 		{ "CLOSE", STEP_CLOSE },
 		{ "B: ", STEP_BODY },
 		{ "E: ", STEP_ENVELOPE },
 		{ "H: ", STEP_HEADER },
 		{ "L: ", STEP_LOG },
+		{ "N: ", STEP_NOT_LOGGED },
 	};
 	struct buf data;
 

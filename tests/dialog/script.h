@@ -11,11 +11,13 @@
  *   TLS             the client begins a handshake (after STARTTLS)
  *   EOF             the client sends no more
  *   LEAVE           the client closes without waiting for anything
+ *   RESET           the same, with an RST, once a message was handed over
  *   CLOSE           the server closes
  *   B: text         the next body line of the last message handed over
  *   E: text         its envelope: "<sender> <recipient> ..."
  *   H: text         its header holds this text; line ends count as spaces
  *   L: text         the log holds this, after what the L: before named
+ *   N: text         the log does not hold this
  */
 #pragma once
 
@@ -31,11 +33,13 @@ enum step_kind {
 	STEP_TLS,
 	STEP_EOF,
 	STEP_LEAVE,
+	STEP_RESET,
 	STEP_CLOSE,
 	STEP_BODY,
 	STEP_ENVELOPE,
 	STEP_HEADER,
-	STEP_LOG
+	STEP_LOG,
+	STEP_NOT_LOGGED
 };
 
 struct step {

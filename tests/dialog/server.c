@@ -3,6 +3,7 @@
 
 #include "fakes.h"
 
+#include <base/clock.h>
 #include <loop/loop.h>
 #include <net/conn.h>
 #include <net/listener.h>
@@ -43,7 +44,7 @@ void server_start(
 	}
 	s->service.deliver = fakes_deliver(s->loop);
 	s->service.counters = &s->counters;
-	s->service.limits = smtp_limits_new();
+	s->service.limits = smtp_limits_new(1000);
 	ck_assert_ptr_nonnull(s->service.limits);
 	onloop_call(s->loop, start, s);
 }
@@ -60,7 +61,7 @@ void server_drain(struct server *s)
 
 struct count {
 	struct server *server;
-	size_t sessions;
+	size_t sessions, submitted;
 };
 
 static void count(void *ctx)
@@ -76,6 +77,24 @@ size_t server_sessions(struct server *s)
 
 	onloop_call(s->loop, count, &c);
 	return c.sessions;
+}
+
+static void look(void *ctx)
+{
+	struct count *c = ctx;
+
+	c->submitted = fakes.submitted;
+}
+
+bool server_awaits_submitted(struct server *s, size_t count)
+{
+	uint64_t deadline = clock_mono_ms() + 20000;
+	struct count c = { .server = s };
+
+	do
+		onloop_call(s->loop, look, &c);
+	while (c.submitted < count && clock_mono_ms() < deadline);
+	return c.submitted >= count;
 }
 
 static void stop(void *ctx)

@@ -22,5 +22,7 @@ void server_start(struct server *s, struct settings *settings,
 void server_drain(struct server *s);
 /* Sessions that have not ended. */
 size_t server_sessions(struct server *s);
+/* Wait until that many messages were handed over; false after 20 s. */
+bool server_awaits_submitted(struct server *s, size_t count);
 /* Abort what is left and stop. */
 void server_stop(struct server *s);

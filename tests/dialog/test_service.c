@@ -10,12 +10,14 @@
 #include <base/log.h>
 #include <smtp/session_internal.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <support/certs.h>
+#include <support/onloop.h>
 #include <support/unit.h>
 
 static struct certs certs;
@@ -121,7 +123,7 @@ END_TEST
 
 START_TEST(counts_networks_of_ipv6)
 {
-	struct smtp_limits *l = smtp_limits_new();
+	struct smtp_limits *l = smtp_limits_new(1000);
 	struct config_smtp *c = &settings.config.smtp;
 
 	c->sessions_per_ip = 2;
@@ -137,6 +139,21 @@ START_TEST(counts_networks_of_ipv6)
 	ck_assert_int_eq(smtp_limits_enter(l, "2001:db8::4", c), SMTP_ADMIT);
 	smtp_limits_free(l);
 	smtp_limits_free(NULL);
+}
+END_TEST
+
+START_TEST(never_exceeds_what_the_process_can_hold)
+{
+	struct smtp_limits *l = smtp_limits_new(2);
+	struct config_smtp *c = &settings.config.smtp;
+
+	c->sessions_total = 0; /* no limit of the operator's */
+	ck_assert_int_eq(smtp_limits_enter(l, "192.0.2.1", c), SMTP_ADMIT);
+	ck_assert_int_eq(smtp_limits_enter(l, "192.0.2.2", c), SMTP_ADMIT);
+	ck_assert_int_eq(smtp_limits_enter(l, "192.0.2.3", c), SMTP_ADMIT_FULL);
+	smtp_limits_leave(l, "192.0.2.1");
+	ck_assert_int_eq(smtp_limits_enter(l, "192.0.2.3", c), SMTP_ADMIT);
+	smtp_limits_free(l);
 }
 END_TEST
 
@@ -209,6 +226,106 @@ START_TEST(drains_inside_a_transaction_at_the_next_command)
 }
 END_TEST
 
+/* --- waiting --- */
+
+struct sight {
+	bool is_eof;
+	enum smtp_wait wait;
+};
+
+/* What is seen of the one session there is. */
+static void see(void *ctx)
+{
+	const struct list *sessions = &server.service.sessions;
+	const struct smtp_session *s =
+	    container_of(sessions->next, struct smtp_session, link);
+
+	*(struct sight *)ctx =
+	    (struct sight){ .is_eof = s->is_eof, .wait = s->wait };
+}
+
+static void await_sight(const struct sight *wanted)
+{
+	uint64_t deadline = clock_mono_ms() + 20000;
+	struct sight seen;
+
+	do {
+		ck_assert_uint_lt(clock_mono_ms(), deadline);
+		ck_assert_uint_eq(server_sessions(&server), 1);
+		onloop_call(server.loop, see, &seen);
+	} while (seen.is_eof != wanted->is_eof || seen.wait != wanted->wait);
+}
+
+static void open_for_alice(int tls)
+{
+	settings.listener.tls = tls;
+	settings.listener.allow_unauthenticated = true;
+	settings.listener.user = "alice";
+	fakes.is_deaf = true;
+	server_start(&server, &settings, &certs.tls);
+}
+
+static void answer(void *ctx)
+{
+	(void)ctx;
+	fakes_answer();
+}
+
+START_TEST(answers_who_only_stopped_sending)
+{
+	static const struct sight waits_without_input = { .is_eof = true,
+		.wait = SMTP_WAIT_DELIVER };
+	struct client c;
+
+	open_for_alice(_i ? CONFIG_TLS_IMPLICIT : CONFIG_TLS_NONE);
+	client_open(&c, server.port);
+	if (_i)
+		ck_assert(client_start_tls(&c));
+	say(&c, "HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n"
+		"DATA\r\nFrom: a@b.test\r\n\r\nhi\r\n.\r\n");
+	client_eof(&c);
+	expect(&c, "220 ");
+	expect(&c, "250 mx.test");
+	expect(&c, "250 2.1.0");
+	expect(&c, "250 2.1.5");
+	expect(&c, "354");
+	await_sight(&waits_without_input);
+	onloop_call(server.loop, answer, NULL);
+	expect(&c, "250 2.0.0 Ok: queued as");
+	ck_assert(client_sees_close(&c));
+	client_close(&c);
+	await_sessions(&server, 0);
+	server_stop(&server);
+	ck_assert_uint_eq(counter_get(&server.counters.accepted), 1);
+	ck_assert_uint_eq(
+	    counter_get(&server.counters.listeners[0].rejected), 0);
+}
+END_TEST
+
+/* A full disk or a quota is no reason to be asked as fast as the wire goes. */
+START_TEST(slows_who_is_refused_over_and_over)
+{
+	static const struct sight is_slowed = { .wait = SMTP_WAIT_DELAY };
+	struct client c;
+
+	settings.config.smtp.soft_errors = 2;
+	settings.config.smtp.error_delay_ms = 1000000;
+	fakes.store_rc = -ENOSPC;
+	open_for_alice(CONFIG_TLS_NONE);
+	client_open(&c, server.port);
+	say(&c, "HELO x\r\nMAIL FROM:<a@b.test>\r\nMAIL FROM:<a@b.test>\r\n"
+		"MAIL FROM:<a@b.test>\r\nNOOP\r\n");
+	expect(&c, "220 ");
+	expect(&c, "250 mx.test");
+	expect(&c, "452 4.3.1");
+	expect(&c, "452 4.3.1");
+	expect(&c, "452 4.3.1");
+	await_sight(&is_slowed);
+	client_close(&c);
+	server_stop(&server);
+}
+END_TEST
+
 START_TEST(aborts_sessions_in_every_state)
 {
 	static const char *const words[] = { "", "EHLO x\r\n",
@@ -241,7 +358,9 @@ START_TEST(aborts_sessions_in_every_state)
 	for (size_t i = 0; i < COUNT; i++)
 		client_close(&c[i]);
 	ck_assert_uint_eq(fakes.config_refs, 0);
-	ck_assert_uint_eq(fakes.taken, fakes.given_back + fakes.abandoned);
+	/* The one in delivery goes on. */
+	ck_assert_uint_eq(counter_get(&server.counters.accepted), 1);
+	ck_assert_uint_eq(fakes.taken, fakes.given_back + 1);
 }
 END_TEST
 
@@ -324,8 +443,11 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, limits_sessions_in_all);
 	tcase_add_test(tc, cannot_say_it_before_a_handshake);
 	tcase_add_test(tc, counts_networks_of_ipv6);
+	tcase_add_test(tc, never_exceeds_what_the_process_can_hold);
 	tcase_add_test(tc, drains_who_is_idle_now_and_others_later);
 	tcase_add_test(tc, drains_inside_a_transaction_at_the_next_command);
+	tcase_add_loop_test(tc, answers_who_only_stopped_sending, 0, 2);
+	tcase_add_test(tc, slows_who_is_refused_over_and_over);
 	tcase_add_test(tc, aborts_sessions_in_every_state);
 	tcase_add_test(tc, shares_limits_between_loops);
 	suite_add_tcase(s, tc);

@@ -138,21 +138,36 @@ static void slow(struct span in, struct buf *out)
 	}
 }
 
-/* Random text of the bytes that matter, without a line of one dot. */
+/*
+ * Random text of the bytes that matter, without a line of one dot: short and
+ * cut often, and long with plain stretches, so that every way through it is
+ * taken after every other.
+ */
+static const struct {
+	int rounds;
+	size_t size, piece_max;
+	unsigned stretches; /* of 16 */
+} mixes[] = { { 20000, 200, 40, 0 }, { 1000, 8000, 3000, 1 },
+	{ 1000, 8000, 3000, 4 } };
+
 START_TEST(agrees_with_the_obvious_machine)
 {
 	static const char letters[] = "ab\r\n\n.xyz";
 	unsigned seed = 12345;
-	char text[200];
+	char text[8000];
 
-	for (int round = 0; round < 20000; round++) {
+	for (int round = 0; round < mixes[_i].rounds; round++) {
 		struct smtp_data d;
 		struct buf fast, plain;
 		size_t len = 0;
 
-		while (len < sizeof(text) - 8) {
+		while (len < mixes[_i].size - 8) {
 			seed = seed * 1103515245 + 12345;
 			char c = letters[(seed >> 16) % 9];
+			if ((seed >> 20) % 16 < mixes[_i].stretches)
+				for (unsigned n = (seed >> 24) % 128;
+				     n > 0 && len < mixes[_i].size - 8; n--)
+					text[len++] = 'p';
 			/* Dots only where they are stuffed or inside. */
 			if (c == '.' && len > 0 && text[len - 1] == '\n') {
 				text[len++] = '.';
@@ -166,14 +181,14 @@ START_TEST(agrees_with_the_obvious_machine)
 		text[len++] = 'e';
 		memcpy(text + len, "\r\n.\r\n", 5);
 		smtp_data_init(&d);
-		buf_init(&fast, 4096);
-		buf_init(&plain, 4096);
+		buf_init(&fast, 2 * sizeof(text));
+		buf_init(&plain, 2 * sizeof(text));
 		struct span all = span_make(text, len + 5);
 		for (size_t at = 0;
 		     at < all.len && d.state != SMTP_DATA_DONE;) {
 			seed = seed * 1103515245 + 12345;
-			struct span piece = span_first(
-			    span_from(all, at), 1 + (seed >> 16) % 40);
+			struct span piece = span_first(span_from(all, at),
+			    1 + (seed >> 12) % mixes[_i].piece_max);
 			at += smtp_data_feed(&d, piece, &fast);
 		}
 		ck_assert_int_eq(d.state, SMTP_DATA_DONE);
@@ -216,7 +231,8 @@ static Suite *make_suite(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, is_the_same_at_every_cut, 0,
 	    (int)(sizeof(samples) / sizeof(samples[0])));
-	tcase_add_test(tc, agrees_with_the_obvious_machine);
+	tcase_add_loop_test(tc, agrees_with_the_obvious_machine, 0,
+	    (int)(sizeof(mixes) / sizeof(mixes[0])));
 	tcase_add_test(tc, drops_what_is_too_large_and_finds_its_end);
 	suite_add_tcase(s, tc);
 	return s;
