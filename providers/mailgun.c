@@ -276,20 +276,17 @@ static void classify_bad_request(const struct postern_response *response,
 	answer_set(out,
 	    str_has(text, "not allowed to send") ? POSTERN_ACCOUNT
 						 : POSTERN_REJECTED,
-	    response, STR(""), text);
+	    STR(""), text);
 }
 
-static void classify_success(const struct postern_response *response,
+static void classify_success(
     const json_t *body, struct postern_str text, struct postern_outcome *out)
 {
 	if (str_istarts(text, STR("Queued"))) {
-		answer_set(out, POSTERN_ACCEPTED, response, STR(""), text);
+		answer_set(out, POSTERN_ACCEPTED, STR(""), text);
 		answer_set_id(out, answer_member(body, "id"));
-	} else if (response->is_cut) {
-		answer_set(out, POSTERN_UNKNOWN, response, STR(""),
-		    STR("the answer was cut off"));
 	} else {
-		answer_set(out, POSTERN_ACCOUNT, response, STR(""),
+		answer_set(out, POSTERN_ACCOUNT, STR(""),
 		    STR("not an answer to messages.mime: check url and "
 			"domain"));
 	}
@@ -306,8 +303,10 @@ static void mailgun_classify(const void *settings,
 	if (!body)
 		text = response->body;
 	answer_default(response, out);
-	if (status >= 200 && status < 300) {
-		classify_success(response, body, text, out);
+	if (answer_is_torn(response, body)) {
+		/* Unknown, as answer_default has said. */
+	} else if (status >= 200 && status < 300) {
+		classify_success(body, text, out);
 	} else if (status == 400) {
 		classify_bad_request(response, text, out);
 	} else {
@@ -315,7 +314,7 @@ static void mailgun_classify(const void *settings,
 			out->result = POSTERN_TRANSIENT;
 		if (status == 429)
 			out->retry_after_ms = wait_ms(response, text);
-		answer_set(out, out->result, response, STR(""), text);
+		answer_set(out, out->result, STR(""), text);
 	}
 	json_decref(body);
 }
@@ -326,7 +325,7 @@ const struct postern_provider postern_provider_v1 = {
 	.size = sizeof(struct postern_provider),
 	.name = "mailgun",
 	.doc = "Mailgun messages.mime, raw message.",
-	.limits = { .recipients = 1000, .message_size = 25 * 1024 * 1024 },
+	.limits = { .recipients = 1000, .message_size = 25ull * 1024 * 1024 },
 	.fields = mailgun_fields,
 	.settings_size = sizeof(struct mailgun_settings),
 	.check = mailgun_check,

@@ -85,8 +85,11 @@ static void raw_classify(const void *settings,
 {
 	(void)settings;
 	answer_default(response, out);
-	if (out->result == POSTERN_ACCEPTED)
-		answer_set_id(out, answer_header(response, "X-Message-Id"));
+	if (response->status < 200 || response->status >= 300)
+		return;
+	/* Any 2xx is a success; its body means nothing, whole or cut off. */
+	answer_set(out, POSTERN_ACCEPTED, STR(""), STR(""));
+	answer_set_id(out, answer_header(response, "X-Message-Id"));
 }
 
 POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;

@@ -63,11 +63,16 @@ static void add_member(
 }
 
 /* SendGrid takes no comma, semicolon or quote in a display name. */
+static bool is_forbidden(char c)
+{
+	return c == ',' || c == ';' || c == '"';
+}
+
 static void add_name(const struct job *j, struct postern_str name)
 {
 	while (name.len > 0) {
 		size_t run = 0;
-		while (run < name.len && !memchr(",;\"", name.ptr[run], 3))
+		while (run < name.len && !is_forbidden(name.ptr[run]))
 			run++;
 		(void)j->host->body_json(j->r, str_make(name.ptr, run));
 		name = str_from(name, run + 1);

@@ -27,8 +27,8 @@ static void classify_bad_request(const struct postern_response *response,
 		is_recipient = is_recipient &&
 			       is_about_recipient(json_array_get(errors, i));
 	out->try_singly = is_recipient && response->recipient_count > 1;
-	answer_set(out, POSTERN_REJECTED, response,
-	    answer_member(first, "field"), answer_member(first, "message"));
+	answer_set(out, POSTERN_REJECTED, answer_member(first, "field"),
+	    answer_member(first, "message"));
 }
 
 /* Seconds since 1970 when the limit is lifted. */
@@ -42,6 +42,13 @@ static uint64_t until_reset_ms(const struct postern_response *response)
 	return reset > now ? (reset - now) * 1000 : 1000;
 }
 
+/* 200 with nothing: the message was checked, as asked for, and not sent. */
+static bool is_sandbox_answer(const struct postern_response *response)
+{
+	return response->status == 200 && response->body.len == 0 &&
+	       !response->is_cut;
+}
+
 void sendgrid_classify(const void *settings,
     const struct postern_response *response, struct postern_outcome *out)
 {
@@ -53,13 +60,16 @@ void sendgrid_classify(const void *settings,
 
 	(void)settings;
 	answer_default(response, out);
-	if (status == 400) {
-		classify_bad_request(response, errors, out);
-	} else if (status == 202 ||
-		   (status == 200 && response->body.len == 0)) {
+	if (status == 202 || is_sandbox_answer(response)) {
+		/* The status alone says so, whatever became of the rest. */
+		answer_set(out, POSTERN_ACCEPTED, STR(""), STR(""));
 		answer_set_id(out, answer_header(response, "X-Message-Id"));
+	} else if (answer_is_torn(response, body)) {
+		/* Unknown, as answer_default has said. */
+	} else if (status == 400) {
+		classify_bad_request(response, errors, out);
 	} else if (status >= 200 && status < 300) {
-		answer_set(out, POSTERN_ACCOUNT, response, STR(""),
+		answer_set(out, POSTERN_ACCOUNT, STR(""),
 		    STR("not an answer of SendGrid: check url"));
 	} else {
 		/* SendGrid documents its 5xx as not processed. */
@@ -69,7 +79,7 @@ void sendgrid_classify(const void *settings,
 			out->result = POSTERN_REJECTED;
 		if (status == 429)
 			out->retry_after_ms = until_reset_ms(response);
-		answer_set(out, out->result, response, STR(""), text);
+		answer_set(out, out->result, STR(""), text);
 	}
 	json_decref(body);
 }

@@ -52,13 +52,12 @@ static json_t *categories(const json_t *value)
 }
 
 /* custom_args takes strings only. */
-static json_t *custom_args(const json_t *unique_args)
+static json_t *custom_args(json_t *unique_args)
 {
-	void *at = json_object_iter((json_t *)(uintptr_t)unique_args);
+	void *at = json_object_iter(unique_args);
 	json_t *out = json_is_object(unique_args) ? json_object() : NULL;
 
-	for (; out && at;
-	     at = json_object_iter_next((json_t *)(uintptr_t)unique_args, at)) {
+	for (; out && at; at = json_object_iter_next(unique_args, at)) {
 		const json_t *value = json_object_iter_value(at);
 		char *text =
 		    json_is_string(value)

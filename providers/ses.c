@@ -172,7 +172,7 @@ static int sign(const struct ses_settings *s, const struct postern_mail *mail,
 		.region = s->region,
 		.service = "ses",
 		.amz_date = amz_date };
-	struct sigv4_result result;
+	struct sigv4_result result = { .authorization = NULL };
 	int rc;
 
 	date_format_amz(mail->now, amz_date);
@@ -238,7 +238,7 @@ const struct postern_provider postern_provider_v1 = {
 	.size = sizeof(struct postern_provider),
 	.name = "ses",
 	.doc = "Amazon SES v2, raw message.",
-	.limits = { .recipients = 50, .message_size = 28 * 1024 * 1024 },
+	.limits = { .recipients = 50, .message_size = 28ull * 1024 * 1024 },
 	.fields = ses_fields,
 	.settings_size = sizeof(struct ses_settings),
 	.check = ses_check,

@@ -70,6 +70,16 @@ static struct postern_str error_name(
 	return bare_name(name);
 }
 
+/*
+ * One malformed address has the whole message refused, and SES does not say
+ * whose it is; "Missing final '@domain'" is one of its sentences.
+ */
+static bool is_about_address(struct postern_str name, struct postern_str text)
+{
+	return str_ieq(name, STR("BadRequestException")) &&
+	       (str_has(text, "address") || str_has(text, "domain"));
+}
+
 /* What the text adds to a name that stands for several things. */
 static void refine(struct postern_str name, struct postern_str text,
     struct postern_outcome *out)
@@ -107,22 +117,21 @@ static void classify_error(const struct postern_response *response,
 	}
 	if (response->status < 500)
 		refine(name, text, out);
-	answer_set(out, out->result, response, name, text);
+	out->try_singly = out->result == POSTERN_REJECTED &&
+			  response->recipient_count > 1 &&
+			  is_about_address(name, text);
+	answer_set(out, out->result, name, text);
 }
 
-static void classify_success(const struct postern_response *response,
-    const json_t *body, struct postern_outcome *out)
+static void classify_success(const json_t *body, struct postern_outcome *out)
 {
 	struct postern_str id = answer_member(body, "MessageId");
 
 	if (id.len > 0) {
-		answer_set(out, POSTERN_ACCEPTED, response, STR(""), STR(""));
+		answer_set(out, POSTERN_ACCEPTED, STR(""), STR(""));
 		answer_set_id(out, id);
-	} else if (response->is_cut) {
-		answer_set(out, POSTERN_UNKNOWN, response, STR(""),
-		    STR("the answer was cut off"));
 	} else {
-		answer_set(out, POSTERN_ACCOUNT, response, STR(""),
+		answer_set(out, POSTERN_ACCOUNT, STR(""),
 		    STR("not an answer of Amazon SES: check url and region"));
 	}
 }
@@ -133,8 +142,10 @@ void ses_classify(const void *settings, const struct postern_response *response,
 	json_t *body = answer_json(response);
 
 	(void)settings;
-	if (response->status >= 200 && response->status < 300)
-		classify_success(response, body, out);
+	if (answer_is_torn(response, body))
+		answer_default(response, out);
+	else if (response->status >= 200 && response->status < 300)
+		classify_success(body, out);
 	else
 		classify_error(response, body, out);
 	json_decref(body);

@@ -40,9 +40,9 @@ struct postern_outcome {
 	enum postern_class result;
 	char
 	    provider_id[POSTERN_ID_SIZE]; /* the provider's message id, or "" */
-	char reason[POSTERN_REASON_SIZE]; /* for people; what the provider said
-					   */
-	uint64_t retry_after_ms;          /* 0 = not told */
+	/* For people: what the provider said beyond its status, or "". */
+	char reason[POSTERN_REASON_SIZE];
+	uint64_t retry_after_ms; /* 0 = not told */
 	/*
 	 * Recipients refused while result holds for the others: bit i of
 	 * rejected[] for recipient i of the call. Allocated by the core,

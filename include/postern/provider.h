@@ -101,7 +101,8 @@ struct postern_provider {
 	 */
 	int (*build)(const void *settings, const struct postern_mail *mail,
 	    const struct postern_host *host, struct postern_request *r);
-	/* Decide what a complete response head means. Never fails. */
+	/* Decide what a complete response head, of status 200 to 599,
+	 * means. Never fails. */
 	void (*classify)(const void *settings,
 	    const struct postern_response *response,
 	    struct postern_outcome *out);

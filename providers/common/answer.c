@@ -88,12 +88,21 @@ static enum postern_class class_of(int status)
 	default:
 		break;
 	}
-	if (status >= 500)
+	if (status < 200 || status >= 500)
 		return POSTERN_UNKNOWN;
-	if (status >= 200 && status < 300)
+	if (status < 300)
 		return POSTERN_ACCEPTED;
 	/* Redirects, refused keys, wrong paths: the account's settings. */
 	return POSTERN_ACCOUNT;
+}
+
+bool answer_is_torn(const struct postern_response *response, const json_t *body)
+{
+	int status = response->status;
+	bool needs_words =
+	    (status >= 200 && status < 300) || status == 400 || status == 422;
+
+	return response->is_cut && !body && needs_words;
 }
 
 void answer_default(
@@ -101,7 +110,12 @@ void answer_default(
 {
 	enum postern_class result = class_of(response->status);
 
-	answer_set(out, result, response, STR(""), STR(""));
+	if (answer_is_torn(response, NULL)) {
+		answer_set(out, POSTERN_UNKNOWN, STR(""),
+		    STR("the answer was cut off"));
+		return;
+	}
+	answer_set(out, result, STR(""), STR(""));
 	if (result == POSTERN_THROTTLED || result == POSTERN_TRANSIENT)
 		out->retry_after_ms = answer_retry_after_ms(response);
 }
@@ -113,15 +127,15 @@ static struct postern_str shorten(struct postern_str s)
 }
 
 void answer_set(struct postern_outcome *out, enum postern_class result,
-    const struct postern_response *response, struct postern_str name,
-    struct postern_str text)
+    struct postern_str name, struct postern_str text)
 {
+	bool has_both = name.len > 0 && text.len > 0;
+
 	name = shorten(name);
 	text = shorten(text);
 	out->result = result;
-	(void)snprintf(out->reason, sizeof(out->reason), "%d%s%.*s%s%.*s",
-	    response->status, name.len > 0 ? ": " : "", STR_FMT(name),
-	    text.len > 0 ? ": " : "", STR_FMT(text));
+	(void)snprintf(out->reason, sizeof(out->reason), "%.*s%s%.*s",
+	    STR_FMT(name), has_both ? ": " : "", STR_FMT(text));
 }
 
 void answer_set_id(struct postern_outcome *out, struct postern_str id)

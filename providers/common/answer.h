@@ -23,18 +23,29 @@ struct postern_str answer_member(const json_t *object, const char *name);
 bool answer_number(struct postern_str s, uint64_t *out);
 
 /*
+ * Whether the answer broke off before the words that a status of its kind
+ * needs to be understood: of a success that the request was taken by this
+ * API, of a 400 or 422 whether the message or the account is to blame. body
+ * is the parsed one; NULL when it is no JSON.
+ */
+bool answer_is_torn(
+    const struct postern_response *response, const json_t *body);
+/*
  * Fill out by the status alone: what a status means for a provider that says
- * nothing special about it. retry_after_ms comes from Retry-After.
+ * nothing special about it; unknown when its words may be missing.
+ * retry_after_ms comes from Retry-After.
  */
 void answer_default(
     const struct postern_response *response, struct postern_outcome *out);
 /* Retry-After in ms, from seconds or a date; 0 when absent. */
 uint64_t answer_retry_after_ms(const struct postern_response *response);
 
-/* Set the class and a reason "status: name: text", empty parts left out. */
+/*
+ * Set the class and a reason "name: text", empty parts left out. Who answered
+ * with which status is said by the core.
+ */
 void answer_set(struct postern_outcome *out, enum postern_class result,
-    const struct postern_response *response, struct postern_str name,
-    struct postern_str text);
+    struct postern_str name, struct postern_str text);
 /* Take over the provider's id without angle brackets, cut to its room. */
 void answer_set_id(struct postern_outcome *out, struct postern_str id);
 /* Name recipient i as refused. */

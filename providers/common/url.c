@@ -1,22 +1,20 @@
 /* Text operations on URLs the configuration has checked already. */
 #include <common/url.h>
 
-#include <common/str.h>
+#include <common/text.h>
 
 const char *url_join(const struct postern_host *host, struct postern_request *r,
     const char *base, const char *path)
 {
-	size_t base_len = strlen(base), path_len = strlen(path);
-	char *out;
+	struct postern_str start = str_of(base);
+	struct text t;
 
-	while (base_len > 0 && base[base_len - 1] == '/')
-		base_len--;
-	out = host->alloc(r, base_len + path_len + 1);
-	if (!out)
-		return NULL;
-	memcpy(out, base, base_len);
-	memcpy(out + base_len, path, path_len);
-	return out;
+	while (start.len > 0 && start.ptr[start.len - 1] == '/')
+		start.len--;
+	text_init(&t, host, r);
+	text_add(&t, start);
+	text_add_cstr(&t, path);
+	return text_finish(&t);
 }
 
 static const char *authority(const char *url)

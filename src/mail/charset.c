@@ -56,23 +56,26 @@ static bool is_name(struct span s)
 	return true;
 }
 
-static iconv_t open_converter(struct span charset)
+/* False when the name is none that iconv knows. */
+static bool open_converter(struct span charset, iconv_t *out)
 {
 	char name[NAME_MAX_LEN + 1];
 
 	if (!is_name(charset))
-		return (iconv_t)-1;
+		return false;
 	memcpy(name, charset.ptr, charset.len);
 	name[charset.len] = '\0';
-	return iconv_open("UTF-8", name);
+	*out = iconv_open("UTF-8", name);
+	return (intptr_t)*out != -1;
 }
 
 static int convert(iconv_t cd, struct span text, struct buf *out)
 {
 	/* iconv's prototype lacks the const; it does not write there. */
-	char *in = (char *)(uintptr_t)text.ptr;
 	size_t left = text.len;
+	char *in;
 
+	memcpy(&in, &text.ptr, sizeof(in));
 	while (left > 0) {
 		char *tail;
 		size_t room = STEP, result;
@@ -111,18 +114,17 @@ static int convert_and_clean(iconv_t cd, struct span text, struct buf *out)
 
 int charset_to_utf8(struct span text, struct span charset, struct buf *out)
 {
+	bool is_open = false;
 	iconv_t cd;
 	int rc;
 
 	if (span_ieq(charset, SPAN("utf-8")) || span_ieq(charset, SPAN("utf8")))
 		return charset_clean_utf8(text, out);
-	if (charset.len == 0 || span_ieq(charset, SPAN("us-ascii")))
-		cd = (iconv_t)-1;
-	else
-		cd = open_converter(charset);
-	if (cd == (iconv_t)-1 && !span_is_utf8(text))
-		cd = iconv_open("UTF-8", "WINDOWS-1252");
-	if (cd == (iconv_t)-1)
+	if (charset.len > 0 && !span_ieq(charset, SPAN("us-ascii")))
+		is_open = open_converter(charset, &cd);
+	if (!is_open && !span_is_utf8(text))
+		is_open = open_converter(SPAN("WINDOWS-1252"), &cd);
+	if (!is_open)
 		return charset_clean_utf8(text, out);
 	rc = convert_and_clean(cd, text, out);
 	(void)iconv_close(cd);

@@ -8,9 +8,14 @@ struct cursor {
 	struct span rest;
 };
 
+static bool is_space(char ch)
+{
+	return ch == ' ' || ch == '\t' || ch == '\r' || ch == '\n';
+}
+
 static void skip_space(struct cursor *c)
 {
-	while (c->rest.len > 0 && memchr(" \t\r\n", c->rest.ptr[0], 4))
+	while (c->rest.len > 0 && is_space(c->rest.ptr[0]))
 		c->rest = span_from(c->rest, 1);
 }
 

@@ -17,7 +17,9 @@ enum {
 
 struct message {
 	atomic_uint refs;
-	_Atomic uint64_t crc; /* value, and CRC_KNOWN << 32 once computed */
+	/* A cache, so not const with the rest: value, and CRC_KNOWN << 32
+	 * once computed. The same value whoever fills it. */
+	_Atomic uint64_t *crc, crc_cache;
 	struct buf header, body;
 };
 
@@ -36,7 +38,8 @@ struct message *message_new(
 	if (!m)
 		return NULL;
 	atomic_init(&m->refs, 1);
-	atomic_init(&m->crc, 0);
+	atomic_init(&m->crc_cache, 0);
+	m->crc = &m->crc_cache;
 	take(&m->header, header);
 	take(&m->body, body);
 	m->body.start += body_offset;
@@ -101,9 +104,7 @@ ssize_t message_read(
 
 uint32_t message_crc(const struct message *m)
 {
-	/* A cache: the same value whoever fills it, and const to callers. */
-	_Atomic uint64_t *cache = (_Atomic uint64_t *)(uintptr_t)&m->crc;
-	uint64_t known = atomic_load_explicit(cache, memory_order_relaxed);
+	uint64_t known = atomic_load_explicit(m->crc, memory_order_relaxed);
 	struct span part;
 	uint32_t crc;
 
@@ -114,6 +115,6 @@ uint32_t message_crc(const struct message *m)
 	part = message_body(m);
 	crc = hash_crc32c(crc, part.ptr, part.len);
 	atomic_store_explicit(
-	    cache, (uint64_t)CRC_KNOWN << 32 | crc, memory_order_relaxed);
+	    m->crc, (uint64_t)CRC_KNOWN << 32 | crc, memory_order_relaxed);
 	return crc;
 }

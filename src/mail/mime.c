@@ -21,6 +21,7 @@
 enum {
 	DEPTH_MAX = 100,
 	PARTS_MAX = 1000,
+	TEXT_ROOM = 64 * 1024,       /* beside four bytes for each */
 	ARENA_MAX = 32 * 1024 * 1024 /* addresses, names, the subject */
 };
 
@@ -211,7 +212,7 @@ static struct span keep_body(struct walk *w, GMimeObject *leaf, bool is_text)
 	GByteArray *array =
 	    g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
 	struct span bytes = span_make(array->data, array->len);
-	struct buf *b = new_body(w, 4 * bytes.len + 64 * 1024);
+	struct buf *b = new_body(w, 4 * bytes.len + TEXT_ROOM);
 	int rc = 0;
 
 	if (b && bytes.len > 0)
@@ -348,13 +349,17 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+static bool ends_url(char c)
+{
+	return c == '\0' || strchr("\"'<> \t\r\n)", c);
+}
+
 /* The id of a cid: URL up to its end in html, percent-decoded. */
 static struct span cut_content_id(struct span *html, char out[256])
 {
 	size_t n = 0, len = 0;
 
-	while (n < html->len && len < 255 &&
-	       !memchr("\"'<> \t\r\n)", html->ptr[n], 9)) {
+	while (n < html->len && len < 255 && !ends_url(html->ptr[n])) {
 		int high = -1, low = -1;
 		char c = html->ptr[n++];
 		if (c == '%' && n + 2 <= html->len) {
@@ -416,13 +421,16 @@ static void find_inline(struct walk *w)
 
 /* --- the whole --- */
 
-/* A stream over memory that stays ours. */
+/* A stream over memory that stays ours; nothing writes to it. */
 static GMimeStream *borrow(struct span bytes)
 {
-	GByteArray *array =
-	    g_byte_array_new_take((guint8 *)(uintptr_t)bytes.ptr, bytes.len);
-	GMimeStream *stream = g_mime_stream_mem_new_with_byte_array(array);
+	GByteArray *array;
+	GMimeStream *stream;
+	guint8 *data;
 
+	memcpy(&data, &bytes.ptr, sizeof(data));
+	array = g_byte_array_new_take(data, bytes.len);
+	stream = g_mime_stream_mem_new_with_byte_array(array);
 	g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE);
 	return stream;
 }

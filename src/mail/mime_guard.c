@@ -27,6 +27,11 @@ struct guard {
 	size_t boundary_lines, fields, header_bytes;
 };
 
+static bool is_one_of(char c, const char *set)
+{
+	return c != '\0' && strchr(set, c);
+}
+
 static void know(struct guard *g, struct span boundary)
 {
 	if (boundary.len == 0 || g->known_count == KNOWN_MAX)
@@ -52,7 +57,7 @@ static void learn_value(struct guard *g, struct span rest)
 	rest = span_trim(span_from(rest, 1));
 	is_quoted = span_starts_with(rest, SPAN("\""));
 	rest = span_from(rest, is_quoted ? 1 : 0);
-	while (len < rest.len && !memchr("\"\\; \t\r\n(", rest.ptr[len], 8))
+	while (len < rest.len && !is_one_of(rest.ptr[len], "\"\\; \t\r\n("))
 		len++;
 	know(g, span_first(rest, len));
 }
@@ -119,13 +124,13 @@ static bool has_open_comment(struct span value)
 			anywhere -= anywhere > 0 ? 1 : 0;
 			outside -= !is_quoted && outside > 0 ? 1 : 0;
 		} else if (c == '"') {
-			if (!is_quoted && !memchr(",:;", before, 3))
+			if (!is_quoted && !is_one_of(before, ",:;"))
 				is_sure = false;
 			is_quoted = !is_quoted;
 		} else if (c == '\\') {
 			is_sure = false;
 		}
-		if (!memchr(" \t\r\n", c, 4))
+		if (!is_one_of(c, " \t\r\n"))
 			before = c;
 	}
 	return anywhere > 0 && (!is_sure || is_quoted || outside > 0);
@@ -133,13 +138,10 @@ static bool has_open_comment(struct span value)
 
 static void check_address_field(struct guard *g, struct span value)
 {
-	struct span rest = value;
 	size_t colons = 0;
 
-	while (rest.ptr) {
-		(void)span_cut(&rest, ':');
-		colons++;
-	}
+	for (size_t i = 0; i < value.len; i++)
+		colons += value.ptr[i] == ':' ? 1 : 0;
 	if (colons > COLONS_MAX || has_open_comment(value))
 		g->is_refused = true;
 }

@@ -213,7 +213,7 @@ static int add_piece(struct postern_request *r, const struct piece *piece)
 {
 	struct piece *p;
 
-	if (r->piece_count == r->piece_cap) {
+	if (!r->pieces || r->piece_count == r->piece_cap) {
 		size_t cap = r->piece_cap ? 2 * r->piece_cap : 8;
 		p = realloc(r->pieces, cap * sizeof(*p));
 		if (!p)

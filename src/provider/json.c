@@ -40,14 +40,17 @@ static size_t escape_ascii(unsigned char c, char out[JSON_UNIT_MAX])
 		return 1;
 	}
 	if (escape) {
-		memcpy(out, escape, 2);
+		out[0] = escape[0];
+		out[1] = escape[1];
 		return 2;
 	}
 	if (c == 0x7f) {
 		out[0] = (char)c;
 		return 1;
 	}
-	memcpy(out, "\\u00", 4);
+	out[0] = '\\';
+	out[1] = 'u';
+	out[2] = out[3] = '0';
 	out[4] = digits[c >> 4];
 	out[5] = digits[c & 15];
 	return 6;
@@ -80,7 +83,9 @@ size_t json_escape_unit(
 	}
 	if (!is_last && in.len < expected_len(c))
 		return 0;
-	memcpy(out, "\xef\xbf\xbd", 3);
+	out[0] = '\xef';
+	out[1] = '\xbf';
+	out[2] = '\xbd';
 	*out_len = 3;
 	return 1;
 }

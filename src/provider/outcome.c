@@ -74,6 +74,19 @@ static void classify_fault(
 
 /* --- answers --- */
 
+/* A module judges what RFC 9110 15 knows as a final status. */
+static bool is_final_status(int status)
+{
+	return status >= 200 && status <= 599;
+}
+
+static void classify_oddity(struct postern_outcome *out)
+{
+	out->result = POSTERN_UNKNOWN;
+	(void)snprintf(
+	    out->reason, sizeof(out->reason), "no such status in HTTP");
+}
+
 static struct postern_str to_str(struct span s)
 {
 	return (struct postern_str){ s.ptr ? s.ptr : "", s.len };
@@ -105,7 +118,7 @@ static void ask_module(const struct postern_provider *p, const void *settings,
 /* --- what a module wrote --- */
 
 /* Controls become spaces, what is not UTF-8 a question mark. */
-static void clean_text(char *text, size_t size)
+void provider_clean_text(char *text, size_t size)
 {
 	struct span rest;
 
@@ -135,16 +148,13 @@ static void clean_id(char *id, size_t size)
 	}
 }
 
-static void check_class(struct postern_outcome *out, int status)
+static void check_class(struct postern_outcome *out)
 {
 	if (out->result < POSTERN_ACCEPTED || out->result > POSTERN_UNKNOWN) {
 		out->result = POSTERN_UNKNOWN;
 		(void)snprintf(out->reason, sizeof(out->reason),
-		    "the module gave no verdict on status %d", status);
+		    "the module gave no verdict");
 	}
-	if (out->result != POSTERN_ACCEPTED && !out->reason[0])
-		(void)snprintf(
-		    out->reason, sizeof(out->reason), "HTTP status %d", status);
 	if (out->retry_after_ms > RETRY_AFTER_MAX_MS)
 		out->retry_after_ms = RETRY_AFTER_MAX_MS;
 }
@@ -162,6 +172,7 @@ static void check_rejected(struct postern_outcome *out, size_t count)
 		out->result = POSTERN_REJECTED;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): said in one call */
 void provider_classify(const struct postern_provider *p, const void *settings,
     const struct http_response *response, size_t recipient_count, int64_t now,
     uint8_t *rejected_bits, struct provider_result *out)
@@ -173,14 +184,16 @@ void provider_classify(const struct postern_provider *p, const void *settings,
 	outcome->size = sizeof(*outcome);
 	outcome->rejected = rejected_bits;
 	memset(rejected_bits, 0, (recipient_count + 7) / 8);
-	if (response->status > 0 && (response->fault == HTTP_FAULT_NONE ||
-					response->fault == HTTP_FAULT_CUT))
+	if (response->status == 0 || (response->fault != HTTP_FAULT_NONE &&
+					 response->fault != HTTP_FAULT_CUT))
+		classify_fault(response, outcome);
+	else if (is_final_status(response->status))
 		ask_module(
 		    p, settings, response, recipient_count, now, outcome);
 	else
-		classify_fault(response, outcome);
-	check_class(outcome, response->status);
+		classify_oddity(outcome);
+	check_class(outcome);
 	check_rejected(outcome, recipient_count);
-	clean_text(outcome->reason, sizeof(outcome->reason));
+	provider_clean_text(outcome->reason, sizeof(outcome->reason));
 	clean_id(outcome->provider_id, sizeof(outcome->provider_id));
 }

@@ -56,11 +56,14 @@ void provider_call_http(struct provider_call *c, struct http_call *out);
 /* For `explain` and golden files: append the body to out. */
 int provider_call_body(struct provider_call *c, struct buf *out);
 
-/* An outcome with room for per-recipient refusals. */
+/*
+ * What became of a call. The reason is what the module says an answer means,
+ * perhaps nothing; who answered with which status is not in it.
+ */
 struct provider_result {
 	struct postern_outcome outcome;
 	enum http_fault fault;
-	int status;
+	int status; /* 0: there was no answer */
 };
 
 /*
@@ -71,6 +74,12 @@ struct provider_result {
 void provider_classify(const struct postern_provider *p, const void *settings,
     const struct http_response *response, size_t recipient_count, int64_t now,
     uint8_t *rejected_bits, struct provider_result *out);
+
+/*
+ * Make a text of size bytes at most safe to log and to show, in its place:
+ * one line, no controls, valid UTF-8.
+ */
+void provider_clean_text(char *text, size_t size);
 
 /* "accepted", "rejected", ... for logs, metrics and the ledger. */
 const char *provider_class_name(enum postern_class c);

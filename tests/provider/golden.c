@@ -181,7 +181,7 @@ static void parse_answer(struct answer *a, struct span block)
 	a->response.body = span_trim(head);
 }
 
-/* "class id=... retry_ms=... singly rejected=0,2: reason" */
+/* "class id=... retry_ms=... singly rejected=0,2: reason", as it applies */
 static void render_outcome(const struct provider_result *result,
     size_t recipient_count, struct buf *out)
 {
@@ -202,7 +202,8 @@ static void render_outcome(const struct provider_result *result,
 		rc |= buf_printf(out, "%s%zu", separator, i);
 		separator = ",";
 	}
-	rc |= buf_printf(out, ": %s", o->reason);
+	if (o->reason[0])
+		rc |= buf_printf(out, ": %s", o->reason);
 	if (rc < 0)
 		die("out of memory");
 }

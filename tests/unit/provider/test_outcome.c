@@ -116,11 +116,19 @@ START_TEST(makes_texts_safe)
 }
 END_TEST
 
-START_TEST(gives_a_reason_when_the_module_has_none)
+START_TEST(what_is_no_final_status_is_unknown)
 {
-	verdict.result = POSTERN_ACCOUNT;
-	ck_assert_str_eq(
-	    run(HTTP_FAULT_NONE, 401, 1).outcome.reason, "HTTP status 401");
+	static const int odd[] = { 1, 100, 103, 199, 600, 999 };
+
+	verdict.result = POSTERN_TRANSIENT;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct provider_result r = run(HTTP_FAULT_NONE, odd[i], 1);
+
+		ck_assert_int_eq(r.outcome.result, POSTERN_UNKNOWN);
+		ck_assert_int_eq(r.status, odd[i]);
+		ck_assert(r.outcome.reason[0] != '\0');
+		ck_assert_int_eq(seen.status, 0); /* not asked */
+	}
 }
 END_TEST
 
@@ -171,7 +179,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, lets_the_module_judge_an_answer);
 	tcase_add_test(t, takes_no_verdict_for_unknown);
 	tcase_add_test(t, makes_texts_safe);
-	tcase_add_test(t, gives_a_reason_when_the_module_has_none);
+	tcase_add_test(t, what_is_no_final_status_is_unknown);
 	tcase_add_test(t, counts_refused_recipients);
 	tcase_add_test(t, bounds_the_wait);
 	tcase_add_test(t, names_every_class);
