@@ -77,10 +77,12 @@ void check_providers(struct check *c)
 
 	if (all && all->type == NODE_SEQUENCE && all->count == 0)
 		report_error(c->report, all, "must have an entry");
-	if (list->count > COUNTER_PROVIDERS_MAX)
+	if (list->count > COUNTER_PROVIDERS_MAX) {
 		report_error(c->report, all,
 		    "must have at most %d entries, has %zu",
 		    COUNTER_PROVIDERS_MAX, list->count);
+		return;
+	}
 	if (c->config->modules && c->helpers->set_module_directory)
 		c->helpers->set_module_directory(c->config->modules);
 	for (struct node *n = check_first(c, "providers", list); n; n = n->next)
@@ -171,6 +173,12 @@ static void check_route(
 	if (list && list->type == NODE_SEQUENCE && list->count == 0)
 		report_error(
 		    c->report, list, "must name at least one provider");
+	if (route->providers.count > COUNTER_PROVIDERS_MAX) {
+		report_error(c->report, list,
+		    "must have at most %d entries, has %zu",
+		    COUNTER_PROVIDERS_MAX, route->providers.count);
+		return;
+	}
 	route->provider_index = arena_alloc(
 	    c->decoder->values, (route->providers.count + 1) * sizeof(size_t));
 	if (!route->provider_index) {

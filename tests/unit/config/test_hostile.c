@@ -121,6 +121,38 @@ START_TEST(survives_much_of_the_same)
 }
 END_TEST
 
+/* A file of the largest size that is one long list after some keys. */
+static const struct {
+	const char *head, *entry, *middle, *end; /* numbered when it has one */
+	const char *tail;
+} lists[] = {
+	{ "listeners:\n", "- {name: a", ", address: \":", "\"}\n", "" },
+	{ "providers:\n", "- {name: a", ", type: fake, api_key: k", "}\n", "" },
+	{ "providers: [{name: a, type: fake}]\n"
+	  "routes: [{name: a, providers: [",
+	    "a, ", NULL, "", "a]}]\n" },
+};
+
+static void add_entry(int list, unsigned n)
+{
+	const char *middle = lists[list].middle;
+
+	ck_assert_int_eq(buf_add_str(&text, lists[list].entry), 0);
+	if (middle)
+		ck_assert_int_eq(buf_printf(&text, "%u%s%u", n, middle, n), 0);
+	ck_assert_int_eq(buf_add_str(&text, lists[list].end), 0);
+}
+
+START_TEST(takes_no_minutes_for_lists_far_too_long)
+{
+	ck_assert_int_eq(buf_add_str(&text, lists[_i].head), 0);
+	for (unsigned n = 1; buf_len(&text) < 1000 * 1000; n++)
+		add_entry(_i, n);
+	ck_assert_int_eq(buf_add_str(&text, lists[_i].tail), 0);
+	try_load(buf_span(&text));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("config.hostile");
@@ -133,6 +165,8 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(t, survives_changed_bytes, 0, count);
 	tcase_add_loop_test(
 	    t, survives_much_of_the_same, 0, sizeof(bombs) / sizeof(bombs[0]));
+	tcase_add_loop_test(t, takes_no_minutes_for_lists_far_too_long, 0,
+	    sizeof(lists) / sizeof(lists[0]));
 	suite_add_tcase(s, t);
 	return s;
 }
