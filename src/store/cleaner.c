@@ -59,7 +59,10 @@ static bool is_wanted(const struct segments *s)
 	       2 * segments_live_bytes(s) + (uint64_t)SLACK * SEGMENT_SIZE;
 }
 
-/* A body that cannot be moved keeps its segment for as long as it lives. */
+/*
+ * A body that cannot be read keeps its segment for as long as it lives: what
+ * is lost with it is one message, and no reason to stop storing others.
+ */
 static int copy_body(
     struct cleaner *c, const struct id *id, const struct place *p)
 {
@@ -68,8 +71,9 @@ static int copy_body(
 		return -EBADMSG;
 	int rc = segment_read(
 	    d->io, d->bodies, p, c->buffer, c->buffer + p->header_size);
+	/* Without a descriptor or memory for it now: later. */
 	if (rc < 0)
-		return rc;
+		return rc == -ENOMEM ? rc : -EBADMSG;
 	struct place to = *p;
 	rc = segments_append_bytes(d->segments, c->buffer, &to);
 	if (rc < 0)
@@ -132,13 +136,13 @@ static int step(struct cleaner *c)
 {
 	int more = copy_some(c);
 	int rc = more < 0 ? more : 0;
-	if (c->moved > 0) {
-		int synced = segments_sync(c->d->segments);
-		if (synced < 0)
-			segments_abandon(c->d->segments);
-		if (rc == 0)
-			rc = synced;
-	}
+	/* Also when nothing was moved: a failed write is not the next batch's.
+	 */
+	int synced = segments_sync(c->d->segments);
+	if (synced < 0)
+		segments_abandon(c->d->segments);
+	if (rc == 0)
+		rc = synced;
 	if (rc == 0 && c->moved > 0)
 		rc = commit_moves(c);
 	release(c, rc == 0 ? c->from : c->to);

@@ -1,7 +1,7 @@
 /*
  * The durable engine: opening and closing in one visible order, and its face
  * towards store.c. In its directory lie
- *   lock       flock: one process at a time
+ *   lock       flock: one process at a time; how the last one ended
  *   reserve    1 MiB to give back on a full disk
  *   store.db   all rows (SQLite, with -wal and -shm beside it)
  *   bodies/    segment files
@@ -17,7 +17,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
 	RESERVE_SIZE = 1024 * 1024,
@@ -47,7 +46,7 @@ int disk_make_reserve(struct disk *d)
 {
 	int fd = d->io->open(d->dir, "reserve", O_WRONLY | O_CREAT);
 	if (fd < 0)
-		return fd;
+		return store_io_errno(fd);
 	int rc = d->io->fallocate(fd, RESERVE_SIZE);
 	(void)d->io->close(fd);
 	if (rc < 0)
@@ -145,15 +144,23 @@ static int disk_check(struct store *s)
 	return atomic_load(&d->is_full) || !disk_has_room(d) ? -ENOSPC : 0;
 }
 
+static void close_bodies(struct disk *d)
+{
+	segments_close(d->segments);
+	d->segments = NULL;
+	if (d->bodies >= 0)
+		(void)d->io->close(d->bodies);
+	d->bodies = -1;
+}
+
 /* Half-built ones too; the threads have ended. */
 static void destroy(struct disk *d)
 {
 	writer_free(d->writer);
-	segments_close(d->segments);
+	inspect_end(d);
+	close_bodies(d);
 	reads_close(d->reads);
 	rows_close(d->rows);
-	if (d->bodies >= 0)
-		(void)d->io->close(d->bodies);
 	if (d->lock >= 0)
 		(void)d->io->close(d->lock);
 	if (d->dir >= 0)
@@ -242,11 +249,7 @@ static int take_lock(struct disk *d, struct err *e)
 		return rc;
 	}
 	d->lock = fd;
-	/* The number is for people only. */
-	char pid[16];
-	int len = snprintf(pid, sizeof(pid), "%-8d\n", (int)getpid());
-	struct iovec iov = { .iov_base = pid, .iov_len = (size_t)len };
-	(void)store_io_write(d->io, fd, &iov, 1, 0);
+	inspect_lock(d);
 	return 0;
 }
 
@@ -267,11 +270,15 @@ static int open_rows(struct disk *d, const char *path, struct err *e)
 	int rc = sqlite_connect(path, d->io->vfs, &db, e);
 	if (rc < 0)
 		return rc;
-	rc = schema_prepare(db, path, e);
+	rc = schema_prepare(db, path, &d->inspect.is_new, e);
+	if (rc == 0)
+		rc = inspect_database(d, db, e);
 	if (rc == 0)
 		rc = rows_open(db, &d->rows, e);
-	if (rc < 0)
+	if (rc < 0) {
+		rc = inspect_failure(d, db, rc, e);
 		(void)sqlite3_close(db);
+	}
 	return rc;
 }
 
@@ -284,8 +291,10 @@ static int open_reads(struct disk *d, const char *path, struct err *e)
 	rc = schema_prepare_reader(db, e);
 	if (rc == 0)
 		rc = reads_open(db, &d->reads, e);
-	if (rc < 0)
+	if (rc < 0) {
+		rc = inspect_failure(d, db, rc, e);
 		(void)sqlite3_close(db);
+	}
 	return rc;
 }
 
@@ -293,6 +302,7 @@ static int open_database(struct disk *d, struct err *e)
 {
 	char path[PATH_SIZE];
 	(void)snprintf(path, sizeof(path), "%s/store.db", d->path);
+	inspect_log(d);
 	int rc = make_database(d, e);
 	if (rc == 0)
 		rc = open_rows(d, path, e);
@@ -308,22 +318,34 @@ static int adopt(
 	return segments_adopt(d->segments, segment, count, bytes, end);
 }
 
+static int open_bodies(struct disk *d, const char *path, struct err *e)
+{
+	int rc = open_directory(d, path, &d->bodies, e);
+	if (rc == 0)
+		rc = segments_open(d->io, d->bodies, &d->turn, &d->segments, e);
+	return rc;
+}
+
 static int open_segments(struct disk *d, struct err *e)
 {
 	char path[PATH_SIZE];
 	(void)snprintf(path, sizeof(path), "%s/bodies", d->path);
-	int rc = open_directory(d, path, &d->bodies, e);
+	int rc = open_bodies(d, path, e);
 	if (rc == 0)
-		rc = segments_open(d->io, d->bodies, &d->turn, &d->segments, e);
+		rc = inspect_bodies(d, e);
+	if (rc > 0) {
+		close_bodies(d);
+		rc = open_bodies(d, path, e);
+	}
 	if (rc < 0)
 		return rc;
 	rc = reads_each_segment(d->reads, adopt, d);
-	if (rc == 0)
-		rc = segments_resume(d->segments);
-	if (rc < 0)
-		return err_errno(
-		    e, rc, "store: cannot read what is in %s", path);
-	return 0;
+	if (rc < 0) {
+		err_errno(e, rc, "store: cannot read what is in %s", path);
+		return inspect_failure(d, reads_database(d->reads), rc, e);
+	}
+	rc = segments_resume(d->segments);
+	return rc < 0 ? err_errno(e, rc, "store: cannot go on in %s", path) : 0;
 }
 
 static int open_files(struct disk *d, struct err *e)
@@ -341,8 +363,11 @@ static int open_files(struct disk *d, struct err *e)
 	if (disk_make_reserve(d) < 0)
 		atomic_store(&d->is_full, true);
 	disk_refresh_free(d);
+	inspect_begin(d);
 	rc = d->io->fsync(d->dir);
-	return rc < 0 ? err_errno(e, rc, "store: cannot sync %s", d->path) : 0;
+	if (rc < 0)
+		return err_errno(e, rc, "store: cannot sync %s", d->path);
+	return watch_start(d, e);
 }
 
 static int start_threads(struct disk *d, struct err *e)

@@ -1,15 +1,18 @@
 /*
  * The durable engine, taken together: directory, lock, the writer thread and
  * what it owns, the reader thread and what it owns, and the figures both
- * keep. Only disk.c, writer.c, cleaner.c and reader.c look inside.
+ * keep. Only disk.c, inspect.c, writer.c, cleaner.c, watch.c and reader.c look
+ * inside.
  */
 #pragma once
 
+#include <store/inspect.h>
 #include <store/queue.h>
 #include <store/reads.h>
 #include <store/rows.h>
 #include <store/segment.h>
 #include <store/store_internal.h>
+#include <store/watch.h>
 
 #include <stdatomic.h>
 
@@ -21,12 +24,14 @@ struct disk {
 	char *path;
 	const struct store_io *io;
 	int dir, bodies, lock; /* open for as long as the store is */
+	struct inspect inspect;
 
 	/* The writer thread's. */
 	struct writer *writer;
 	struct rows *rows;
 	struct segments *segments;
 	bool has_reserve;
+	struct watch watch;
 
 	/* Under reads_lock. */
 	struct reads *reads;
@@ -46,7 +51,8 @@ struct disk {
 
 /*
  * An operation failed with rc. -EIO ends all writing until the store is
- * opened again, -ENOSPC is remembered for store_check.
+ * opened again, -ENOSPC is remembered for store_check until there is room
+ * again (watch.h).
  */
 void disk_note_error(struct disk *d, const char *operation, int rc);
 static inline bool disk_is_failed(struct disk *d)
@@ -59,7 +65,7 @@ static inline bool disk_has_room(struct disk *d)
 	return atomic_load(&d->free_bytes) >= d->settings.min_free_bytes;
 }
 
-/* Look how much space there is; done by the reader thread every 5 s. */
+/* Look how much space there is. Any thread; the reader does it every 5 s. */
 void disk_refresh_free(struct disk *d);
 
 /* 1 MiB to give back when a full disk would keep updates from being stored. */

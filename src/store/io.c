@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -89,6 +89,16 @@ static int io_unlink(int dir, const char *name)
 	return unlinkat(dir, name, 0) == 0 ? 0 : -errno;
 }
 
+static int io_rename(int dir, const char *from, const char *to)
+{
+	return renameat(dir, from, dir, to) == 0 ? 0 : -errno;
+}
+
+static int io_stat(int dir, const char *name, struct stat *out)
+{
+	return fstatat(dir, name, out, AT_EMPTY_PATH) == 0 ? 0 : -errno;
+}
+
 static int io_free_bytes(int dir, uint64_t *out)
 {
 	struct statvfs v;
@@ -109,6 +119,8 @@ const struct store_io store_io_system = {
 	.fdatasync = io_fdatasync,
 	.fsync = io_fsync,
 	.unlink = io_unlink,
+	.rename = io_rename,
+	.stat = io_stat,
 	.free_bytes = io_free_bytes,
 };
 
@@ -125,6 +137,17 @@ int store_io_errno(int rc)
 	default:
 		return -EIO;
 	}
+}
+
+/* Any error but that it is not there proves nothing. */
+bool store_io_is_lost(const struct store_io *io, int dir, const char *name,
+    const struct stat *was)
+{
+	struct stat st;
+	int rc = io->stat(dir, name, &st);
+	if (rc < 0)
+		return rc == -ENOENT || rc == -ENOTDIR || rc == -ESTALE;
+	return st.st_dev != was->st_dev || st.st_ino != was->st_ino;
 }
 
 /* Drop the first n bytes of the vector. */

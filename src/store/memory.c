@@ -83,9 +83,8 @@ static void forget(struct memory *m, struct kept *k)
 static void trim_history(struct memory *m, int64_t now_ms)
 {
 	int64_t cutoff_ms = now_ms - (int64_t)m->settings.history_ms;
-	while (m->history_count > 0) {
-		struct kept *k =
-		    container_of(m->history.next, struct kept, node);
+	list_for_each_safe (pos, next, &m->history) {
+		struct kept *k = container_of(pos, struct kept, node);
 		if (m->history_count <= HISTORY_MAX &&
 		    k->finished_ms >= cutoff_ms)
 			break;

@@ -10,16 +10,25 @@
 #include <errno.h>
 
 enum {
-	FREE_SPACE_MS = 5000,
-	FULL_MARGIN = 2 * SEGMENT_SIZE /* free again after "full" */
+	FREE_SPACE_MS = 5000
 };
+
+/* More than any message may have. */
+#define BODY_MAX UINT32_MAX
+
+/* What only a damaged row says would be asked of memory otherwise. */
+static bool is_possible(const struct place *p)
+{
+	return p->header_size <= p->size && p->size <= BODY_MAX &&
+	       p->offset < SEGMENT_SIZE;
+}
 
 /* A message from its segment. */
 static int read_message(
     struct disk *d, const struct place *p, struct message **out)
 {
 	struct buf header, body;
-	if (p->header_size > p->size)
+	if (!is_possible(p))
 		return -EBADMSG;
 	buf_init(&header, (size_t)p->header_size);
 	buf_init(&body, (size_t)(p->size - p->header_size));
@@ -102,11 +111,8 @@ static int serve(struct disk *d, struct store_request *r)
 void disk_refresh_free(struct disk *d)
 {
 	uint64_t bytes;
-	if (d->io->free_bytes(d->dir, &bytes) < 0)
-		return;
-	atomic_store(&d->free_bytes, bytes);
-	if (bytes >= d->settings.min_free_bytes + FULL_MARGIN)
-		atomic_store(&d->is_full, false);
+	if (d->io->free_bytes(d->dir, &bytes) == 0)
+		atomic_store(&d->free_bytes, bytes);
 }
 
 void *reader_run(void *disk)

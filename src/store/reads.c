@@ -2,6 +2,7 @@
 #include <store/reads.h>
 
 #include <store/entry.h>
+#include <store/schema.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -77,6 +78,11 @@ void reads_close(struct reads *r)
 	free(r);
 }
 
+sqlite3 *reads_database(struct reads *r)
+{
+	return r->db;
+}
+
 int reads_begin(struct reads *r)
 {
 	return sqlite_run(r->q[Q_BEGIN]);
@@ -112,7 +118,9 @@ static int take_recipient(sqlite3_stmt *q, struct store_entry *e)
 	if (r->state == STORE_PENDING)
 		r->due_ms = sqlite3_column_int64(q, 3);
 	entry_set_provider(r->provider, sqlite_column_span(q, 4));
-	r->is_pinned = sqlite3_column_int(q, 5) != 0;
+	int flags = sqlite3_column_int(q, 5);
+	r->is_pinned = (flags & SCHEMA_PINNED) != 0;
+	r->is_single = (flags & SCHEMA_SINGLE) != 0;
 	e->recipient_count++;
 	return 0;
 }

@@ -12,6 +12,8 @@ struct reads;
 /* Takes db over on success. */
 int reads_open(sqlite3 *db, struct reads **out, struct err *e);
 void reads_close(struct reads *r); /* accepts NULL */
+/* To look at what its last error was. */
+sqlite3 *reads_database(struct reads *r);
 
 /*
  * Everything between begin and end sees one state of the store. end never

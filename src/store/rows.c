@@ -142,6 +142,12 @@ void rows_rollback(struct rows *r)
 		(void)sqlite_run(r->q[Q_ROLLBACK]);
 }
 
+static int64_t flags_of(const struct store_recipient *to)
+{
+	return (to->is_pinned ? SCHEMA_PINNED : 0) |
+	       (to->is_single ? SCHEMA_SINGLE : 0);
+}
+
 static int add_recipient(struct rows *r, const struct id *id, size_t n,
     const struct store_recipient *to)
 {
@@ -153,7 +159,7 @@ static int add_recipient(struct rows *r, const struct id *id, size_t n,
 	sqlite_bind_int(q, 5, to->attempts);
 	sqlite_bind_int(q, 6, to->due_ms);
 	sqlite_bind_span(q, 7, span_of(to->provider));
-	sqlite_bind_int(q, 8, to->is_pinned);
+	sqlite_bind_int(q, 8, flags_of(to));
 	return sqlite_run(q);
 }
 
@@ -200,7 +206,7 @@ static int set_recipient(struct rows *r, const struct id *id, size_t n,
 	sqlite_bind_int(q, 4, to->attempts);
 	sqlite_bind_int(q, 5, is_final ? now_ms : to->due_ms);
 	sqlite_bind_span(q, 6, span_of(to->provider));
-	sqlite_bind_int(q, 7, to->is_pinned);
+	sqlite_bind_int(q, 7, flags_of(to));
 	int rc = sqlite_run(q);
 	if (rc < 0)
 		return rc;

@@ -5,7 +5,7 @@
  * work on, so that a start finds them without a look at history.
  *
  * recipient.at_ms: when PENDING the due time, when final the time it became
- * so (from which history is counted).
+ * so (from which history is counted). recipient.pinned: SCHEMA_* flags.
  */
 #include <store/schema.h>
 
@@ -86,7 +86,10 @@ static int fail(
 	    sqlite3_errmsg(db));
 }
 
-/* From format `from` to the present one, all or nothing. */
+/*
+ * From format `from` to the present one, all or nothing. When it is the same
+ * this leaves a mark in the log: see inspect_log.
+ */
 static int migrate(sqlite3 *db, size_t from)
 {
 	int rc = sqlite_exec(db, "BEGIN IMMEDIATE");
@@ -143,7 +146,8 @@ static int check_version(
 	return 0;
 }
 
-int schema_prepare(sqlite3 *db, const char *path, struct err *e)
+int schema_prepare(
+    sqlite3 *db, const char *path, bool *out_is_new, struct err *e)
 {
 	int64_t version = 0;
 	int rc = check_version(db, path, &version, e);
@@ -155,9 +159,11 @@ int schema_prepare(sqlite3 *db, const char *path, struct err *e)
 	rc = sqlite_exec(db, writer_settings);
 	if (rc < 0)
 		return fail(db, rc, "set the journal up", path, e);
-	if (version == VERSION)
-		return 0;
+	*out_is_new = version == 0;
 	rc = migrate(db, (size_t)version);
+	/* On a full disk what is there can still be sent. */
+	if (rc == -ENOSPC && version == VERSION)
+		return 0;
 	return rc < 0 ? fail(db, rc, "make the tables", path, e) : 0;
 }
 

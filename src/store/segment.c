@@ -9,6 +9,16 @@
 
 static const char zeros[SEGMENT_PAGE];
 
+/* Nothing is written through the pointer, whatever its type says. */
+static struct iovec piece(const void *bytes, size_t len)
+{
+	union {
+		const void *in;
+		void *out;
+	} u = { .in = bytes };
+	return (struct iovec){ .iov_base = u.out, .iov_len = len };
+}
+
 static uint64_t round_up(uint64_t n)
 {
 	return (n + SEGMENT_PAGE - 1) / SEGMENT_PAGE * SEGMENT_PAGE;
@@ -137,8 +147,7 @@ static int write_gathered(struct segments *s)
 	int rc = 0;
 	if (s->gathered > 0) {
 		s->gather[s->gathered++] =
-		    (struct iovec){ .iov_base = (void *)(uintptr_t)zeros,
-			    .iov_len = (size_t)(end - s->tail) };
+		    piece(zeros, (size_t)(end - s->tail));
 		rc = write_at(s, s->gather, s->gathered, s->written);
 	}
 	s->gathered = 0;
@@ -183,12 +192,37 @@ static int rotate(struct segments *s)
 	return 0;
 }
 
+static bool has_tail(const struct segments *s, uint64_t size)
+{
+	return s->active && round_up(s->tail) + size <= SEGMENT_SIZE;
+}
+
 /* Make room for size bytes in the active segment. */
 static int reserve(struct segments *s, uint64_t size)
 {
-	if (s->active && round_up(s->tail) + size <= SEGMENT_SIZE)
+	if (has_tail(s, size))
 		return 0;
 	return rotate(s);
+}
+
+bool segments_has_room(const struct segments *s, uint64_t size)
+{
+	return has_tail(s, size) || segment_list_spare(s);
+}
+
+int segments_make_room(struct segments *s, uint64_t size)
+{
+	return reserve(s, size);
+}
+
+bool segments_is_lost(const struct segments *s)
+{
+	struct stat st;
+	char name[SEGMENT_NAME_SIZE];
+	if (!s->active || s->io->stat(s->fd, "", &st) < 0)
+		return false;
+	segment_format_name(s->active, name);
+	return store_io_is_lost(s->io, s->dir, name, &st);
 }
 
 static int gather(struct segments *s, struct span bytes)
@@ -202,9 +236,7 @@ static int gather(struct segments *s, struct span bytes)
 		s->written = s->tail;
 		s->gathered = 0;
 	}
-	s->gather[s->gathered++] =
-	    (struct iovec){ .iov_base = (void *)(uintptr_t)bytes.ptr,
-		    .iov_len = bytes.len };
+	s->gather[s->gathered++] = piece(bytes.ptr, bytes.len);
 	s->tail += bytes.len;
 	return rc;
 }
@@ -219,8 +251,7 @@ static int copy_pieces(
 	uint64_t done = 0;
 	ssize_t n;
 	while ((n = message_read(m, done, s->chunk, SEGMENT_CHUNK)) > 0) {
-		struct iovec iov = { .iov_base = s->chunk,
-			.iov_len = (size_t)n };
+		struct iovec iov = piece(s->chunk, (size_t)n);
 		int rc = store_io_write(s->io, fd, &iov, 1, offset + done);
 		if (rc < 0)
 			return store_io_errno(rc);
@@ -298,8 +329,7 @@ int segments_append_bytes(
 	int rc = reserve(s, p.size);
 	if (rc < 0)
 		return rc;
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
-		.iov_len = (size_t)p.size };
+	struct iovec iov = piece(data, (size_t)p.size);
 	p.segment = s->active;
 	p.offset = s->tail;
 	rc = write_at(s, &iov, 1, s->tail);
@@ -352,8 +382,8 @@ int segment_read(const struct store_io *io, int dir, const struct place *p,
 	segment_format_name(p->segment, name);
 	int fd = io->open(dir, name, O_RDONLY);
 	if (fd < 0)
-		return fd == -ENOENT ? -EBADMSG : fd;
+		return fd == -ENOENT ? -EBADMSG : store_io_errno(fd);
 	int rc = read_parts(io, fd, p, header, body);
 	(void)io->close(fd);
-	return rc;
+	return rc < 0 && rc != -EBADMSG ? store_io_errno(rc) : rc;
 }

@@ -67,7 +67,17 @@ void segments_release(struct segments *s, const struct place *p);
 /* Remove files that are empty and not worth keeping. */
 void segments_reap(struct segments *s);
 
-/* Segments with live bodies, and how many bytes lie in all of them. */
+/*
+ * Is there a place for a body of size bytes (at most SEGMENT_LARGE) without
+ * a new file? And see to it that there is one: 0 or a negative errno.
+ */
+bool segments_has_room(const struct segments *s, uint64_t size);
+int segments_make_room(struct segments *s, uint64_t size);
+/* The file that is being filled is not under its name any more. */
+bool segments_is_lost(const struct segments *s);
+
+/* All files; segments with live bodies; how many bytes lie in all of them. */
+size_t segments_count(const struct segments *s);
 size_t segments_in_use(const struct segments *s);
 uint64_t segments_live_bytes(const struct segments *s);
 /* At most half live, not being filled, and it may be emptied by moving. */

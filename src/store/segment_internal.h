@@ -46,6 +46,6 @@ int segment_list_scan(struct segments *s);
 struct segment *segment_list_add(
     struct segments *s, uint32_t number, uint64_t capacity);
 /* An empty file of the usual size that may be overwritten, or NULL. */
-struct segment *segment_list_spare(struct segments *s);
+struct segment *segment_list_spare(const struct segments *s);
 /* One live body more. */
 void segment_list_count(struct segments *s, const struct place *p);

@@ -114,7 +114,7 @@ int segment_list_scan(struct segments *s)
 }
 
 /* An empty file of the usual size that may be overwritten, or NULL. */
-struct segment *segment_list_spare(struct segments *s)
+struct segment *segment_list_spare(const struct segments *s)
 {
 	for (size_t i = 0; i < s->count; i++) {
 		struct segment *g = &s->list[i];
@@ -178,6 +178,11 @@ void segments_reap(struct segments *s)
 		if (rc == 0 || rc == -ENOENT)
 			drop(s, g);
 	}
+}
+
+size_t segments_count(const struct segments *s)
+{
+	return s->count;
 }
 
 size_t segments_in_use(const struct segments *s)

@@ -26,6 +26,9 @@ int sqlite_errno(sqlite3 *db, int rc)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return -EBUSY;
+	case SQLITE_CANTOPEN:
+		os = sqlite3_system_errno(db);
+		return os == EMFILE || os == ENFILE ? -ENOMEM : -EIO;
 	case SQLITE_IOERR:
 		os = sqlite3_system_errno(db);
 		if (rc == SQLITE_IOERR_NOMEM)

@@ -58,6 +58,7 @@ struct store_recipient {
 	int64_t due_ms;                 /* wall clock; PENDING only */
 	char provider[STORE_NAME_SIZE]; /* STARTED: whose; else the last one */
 	bool is_pinned; /* outcome unknown: only provider may try again */
+	bool is_single; /* goes alone: one of several was refused, unnamed */
 };
 
 /* One message with its envelope, as stored and as loaded. */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -59,6 +60,9 @@ struct store_io {
 	int (*fdatasync)(int fd);
 	int (*fsync)(int fd); /* directories */
 	int (*unlink)(int dir, const char *name);
+	int (*rename)(int dir, const char *from, const char *to);
+	/* Of dir itself when the name is empty. */
+	int (*stat)(int dir, const char *name, struct stat *out);
 	int (*free_bytes)(int dir, uint64_t *out);
 	const char *vfs; /* SQLite's own file operations; NULL = its default */
 };
@@ -67,6 +71,12 @@ extern const struct store_io store_io_system;
 /* What a failed operation means: -ENOSPC, -ENOMEM (also too many files), or
  * -EIO for everything else. */
 int store_io_errno(int rc);
+/*
+ * True when the name does not lead to the file any more that `was` tells of:
+ * it was removed, or another one is in its place.
+ */
+bool store_io_is_lost(const struct store_io *io, int dir, const char *name,
+    const struct stat *was);
 /* Write everything, also after short writes; changes iov. 0 or -errno. */
 int store_io_write(const struct store_io *io, int fd, struct iovec *iov,
     int count, uint64_t offset);

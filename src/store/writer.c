@@ -367,6 +367,8 @@ static int purge(struct writer *w, bool is_idle)
 static bool keep_house(struct writer *w, bool is_idle)
 {
 	struct disk *d = w->d;
+	if (!disk_is_failed(d))
+		watch_look(d);
 	if (disk_is_failed(d))
 		return false;
 	int checked = 0;
@@ -380,7 +382,9 @@ static bool keep_house(struct writer *w, bool is_idle)
 	int cleaned = disk_is_failed(d) ? 0 : cleaner_step(w->cleaner);
 	if (cleaned < 0)
 		disk_note_error(d, "clean", cleaned);
-	segments_reap(d->segments);
+	/* After a failed commit nobody knows which of two copies is wanted. */
+	if (!disk_is_failed(d))
+		segments_reap(d->segments);
 	return purged > 0 || cleaned > 0;
 }
 

@@ -13,7 +13,9 @@
 
 static atomic_uint count, armed_at;
 static atomic_int armed_kind;
-static atomic_bool is_lasting_fault, are_syncs_failing;
+static atomic_bool is_lasting_fault, are_syncs_failing, are_reads_failing;
+static atomic_bool is_next_write_failing, are_opens_failing;
+static _Atomic uint64_t free_space = UINT64_MAX;
 static const struct fault_listener *listener;
 static pthread_mutex_t listen_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -21,6 +23,10 @@ void fault_reset(void)
 {
 	fault_arm(0, FAULT_NONE, false);
 	atomic_store(&are_syncs_failing, false);
+	atomic_store(&are_reads_failing, false);
+	atomic_store(&is_next_write_failing, false);
+	atomic_store(&are_opens_failing, false);
+	fault_set_free(UINT64_MAX);
 	atomic_store(&count, 0);
 }
 
@@ -34,6 +40,26 @@ void fault_arm(unsigned at, enum fault_kind kind, bool is_lasting)
 void fault_fail_syncs(void)
 {
 	atomic_store(&are_syncs_failing, true);
+}
+
+void fault_fail_reads(void)
+{
+	atomic_store(&are_reads_failing, true);
+}
+
+void fault_fail_next_write(void)
+{
+	atomic_store(&is_next_write_failing, true);
+}
+
+void fault_fail_opens(void)
+{
+	atomic_store(&are_opens_failing, true);
+}
+
+void fault_set_free(uint64_t bytes)
+{
+	atomic_store(&free_space, bytes);
 }
 
 unsigned fault_count(void)
@@ -129,6 +155,8 @@ static int f_mkdir(const char *path)
 static int f_open(int dir, const char *name, int flags)
 {
 	int rc = next_errno();
+	if (rc == 0 && atomic_load(&are_opens_failing))
+		rc = -EMFILE;
 	return rc < 0 ? rc : store_io_system.open(dir, name, flags);
 }
 
@@ -150,6 +178,8 @@ static int f_fallocate(int fd, uint64_t size)
 {
 	char path[PATH_MAX];
 	int rc = next_errno();
+	if (rc == 0 && size > atomic_load(&free_space))
+		rc = -ENOSPC;
 	if (rc < 0)
 		return rc;
 	path_of(fd, path);
@@ -161,7 +191,8 @@ static int f_fallocate(int fd, uint64_t size)
 static ssize_t f_pread(int fd, void *out, size_t len, uint64_t offset)
 {
 	enum fault_kind kind = next_fault();
-	if (kind == FAULT_EIO || kind == FAULT_ENOSPC)
+	if (kind == FAULT_EIO || kind == FAULT_ENOSPC ||
+	    atomic_load(&are_reads_failing))
 		return -EIO;
 	if (kind == FAULT_SHORT)
 		len = (len + 1) / 2;
@@ -174,6 +205,8 @@ static ssize_t f_pwritev(
 	enum fault_kind kind = next_fault();
 	struct iovec half = iov[0];
 	char path[PATH_MAX];
+	if (atomic_exchange(&is_next_write_failing, false))
+		return -ENOSPC;
 	if (kind == FAULT_EIO || kind == FAULT_ENOSPC)
 		return kind == FAULT_EIO ? -EIO : -ENOSPC;
 	if (kind == FAULT_SHORT) {
@@ -220,10 +253,25 @@ static int f_unlink(int dir, const char *name)
 	return store_io_system.unlink(dir, name);
 }
 
+static int f_rename(int dir, const char *from, const char *to)
+{
+	int rc = next_errno();
+	return rc < 0 ? rc : store_io_system.rename(dir, from, to);
+}
+
+static int f_stat(int dir, const char *name, struct stat *out)
+{
+	int rc = next_errno();
+	return rc < 0 ? rc : store_io_system.stat(dir, name, out);
+}
+
 static int f_free_bytes(int dir, uint64_t *out)
 {
 	int rc = next_errno();
-	return rc < 0 ? rc : store_io_system.free_bytes(dir, out);
+	if (rc < 0)
+		return rc;
+	*out = atomic_load(&free_space);
+	return *out == UINT64_MAX ? store_io_system.free_bytes(dir, out) : 0;
 }
 
 /* SQLite's side. The real file follows the shell in the same memory. */
@@ -258,6 +306,8 @@ static int v_read(sqlite3_file *f, void *out, int n, sqlite3_int64 at)
 static int v_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 at)
 {
 	int rc = next_errno();
+	if (rc == 0 && atomic_load(&free_space) == 0)
+		rc = -ENOSPC;
 	if (rc < 0)
 		return rc == -ENOSPC ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 	if (vfs_path(f))
@@ -413,6 +463,8 @@ const struct store_io *fault_io(void)
 		.fdatasync = f_fdatasync,
 		.fsync = f_fsync,
 		.unlink = f_unlink,
+		.rename = f_rename,
+		.stat = f_stat,
 		.free_bytes = f_free_bytes,
 		.vfs = "fault",
 	};

@@ -23,6 +23,18 @@ void fault_arm(unsigned at, enum fault_kind kind, bool is_lasting);
 unsigned fault_count(void);
 /* Only syncs fail, all of them, until the next reset. */
 void fault_fail_syncs(void);
+/* Only reads fail, all of them but SQLite's, until the next reset. */
+void fault_fail_reads(void);
+/* Only the next write finds no space; SQLite's do not count. */
+void fault_fail_next_write(void);
+
+/* Every open fails, but SQLite's: the process has no descriptor left. */
+void fault_fail_opens(void);
+/*
+ * The file system has this many bytes left: more cannot be claimed, and
+ * SQLite cannot write when there are none. UINT64_MAX = as it is.
+ */
+void fault_set_free(uint64_t bytes);
 
 /* With the VFS; registered by the first use. */
 const struct store_io *fault_io(void);

@@ -44,7 +44,7 @@ START_TEST(keeps_every_field_of_an_entry)
 		    .attempts = 1,
 		    .provider = "ses-eu",
 		    .is_pinned = true },
-		{ .address = SPAN(""), .state = STORE_HELD },
+		{ .address = SPAN(""), .state = STORE_HELD, .is_single = true },
 	};
 	struct store_entry e = { .id = id_make(),
 		.created_ms = 99,
@@ -71,6 +71,7 @@ START_TEST(keeps_every_field_of_an_entry)
 		ck_assert_int_eq(r->due_ms, to[i].due_ms);
 		ck_assert_str_eq(r->provider, to[i].provider);
 		ck_assert(r->is_pinned == to[i].is_pinned);
+		ck_assert(r->is_single == to[i].is_single);
 	}
 	store_entry_free(l.entry);
 	message_unref(e.message);
@@ -485,6 +486,33 @@ START_TEST(closing_commits_what_waits)
 }
 END_TEST
 
+/* Only of the twin: its history is memory. */
+START_TEST(memory_forgets_the_oldest_history)
+{
+	enum {
+		KEPT = 10000
+	};
+	struct store_find d;
+	struct fix_mail m;
+	struct id first, second;
+	start(STORE_MEMORY);
+	fix_mail_init(&m, 1, 100);
+	m.recipient.state = STORE_SENT;
+	first = m.entry.id;
+	ck_assert_int_eq(fix_accept(&f, &m.accept), 0);
+	second = m.entry.id = id_make();
+	for (int i = 0; i < KEPT; i++, m.entry.id = id_make())
+		ck_assert_int_eq(fix_accept(&f, &m.accept), 0);
+	d = (struct store_find){ .id = first };
+	ck_assert_int_eq(fix_find(&f, &d), -ENOENT);
+	d = (struct store_find){ .id = second };
+	ck_assert_int_eq(fix_find(&f, &d), 0);
+	store_find_finish(&d);
+	fix_mail_finish(&m);
+	stop();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	const TTest *const tests[] = { accepts_and_loads_back,
@@ -508,6 +536,7 @@ static Suite *make_suite(void)
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tcase_add_loop_test(
 		    tc, tests[i], STORE_SQLITE, STORE_MEMORY + 1);
+	tcase_add_test(tc, memory_forgets_the_oldest_history);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -1,4 +1,5 @@
 /* What is there after the store was closed, damaged, or long in use. */
+#include "fault.h"
 #include "fixture.h"
 
 #include <base/clock.h>
@@ -224,6 +225,29 @@ START_TEST(a_header_size_that_cannot_be_is_damage)
 }
 END_TEST
 
+START_TEST(a_place_that_cannot_be_is_damage)
+{
+	static const char *const damages[] = {
+		"UPDATE body SET size = -1",
+		"UPDATE body SET size = 1099511627776",
+		"UPDATE body SET header = -1",
+		"UPDATE body SET offset = -4096",
+		"UPDATE body SET segment = 0",
+	};
+	for (unsigned i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+		fix_init(&f, STORE_SQLITE);
+		fix_open(&f, NULL);
+		struct id id = fix_add(&f, 1, 100, NULL);
+		fix_close(&f);
+		sql(damages[i]);
+		fix_open(&f, NULL);
+		ck_assert_int_eq(fix_verify(&f, id, 1, 100), -EBADMSG);
+		ck_assert_int_eq(fix_set(&f, id, STORE_FAILED), 0);
+		fix_finish(&f);
+	}
+}
+END_TEST
+
 /* Until there are n or fewer such rows; the writer is at it. */
 static void await_rows(const char *query, int64_t n)
 {
@@ -348,6 +372,75 @@ START_TEST(the_cleaner_leaves_damaged_bodies_where_they_are)
 }
 END_TEST
 
+/* A store with bodies that the cleaner moves after its next batch. */
+static void open_scattered(struct id *ids, unsigned n, size_t size)
+{
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	for (unsigned i = 0; i < n; i++)
+		ids[i] = fix_add(&f, i, size, NULL);
+	fix_close(&f);
+	scatter(n, size);
+	fault_reset();
+	fix_open(&f, fault_io());
+}
+
+START_TEST(a_body_the_cleaner_cannot_read_stops_nobody)
+{
+	enum {
+		N = 20,
+		SIZE = 2000
+	};
+	struct id ids[N];
+	open_scattered(ids, N, SIZE);
+	fault_fail_reads();
+	/* A batch is taken after the cleaner's step that follows the last. */
+	for (unsigned i = 0; i < 3; i++)
+		(void)fix_add(&f, 50 + i, SIZE, NULL);
+	fault_reset();
+	ck_assert_int_eq(store_check(f.store), 0);
+	for (unsigned i = 0; i < N; i++)
+		ck_assert_int_eq(fix_verify(&f, ids[i], i, SIZE), 0);
+	fix_finish(&f);
+}
+END_TEST
+
+START_TEST(the_cleaner_waits_for_descriptors)
+{
+	enum {
+		N = 20,
+		SIZE = 2000
+	};
+	struct id ids[N];
+	open_scattered(ids, N, SIZE);
+	fault_fail_opens();
+	for (unsigned i = 0; i < N; i++)
+		(void)fix_add(&f, 50 + i, SIZE, NULL);
+	fault_reset();
+	await_rows("SELECT count(DISTINCT segment) FROM body", 8);
+	for (unsigned i = 0; i < N; i++)
+		ck_assert_int_eq(fix_verify(&f, ids[i], i, SIZE), 0);
+	fix_finish(&f);
+}
+END_TEST
+
+START_TEST(a_write_the_cleaner_failed_at_is_not_the_next_batchs)
+{
+	enum {
+		N = 20,
+		SIZE = 2000
+	};
+	struct id ids[N];
+	open_scattered(ids, N, SIZE);
+	fault_fail_next_write();
+	ck_assert_int_eq(fix_set(&f, ids[0], STORE_PENDING), 0);
+	(void)fix_add(&f, 99, SIZE, NULL);
+	for (unsigned i = 0; i < N; i++)
+		ck_assert_int_eq(fix_verify(&f, ids[i], i, SIZE), 0);
+	fix_finish(&f);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("store.recovery");
@@ -362,9 +455,14 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, a_flipped_bit_damages_one_message_only);
 	tcase_add_test(tc, a_lost_segment_damages_only_what_was_in_it);
 	tcase_add_test(tc, a_header_size_that_cannot_be_is_damage);
+	tcase_add_test(tc, a_place_that_cannot_be_is_damage);
 	tcase_add_test(tc, history_is_forgotten_after_its_time);
 	tcase_add_test(tc, the_cleaner_empties_what_is_nearly_empty);
 	tcase_add_test(tc, the_cleaner_leaves_damaged_bodies_where_they_are);
+	tcase_add_test(tc, a_body_the_cleaner_cannot_read_stops_nobody);
+	tcase_add_test(tc, the_cleaner_waits_for_descriptors);
+	tcase_add_test(
+	    tc, a_write_the_cleaner_failed_at_is_not_the_next_batchs);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -1,0 +1,151 @@
+/* See inspect.h. */
+#include <store/disk.h>
+#include <store/wal.h>
+
+#include <base/clock.h>
+#include <base/log.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* A check reads it all, 4 ms per MB when cached: too long for old history. */
+#define CHECK_MAX (UINT64_C(64) * 1024 * 1024)
+
+static void warn(struct disk *d, const char *what, const char *hint)
+{
+	log_warn("store_suspicious", LOG_STR("path", d->path),
+	    LOG_STR("what", what), LOG_STR("hint", hint));
+}
+
+void inspect_lock(struct disk *d)
+{
+	char c = '\0';
+	(void)d->io->pread(d->lock, &c, 1, 0);
+	d->inspect.was_killed = c >= '0' && c <= '9';
+	d->inspect.was_failed = c == 'f';
+}
+
+/* For the next start and for people: nothing fails when this does. */
+static void mark(struct disk *d, const char *text)
+{
+	char line[16];
+	int len = snprintf(line, sizeof(line), "%-10s\n", text);
+	struct iovec iov = { .iov_base = line, .iov_len = (size_t)len };
+	if (store_io_write(d->io, d->lock, &iov, 1, 0) == 0)
+		(void)d->io->fdatasync(d->lock);
+}
+
+void inspect_begin(struct disk *d)
+{
+	char pid[12];
+	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	mark(d, pid);
+	d->inspect.is_in_use = true;
+}
+
+void inspect_end(struct disk *d)
+{
+	if (d->inspect.is_in_use)
+		mark(d, disk_is_failed(d) ? "failed" : "closed");
+}
+
+static bool is_log_damaged(struct disk *d)
+{
+	int fd = d->io->open(d->dir, "store.db-wal", O_RDONLY);
+	if (fd < 0)
+		return false;
+	int rc = wal_is_damaged(d->io, fd);
+	(void)d->io->close(fd);
+	return rc > 0;
+}
+
+/* While the store is in use the log is never empty (schema_prepare). */
+void inspect_log(struct disk *d)
+{
+	struct stat st;
+	if (d->io->stat(d->dir, "store.db", &st) < 0)
+		return;
+	int rc = d->io->stat(d->dir, "store.db-wal", &st);
+	bool is_missing = rc == -ENOENT || (rc == 0 && st.st_size == 0);
+	if (is_missing && d->inspect.was_killed)
+		warn(d, "store.db-wal is missing or empty after a kill",
+		    "what was stored last is not known any more: stop, and "
+		    "put it back from where it went");
+	else if (rc == 0 && is_log_damaged(d))
+		warn(d, "store.db-wal is damaged",
+		    "what was stored after the damage is not known any more: "
+		    "compare with a backup; bodies/ holds the messages");
+}
+
+static int refuse(struct disk *d, const char *why, int rc, struct err *e)
+{
+	return err_set(e, rc,
+	    "store: %s/store.db is damaged (%.100s): move that directory aside "
+	    "to start with an empty one; there \"sqlite3 store.db .recover\" "
+	    "salvages the rows, and bodies/ holds the messages as text",
+	    d->path, why);
+}
+
+int inspect_failure(struct disk *d, sqlite3 *db, int rc, struct err *e)
+{
+	int code = sqlite3_errcode(db) & 0xff;
+	if (code != SQLITE_CORRUPT && code != SQLITE_NOTADB)
+		return rc;
+	return refuse(d, sqlite3_errstr(code), rc, e);
+}
+
+static int check(struct disk *d, sqlite3 *db, struct err *e)
+{
+	sqlite3_stmt *q = NULL;
+	int rc = sqlite_errno(
+	    db, sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &q, NULL));
+	if (rc == 0)
+		rc = sqlite_next(q);
+	if (rc < 0) {
+		err_set(e, rc, "store: cannot check %s/store.db: %s", d->path,
+		    sqlite3_errmsg(db));
+		rc = inspect_failure(d, db, rc, e);
+	} else if (rc > 0) {
+		struct span said = sqlite_column_span(q, 0);
+		rc = span_eq(said, SPAN("ok"))
+			 ? 0
+			 : refuse(d, said.ptr ? said.ptr : "?", -EIO, e);
+	}
+	(void)sqlite3_finalize(q);
+	return rc;
+}
+
+int inspect_database(struct disk *d, sqlite3 *db, struct err *e)
+{
+	struct stat st;
+	if (!d->inspect.was_killed && !d->inspect.was_failed)
+		return 0;
+	if (d->io->stat(d->dir, "store.db", &st) < 0 ||
+	    (uint64_t)st.st_size > CHECK_MAX)
+		return 0;
+	return check(d, db, e);
+}
+
+int inspect_bodies(struct disk *d, struct err *e)
+{
+	char name[48];
+	if (!d->inspect.is_new || segments_count(d->segments) == 0)
+		return 0;
+	(void)snprintf(
+	    name, sizeof(name), "bodies.lost-%lld", (long long)clock_wall_ms());
+	int rc = d->io->rename(d->dir, "bodies", name);
+	if (rc < 0)
+		return err_errno(e, rc,
+		    "store: cannot rename %s/bodies, which belongs to another "
+		    "database",
+		    d->path);
+	log_warn("store_suspicious", LOG_STR("path", d->path),
+	    LOG_STR("what", "store.db is new, but bodies/ was not empty"),
+	    LOG_STR("moved_to", name),
+	    LOG_STR("hint",
+		"the database was lost: look for it and for mail in the "
+		"files there, remove them when nothing is missed"));
+	return 1;
+}

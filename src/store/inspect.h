@@ -1,0 +1,42 @@
+/*
+ * What a start does not take for granted: that the last process closed the
+ * store, that SQLite's log is there and whole, that the database is sound,
+ * and that bodies belong to a database. SQLite by itself takes what it finds
+ * and says nothing of what is missing.
+ */
+#pragma once
+
+#include <store/sqlite.h>
+
+struct disk;
+
+struct inspect {
+	bool was_killed; /* the last process did not close the store */
+	bool was_failed; /* it closed it after an error */
+	bool is_new;     /* store.db had no tables */
+	bool is_in_use;  /* the lock file says so, of us */
+};
+
+/* With the lock held: take in what its file says of the last process. */
+void inspect_lock(struct disk *d);
+/* Say there that the store is in use; and, if that was said, how it ended. */
+void inspect_begin(struct disk *d);
+void inspect_end(struct disk *d);
+/* Before SQLite opens it: warn when its log is gone or damaged. */
+void inspect_log(struct disk *d);
+/*
+ * After an unclean end, check a database that is not too large for that. 0,
+ * or a negative errno with e filled.
+ */
+int inspect_database(struct disk *d, sqlite3 *db, struct err *e);
+/*
+ * db failed with rc, e is filled: when damage is the reason, say in e what
+ * to do about it. Returns rc.
+ */
+int inspect_failure(struct disk *d, sqlite3 *db, int rc, struct err *e);
+/*
+ * Bodies without a database: put aside and warn, so that they are found and
+ * not overwritten. 1: that was done, the directory is gone; 0: nothing to do;
+ * or a negative errno with e filled.
+ */
+int inspect_bodies(struct disk *d, struct err *e);

@@ -1,0 +1,14 @@
+/*
+ * A look at SQLite's write-ahead log before SQLite sees it. SQLite takes the
+ * log up to the first frame whose checksum is wrong and says nothing: right
+ * for a write that was torn, wrong for a log that was damaged.
+ */
+#pragma once
+
+#include <store/store_internal.h>
+
+/*
+ * 1: acknowledged transactions cannot be read, because the header or a frame
+ * before them is damaged; 0: no sign of that; or a negative errno.
+ */
+int wal_is_damaged(const struct store_io *io, int fd);
