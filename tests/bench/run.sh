@@ -28,6 +28,7 @@ finish() {
     for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
     rm -rf "$work"
 }
+chmod 711 "$work"
 trap finish EXIT
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
     -subj /CN=localhost -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
@@ -44,6 +45,7 @@ serve() { # serve MODE PORT: starts a server, its pid in $server
     mkdir -p "$work/$1"
     cat >"$work/$1.yaml" <<YAML
 hostname: bench.example
+user: nobody
 listeners:
   - {name: bench, address: "127.0.0.1:$2", tls: starttls, mode: $1}
 tls: {certificates: [{cert: $work/cert.pem, key: $work/key.pem}]}
