@@ -50,15 +50,22 @@ static void conn_opened(
 static void on_connection(void *cls, struct MHD_Connection *mhd,
     void **socket_context, enum MHD_ConnectionNotificationCode what)
 {
+	struct httpd *h = cls;
 	struct httpd_conn *c = *socket_context;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		conn_opened(cls, mhd, socket_context);
-	} else if (c) {
+		conn_opened(h, mhd, socket_context);
+		return;
+	}
+	if (c) {
 		list_remove(&c->node);
 		free(c);
 		*socket_context = NULL;
 	}
+	/* At its limit libmicrohttpd stops listening, and listens again in a
+	 * run after one has left: for that run there is no event. */
+	if (!h->is_closing)
+		httpd_run_soon(h);
 }
 
 /* First sight of a request; what is returned becomes its context. */

@@ -92,21 +92,35 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 				   : SSL_TLSEXT_ERR_NOACK;
 }
 
+static const struct tls_row *row_for(
+    const struct tls_ctx *ctx, const char *name, unsigned flags)
+{
+	for (size_t i = 0; i < ctx->count; i++) {
+		const struct tls_row *row = &ctx->rows[i];
+
+		if (X509_check_host(row->leaf, name, 0, flags, NULL) == 1)
+			return row;
+	}
+	return NULL;
+}
+
+/* The name itself first, then wildcards. */
 static int on_server_name(SSL *ssl, int *alert, void *arg)
 {
 	const struct tls_ctx *ctx = arg;
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const struct tls_row *row;
 
 	(void)alert;
 	if (!name)
 		return SSL_TLSEXT_ERR_NOACK;
-	for (size_t i = 0; i < ctx->count; i++) {
-		if (X509_check_host(ctx->rows[i].leaf, name, 0, 0, NULL) != 1)
-			continue;
-		SSL_set_SSL_CTX(ssl, ctx->rows[i].ssl);
-		return SSL_TLSEXT_ERR_OK;
-	}
-	return SSL_TLSEXT_ERR_NOACK;
+	row = row_for(ctx, name, X509_CHECK_FLAG_NO_WILDCARDS);
+	if (!row)
+		row = row_for(ctx, name, 0);
+	if (!row)
+		return SSL_TLSEXT_ERR_NOACK;
+	SSL_set_SSL_CTX(ssl, row->ssl);
+	return SSL_TLSEXT_ERR_OK;
 }
 
 static bool set_groups(SSL_CTX *ssl)
@@ -191,19 +205,27 @@ static bool first_name(X509 *leaf, char *out, int size)
 		   X509_get_subject_name(leaf), NID_commonName, out, size) > 0;
 }
 
-/* The row that serves the names of leaf and has room for its key type. */
-static struct tls_row *find_row(struct tls_ctx *ctx, X509 *leaf, int key_type)
+/* Whether leaf may be shown to who asks for the name of other. */
+static bool serves(X509 *leaf, X509 *other)
 {
 	char name[256];
 
-	if (!first_name(leaf, name, sizeof(name)))
-		return NULL;
+	return first_name(other, name, sizeof(name)) &&
+	       X509_check_host(leaf, name, 0, 0, NULL) == 1;
+}
+
+/*
+ * The row of leaf's name with room for its key type. A wildcard and a name
+ * under it serve each other one way only: they are no pair.
+ */
+static struct tls_row *find_row(struct tls_ctx *ctx, X509 *leaf, int key_type)
+{
 	for (size_t i = 0; i < ctx->count; i++) {
 		struct tls_row *row = &ctx->rows[i];
 
 		if (row->count < KEY_TYPES_MAX &&
-		    !has_key_type(row, key_type) &&
-		    X509_check_host(row->leaf, name, 0, 0, NULL) == 1)
+		    !has_key_type(row, key_type) && serves(row->leaf, leaf) &&
+		    serves(leaf, row->leaf))
 			return row;
 	}
 	return NULL;

@@ -64,15 +64,15 @@ static const char *read_numbers(struct fault *fault, const json_t *spec)
 	const json_t *count = json_object_get(spec, "count");
 	const json_t *status = json_object_get(spec, "status");
 	const json_t *delay = json_object_get(spec, "delay_ms");
+	json_int_t code = json_integer_value(status);
 
 	fault->left = count ? json_integer_value(count) : 1;
 	if ((count && !json_is_integer(count)) || fault->left < -1 ||
 	    fault->left == 0)
 		return "count is a number, or -1 for all requests";
-	fault->status = (int)json_integer_value(status);
-	if (status && (!json_is_integer(status) || fault->status < 200 ||
-			  fault->status > 599))
+	if (status && (!json_is_integer(status) || code < 200 || code > 599))
 		return "status is a number from 200 to 599";
+	fault->status = (int)code;
 	fault->delay_ms = (uint64_t)json_integer_value(delay);
 	if (delay &&
 	    (!json_is_integer(delay) || json_integer_value(delay) < 0 ||

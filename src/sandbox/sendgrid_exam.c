@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <admin/reply.h>
 #include <base/clock.h>
 #include <sandbox/addr.h>
 
@@ -16,9 +17,11 @@ enum {
 void exam_answer_error(
     struct fake_answer *a, int status, const char *text, const char *field)
 {
+	/* Either may quote the request, cut inside a character. */
 	fake_answer_json(a, status,
-	    json_pack("{s:[{s:s, s:s?, s:n}]}", "errors", "message", text,
-		"field", field, "help"));
+	    json_pack("{s:[{s:o, s:o, s:n}]}", "errors", "message",
+		reply_string(span_of(text)), "field",
+		field ? reply_string(span_of(field)) : json_null(), "help"));
 }
 
 void exam_fail(struct fake_answer *a, int status)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <admin/reply.h>
 #include <base/b64.h>
 #include <base/clock.h>
 #include <base/err.h>
@@ -46,7 +47,9 @@ static void answer_error(
 {
 	add_request_id(a);
 	fake_answer_header(a, "x-amzn-ErrorType: %s", type);
-	fake_answer_json(a, status, json_pack("{s:s}", "message", text));
+	/* It may quote the request, cut inside a character. */
+	fake_answer_json(a, status,
+	    json_pack("{s:o}", "message", reply_string(span_of(text))));
 }
 
 static void fail(struct fake_answer *a, int status)

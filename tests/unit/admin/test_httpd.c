@@ -476,6 +476,29 @@ START_TEST(ends_a_silent_connection)
 }
 END_TEST
 
+START_TEST(listens_again_after_its_limit)
+{
+	enum {
+		PEERS = 20 /* above max_connections */
+	};
+	struct site s;
+	struct web peers[PEERS];
+	struct web_answer a;
+
+	set_up(&s);
+	for (int i = 0; i < PEERS; i++) {
+		web_open(&peers[i], httpd_port(s.httpd));
+		web_print(&peers[i], "GET /x HT");
+	}
+	for (int i = 0; i < PEERS; i++)
+		web_close(&peers[i]);
+	ck_assert(web_ask(httpd_port(s.httpd), "GET", "/y", "", NULL, 0, &a));
+	ck_assert_int_eq(a.status, 200);
+	web_answer_free(&a);
+	tear_down(&s);
+}
+END_TEST
+
 START_TEST(ends_a_connection_that_trickles)
 {
 	struct site s;
@@ -608,6 +631,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, close_waits_for_the_last_reply);
 	tcase_add_test(t, a_drop_is_a_reset);
 	tcase_add_test(t, ends_a_silent_connection);
+	tcase_add_test(t, listens_again_after_its_limit);
 	tcase_add_test(t, ends_a_connection_that_trickles);
 	tcase_add_test(t, survives_garbage);
 	tcase_add_test(t, says_why_it_cannot_listen);

@@ -13,7 +13,7 @@
 
 /* Not const: OpenSSL's macros cast it away. */
 static char a_test[] = "a.test", b_test[] = "b.test", c_test[] = "c.test",
-	    x_b_test[] = "x.b.test";
+	    x_b_test[] = "x.b.test", y_b_test[] = "y.b.test";
 static struct certs certs;
 static struct err err;
 
@@ -151,6 +151,19 @@ START_TEST(pairs_rsa_and_ecdsa_of_one_name)
 }
 END_TEST
 
+START_TEST(keeps_a_wildcard_and_a_name_under_it_apart)
+{
+	static char rsa[] = "RSA-PSS+SHA256:RSA+SHA256";
+
+	certs_add(&certs, "*.b.test", CERTS_ECDSA);
+	certs_add(&certs, "x.b.test", CERTS_RSA);
+	ck_assert_int_eq(shown(y_b_test, NULL, "y.b.test"), EVP_PKEY_EC);
+	ck_assert_int_eq(shown(x_b_test, NULL, "x.b.test"), EVP_PKEY_RSA);
+	/* Nothing is shown rather than a certificate for another name. */
+	ck_assert_int_eq(shown(y_b_test, rsa, "y.b.test"), 0);
+}
+END_TEST
+
 static bool connects(int policy, int version, const char *alpn)
 {
 	certs.tls.policy = policy;
@@ -225,6 +238,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, shows_the_first_certificate_without_sni);
 	tcase_add_test(tc, follows_sni);
 	tcase_add_test(tc, pairs_rsa_and_ecdsa_of_one_name);
+	tcase_add_test(tc, keeps_a_wildcard_and_a_name_under_it_apart);
 	tcase_add_test(tc, keeps_to_its_policy);
 	tcase_add_test(tc, sends_browsers_away);
 	tcase_add_test(tc, counts_references);

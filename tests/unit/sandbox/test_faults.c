@@ -257,6 +257,7 @@ static const char *const wrong[] = {
 	"{\"provider\":1,\"status\":500}",
 	"{\"status\":99}",
 	"{\"status\":600}",
+	"{\"status\":4294967796}", /* 500 in 32 bits */
 	"{\"status\":\"500\"}",
 	"{\"status\":500,\"count\":0}",
 	"{\"status\":500,\"count\":-2}",

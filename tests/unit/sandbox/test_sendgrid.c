@@ -57,6 +57,10 @@ START_TEST(takes_a_good_request)
 }
 END_TEST
 
+#define EURO "\xe2\x82\xac"
+#define EUROS                                                                  \
+	EURO EURO EURO EURO EURO EURO EURO EURO EURO EURO EURO EURO EURO EURO
+
 /* says: part of the message; field: of the error, NULL for null. */
 static const struct {
 	const char *body, *says, *field;
@@ -127,6 +131,10 @@ static const struct {
 	{ WITH("\"headers\":{\"X A\":\"x\"}"), "without spaces",
 	    "headers.X A" },
 	{ WITH("\"headers\":{\"X-A\":1}"), "Bad Request", NULL },
+	/* Cut inside a character, which JSON would not take. */
+	{ WITH("\"headers\":{\"" EUROS "\":\"x\"}"), "without spaces",
+	    "headers.????????????????????????????????????????" },
+	{ WITH("\"" EUROS EUROS "\":1"), "Additional property ?", NULL },
 	{ WITH("\"attachments\":[{\"content\":\"!\",\"filename\":\"a\"}]"),
 	    "base64", "attachments.0.content" },
 	{ WITH("\"attachments\":[{\"content\":\"\",\"filename\":\"a\"}]"),

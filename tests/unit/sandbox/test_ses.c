@@ -135,6 +135,14 @@ static const struct {
 	    "Raw" },
 	{ WITH("\"Destinations\":{}"), "BadRequestException",
 	    "Destinations is not a member" },
+	/* Cut inside a character, which JSON would not take. */
+	{ WITH("\"abc\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"
+	       "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"
+	       "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"
+	       "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"
+	       "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"
+	       "\xe2\x82\xac\":{}"),
+	    "BadRequestException", "is not a member" },
 	{ "{" TO ",\"Content\":{\"Raw\":{\"Data\":\"" DATA
 	  "\",\"Date\":\"x\"}}}",
 	    "BadRequestException", "Date is not a member" },
