@@ -1,0 +1,73 @@
+/* A message taken apart: whatever GMime makes of it, spans must be text. */
+#include "fuzz.h"
+
+#include <mail/header.h>
+#include <mail/mime.h>
+
+static void check_text(struct span s)
+{
+	fuzz_claim(span_is_utf8(s));
+	fuzz_claim(s.len == 0 || !memchr(s.ptr, '\0', s.len));
+}
+
+static void check_addresses(struct mime_addresses list)
+{
+	for (size_t i = 0; i < list.count; i++) {
+		check_text(list.items[i].name);
+		check_text(list.items[i].address);
+	}
+}
+
+static void check_fields(const struct mime_fields *f)
+{
+	check_addresses(f->from);
+	check_addresses(f->to);
+	check_addresses(f->cc);
+	check_addresses(f->reply_to);
+	check_addresses(f->sender);
+	check_text(f->subject);
+	check_text(f->text);
+	check_text(f->html);
+	for (size_t i = 0; i < f->part_count; i++) {
+		check_text(f->parts[i].type);
+		check_text(f->parts[i].filename);
+		check_text(f->parts[i].content_id);
+	}
+}
+
+static struct message *make_message(struct span raw)
+{
+	size_t len = header_length(raw);
+	struct buf header, body;
+	struct message *m = NULL;
+
+	if (len == 0)
+		return NULL;
+	buf_init(&header, raw.len);
+	buf_init(&body, raw.len + 1);
+	if (buf_add_span(&header, span_first(raw, len)) == 0 &&
+	    buf_add_span(&body, span_from(raw, len)) == 0)
+		m = message_new(&header, &body, 0);
+	buf_finish(&header);
+	buf_finish(&body);
+	return m;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static bool is_ready;
+	struct message *m;
+	struct mime_view *v;
+	struct err e = { .code = 0 };
+
+	if (!is_ready)
+		mime_library_init();
+	is_ready = true;
+	m = make_message(span_make(data, size));
+	v = m ? mime_view_new(m, &e) : NULL;
+	if (v)
+		check_fields(mime_view_fields(v));
+	mime_view_free(v);
+	message_unref(m);
+	return 0;
+}
