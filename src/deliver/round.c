@@ -19,7 +19,8 @@
 
 enum {
 	/* After the store failed to record: it may be full or broken. */
-	STORE_RETRY_MS = 60 * 1000
+	STORE_RETRY_MS = 60 * 1000,
+	KEY_ADDRESS_MAX = 512 /* a path has at most 256 (RFC 5321 4.5.3.1.3) */
 };
 
 static const struct config_provider *provider_at(
@@ -151,12 +152,14 @@ static void make_key(struct delivery *d)
 
 	/* A chain, so that it matters where one address ends. */
 	for (size_t k = 0; k < d->batch_count; k++) {
-		uint8_t next[HASH_SHA256_SIZE];
+		char link[HASH_SHA256_SIZE + KEY_ADDRESS_MAX];
+		struct span address =
+		    span_first(d->batch_addresses[k], KEY_ADDRESS_MAX);
 
-		hash_hmac_sha256(
-		    span_make((const char *)digest, sizeof(digest)),
-		    d->batch_addresses[k], next);
-		memcpy(digest, next, sizeof(digest));
+		memcpy(link, digest, sizeof(digest));
+		memcpy(link + sizeof(digest), address.ptr, address.len);
+		hash_sha256(
+		    span_make(link, sizeof(digest) + address.len), digest);
 	}
 	hex_encode(digest, (sizeof(text) - 1) / 2, text);
 	(void)snprintf(a->key, sizeof(a->key), "%s-%s-%s", d->id_text, text,
