@@ -1,0 +1,61 @@
+"""What the documents show works as shown."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from harness import POSTERN, make_certificate, password_hash
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Documents(unittest.TestCase):
+    def setUp(self):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="postern-docs."))
+        self.addCleanup(shutil.rmtree, self.home)
+        make_certificate(self.home)
+        for name, text in (("shop.hash", password_hash()),
+                           ("sendgrid.key", "SG.example"),
+                           ("sendgrid-api-key", "SG.example")):
+            (self.home / name).write_text(text + "\n")
+            os.chmod(self.home / name, 0o600)
+        (self.home / "cert.pem").rename(self.home / "tls.crt")
+        (self.home / "key.pem").rename(self.home / "tls.key")
+
+    def check(self, text):
+        path = self.home / "postern.yaml"
+        text = text.replace("/etc/postern/secrets", str(self.home))
+        path.write_text(text.replace("/etc/postern", str(self.home)))
+        done = subprocess.run(
+            [POSTERN, "check", "-c", path], text=True, capture_output=True,
+            env={**os.environ, "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+                 "AWS_SECRET_ACCESS_KEY": "example"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_the_configuration_in_the_readme_is_good(self):
+        blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(),
+                            re.S)
+        self.check(blocks[0])
+        self.assertLessEqual(len(blocks[0].splitlines()), 12)
+
+    def test_the_configuration_of_the_sidecar_is_good(self):
+        text = (ROOT / "deploy/kubernetes/sidecar.yaml").read_text()
+        block = re.search(r"postern\.yaml: \|\n((?:    .*\n)+)", text).group(1)
+        self.check(re.sub(r"^    ", "", block, flags=re.M))
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd-analyze")
+    def test_the_unit_is_as_hardened_as_it_says(self):
+        unit = ROOT / "deploy/systemd/postern.service"
+        done = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", unit],
+            text=True, capture_output=True)
+        level = re.search(r"Overall exposure level.*?([0-9.]+) ", done.stdout)
+        self.assertIsNotNone(level, done.stdout + done.stderr)
+        self.assertLessEqual(float(level.group(1)), 2.0)
+
+
+if __name__ == "__main__":
+    unittest.main()
