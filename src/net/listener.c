@@ -66,7 +66,8 @@ static int parse_endpoint(const char *address, struct endpoint *out)
 	}
 	if (host.len >= sizeof(out->host) || (host.len == 0 && !out->is_any))
 		return -EINVAL;
-	memcpy(out->host, host.ptr, host.len);
+	if (!out->is_any)
+		memcpy(out->host, host.ptr, host.len);
 	out->host[host.len] = '\0';
 	(void)snprintf(out->port, sizeof(out->port), "%llu", port);
 	return 0;
