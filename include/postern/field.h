@@ -1,7 +1,7 @@
 /*
  * One row of a settings table: a key, its type, where it goes and what it
- * means. The same rows decode, check, print defaults and document. Used by
- * the configuration and by every provider module for its own keys.
+ * means. The same rows decode, check and hint. Used by the configuration and
+ * by every provider module for its own keys.
  */
 #ifndef POSTERN_FIELD_H
 #define POSTERN_FIELD_H

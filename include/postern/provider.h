@@ -71,16 +71,14 @@ enum {
 };
 
 struct postern_limits {
-	uint32_t recipients; /* per call */
-	uint64_t
-	    message_size; /* raw bytes, above which it is refused; 0: any */
+	uint32_t recipients;   /* per call */
+	uint64_t message_size; /* raw bytes; larger is refused; 0: any */
 };
 
 /*
- * Fields are only ever appended; size tells the core what a module knows. An
- * instance is made per configured provider and loop. build may run on a
- * thread other than the loop's for large messages, which is why it gets the
- * instance as const: it must not write to it.
+ * Fields are only ever appended. The settings are decoded once per configured
+ * provider and shared by all loops; build may run on several threads at once,
+ * which is why it gets them as const: it must not write to them.
  */
 struct postern_provider {
 	uint32_t abi, size;

@@ -2,7 +2,7 @@
  * Structured events: a name and typed fields, one line each on stderr, as
  * text or JSON. Any thread; never blocks: lines go through a bounded ring to
  * a writer thread and are counted when it is full. There is no way to pass a
- * struct secret, and every string is escaped.
+ * struct postern_secret, and every string is escaped.
  *
  * Text: `<ts> <level> event=<event> name=value ...`, where a string that is
  * more than printable ASCII without space, `=`, `"` and `\` is quoted, with

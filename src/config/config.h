@@ -7,7 +7,6 @@
 
 #include <base/err.h>
 #include <base/map.h>
-#include <base/secret.h>
 #include <base/span.h>
 #include <postern/field.h>
 

@@ -178,7 +178,7 @@ static const struct postern_field route_rows[] = {
 	  AT(config_route, unknown), .preset = "retry",
 	  .names = unknown_names, .flags = RELOAD,
 	  .doc = "when nobody knows whether a message was sent: retry may "
-		 "send it twice, hold asks a person, fail bounces it" },
+		 "send it twice, hold asks a person, fail gives it up" },
 	{ .name = NULL },
 };
 
@@ -216,7 +216,7 @@ static const struct postern_field queue_rows[] = {
 	{ .name = "max_age", .type = POSTERN_TYPE_DURATION,
 	  AT(config_queue, max_age_ms), .preset = "48h",
 	  RANGE(SECOND, 30 * DAY), .flags = RELOAD,
-	  .doc = "after which an undelivered message is bounced" },
+	  .doc = "after which an undelivered message fails" },
 	{ .name = "history", .type = POSTERN_TYPE_DURATION,
 	  AT(config_queue, history_ms), .preset = "7d",
 	  RANGE(0, 3650 * DAY), .flags = RELOAD,

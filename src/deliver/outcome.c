@@ -1,5 +1,5 @@
 /*
- * What a result does: the table of design.md 2.3 as code. States change in
+ * What a result does: the table of outcomes as code. States change in
  * memory and a ledger row is added for each recipient; round.c records both.
  *
  *   accepted                      SENT

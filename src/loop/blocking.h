@@ -1,7 +1,7 @@
 /*
  * Bounded pool for calls that block or burn: password hashes, name
- * resolution, large MIME trees, reads of the store. Not uv_queue_work, whose
- * four threads are shared by all.
+ * resolution, large MIME trees. Not uv_queue_work, whose four threads are
+ * shared by all.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
  * One thread with one uv_loop: the home of connections, transfers and
- * deliveries. loop_post is the only function other threads may call.
+ * deliveries. loop_post, loop_stop and loop_turns are for any thread.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
- * Provider modules as the core uses them: load a shared object, hold its
- * settings, build a request from a message, classify an answer.
+ * Provider modules as the core uses them: load a shared object, build a
+ * request from a message, classify an answer.
  */
 #pragma once
 
@@ -21,7 +21,7 @@ struct message;
  * table.
  */
 const struct postern_provider *provider_load(const char *name, struct err *e);
-/* Where modules live; copied. Default: compiled-in MODULEDIR. */
+/* Where modules live; copied. Default: compiled-in POSTERN_MODULE_DIR. */
 void provider_set_directory(const char *dir);
 
 /* --- one call to a provider --- */
@@ -53,7 +53,7 @@ int provider_call_build(struct provider_call *c,
     const struct postern_provider *p, const void *settings, struct err *e);
 /* Fill method, url, headers and body of an http_call; valid with c. */
 void provider_call_http(struct provider_call *c, struct http_call *out);
-/* For `explain` and golden files: append the body to out. */
+/* For golden files: append the body to out. */
 int provider_call_body(struct provider_call *c, struct buf *out);
 
 /*

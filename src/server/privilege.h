@@ -1,6 +1,6 @@
 /*
- * What the process may still do once it is set up (operations: never root
- * after start, no core dumps with credentials in them). Main thread, before
+ * What the process may still do once it is set up: never root after start,
+ * no core dumps with credentials in them. Main thread, before
  * other threads exist.
  */
 #pragma once

@@ -44,7 +44,7 @@ enum store_state {
 	STORE_SENT,        /* final: a provider took it */
 	STORE_FAILED,      /* final: refused or expired */
 	STORE_HELD,        /* a person decides */
-	STORE_DROPPED      /* final: an operator removed it */
+	STORE_DROPPED      /* final: given back to the client */
 };
 
 enum {

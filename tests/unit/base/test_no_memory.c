@@ -9,7 +9,6 @@
 #include <base/heap.h>
 #include <base/log.h>
 #include <base/map.h>
-#include <base/secret.h>
 
 #include <support/unit.h>
 
@@ -163,18 +162,6 @@ START_TEST(a_heap_keeps_its_nodes)
 }
 END_TEST
 
-START_TEST(a_secret_keeps_its_value)
-{
-	struct secret s = { 0 };
-
-	ck_assert_int_eq(secret_set(&s, SPAN("old")), 0);
-	ck_assert_int_eq(INT_WITH(0, secret_set(&s, SPAN("new"))), -ENOMEM);
-	ck_assert_str_eq(s.value, "old");
-	secret_clear(&s);
-	ck_assert_ptr_null(PTR_WITH(0, span_dup(SPAN("x"))));
-}
-END_TEST
-
 START_TEST(an_incremental_digest_is_not_begun)
 {
 	ck_assert_ptr_null(PTR_WITH(0, hash_sha256_new()));
@@ -201,7 +188,6 @@ static Suite *suite(void)
 	tcase_add_test(t, a_map_is_not_made_by_halves);
 	tcase_add_test(t, a_map_works_on_in_the_table_it_has);
 	tcase_add_test(t, a_heap_keeps_its_nodes);
-	tcase_add_test(t, a_secret_keeps_its_value);
 	tcase_add_test(t, an_incremental_digest_is_not_begun);
 	tcase_add_test(t, the_log_does_not_start);
 	suite_add_tcase(s, t);
