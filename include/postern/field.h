@@ -33,6 +33,8 @@ enum postern_type {
 	POSTERN_TYPE_ENUM,     /* int: index into names */
 	POSTERN_TYPE_URL,      /* const char *: https, or http to loopback */
 	POSTERN_TYPE_STRINGS,  /* struct postern_list of const char * */
+	POSTERN_TYPE_NETWORKS, /* struct postern_list; the core's own keys only
+				*/
 	POSTERN_TYPE_MAP,      /* a struct described by fields */
 	POSTERN_TYPE_LIST      /* struct postern_list of such structs */
 };

@@ -131,6 +131,8 @@ static bool decode_text(struct field_decoder *d, const struct node *n,
 		if (s.len == 0)
 			return must_not_be_empty(c);
 		return value_check_text(s, c) && keep_text(d, n, s, out);
+	case POSTERN_TYPE_NETWORKS: /* one of them */
+		return value_parse_network(s, out, c);
 	case POSTERN_TYPE_URL:
 		return value_check_url(s, c) && keep_text(d, n, s, out);
 	case POSTERN_TYPE_BOOL:
@@ -268,13 +270,14 @@ static void decode_secret_row(struct field_decoder *d, struct node *map,
 
 /* --- lists --- */
 
-static void decode_strings(struct field_decoder *d, const struct node *n,
-    const struct postern_field *row, struct postern_list *out)
+/* Scalars of one type, of that many bytes each. */
+static void decode_values(struct field_decoder *d, const struct node *n,
+    const struct postern_field *row, size_t size, struct postern_list *out)
 {
 	bool is_single = n->type == NODE_SCALAR;
 	const struct node *item = is_single ? n : n->first;
 	size_t count = is_single ? 1 : n->count;
-	const char **items;
+	char *items;
 
 	if (n->is_broken)
 		return;
@@ -284,14 +287,14 @@ static void decode_strings(struct field_decoder *d, const struct node *n,
 	}
 	if (count == 0)
 		return;
-	items = arena_alloc(d->values, count * sizeof(*items));
+	items = arena_alloc(d->values, count * size);
 	if (!items) {
 		out_of_memory(d, n);
 		return;
 	}
 	*out = (struct postern_list){ .items = items, .count = count };
 	for (size_t i = 0; i < count; i++, item = item->next)
-		decode_scalar(d, item, row, &items[i]);
+		decode_scalar(d, item, row, items + i * size);
 }
 
 static void decode_list(struct field_decoder *d, const struct node *n,
@@ -365,7 +368,9 @@ static void decode_row(struct field_decoder *d, struct node *map,
 	else if (row->type == POSTERN_TYPE_LIST)
 		decode_list(d, n, row, out);
 	else if (row->type == POSTERN_TYPE_STRINGS)
-		decode_strings(d, n, row, out);
+		decode_values(d, n, row, sizeof(const char *), out);
+	else if (row->type == POSTERN_TYPE_NETWORKS)
+		decode_values(d, n, row, sizeof(struct network), out);
 	else
 		decode_scalar(d, n, row, out);
 }

@@ -281,6 +281,15 @@ bool value_check_text(struct span s, struct complaint *c)
 	return true;
 }
 
+bool value_parse_network(
+    struct span s, struct network *out, struct complaint *c)
+{
+	if (network_parse(s, out))
+		return true;
+	return complain(c, "must be an address, a network or unix",
+	    "as 192.0.2.0/24 or 2001:db8::/32, nothing set behind the prefix");
+}
+
 /* --- URLs --- */
 
 static bool is_loopback(struct span host)

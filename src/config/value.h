@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <base/netaddr.h>
 #include <base/span.h>
 #include <postern/field.h>
 
@@ -37,6 +38,9 @@ bool value_parse_rate(
 /* names ends with NULL; an empty name is a number that cannot be written. */
 bool value_parse_enum(
     struct span s, const char *const *names, int *out, struct complaint *c);
+/* 192.0.2.0/24, 2001:db8::/32, an address, or unix. */
+bool value_parse_network(
+    struct span s, struct network *out, struct complaint *c);
 /* https, or http to the machine itself; no login, query or fragment. */
 bool value_check_url(struct span s, struct complaint *c);
 /* UTF-8 without control characters: fit for one line of anything. */

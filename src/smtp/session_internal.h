@@ -176,6 +176,16 @@ enum smtp_next smtp_session_foreign(struct smtp_session *s);
 enum smtp_next smtp_session_refuse(struct smtp_session *s, unsigned code,
     const char *enhanced, const char *text);
 
+/* --- dialog.c --- */
+
+/* All that was received and can be understood now. */
+void smtp_session_run(struct smtp_session *s);
+/* The client's turn, for as long as it has; when draining it had its last. */
+void smtp_session_await(struct smtp_session *s);
+/* Close after what is queued; reason is for the log. */
+void smtp_session_end(struct smtp_session *s, const char *reason);
+void smtp_session_on_timer(struct loop_timer *t);
+
 /* --- session.c and service.c, for each other --- */
 
 /* Begin with an admitted connection. False for memory: nothing was done. */
