@@ -11,10 +11,9 @@
 #include <base/list.h>
 #include <net/tls.h>
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -85,27 +84,31 @@ static void on_timeout(struct loop_timer *t)
 	conn_finish(container_of(t, struct conn, timer), CONN_END_TIMEOUT);
 }
 
-static void name_peer(struct conn *c)
+/* One end of the socket, by getpeername or getsockname. */
+static struct conn_name name_of(
+    int fd, int (*get)(int, struct sockaddr *, socklen_t *))
 {
 	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
-	int len = sizeof(sa);
-	const void *address = NULL;
-	int family = AF_INET;
+	socklen_t len = sizeof(sa);
+	struct conn_name name = { .port = 0 };
 
-	(void)snprintf(c->peer, sizeof(c->peer), "local");
-	if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&sa, &len) < 0)
-		return;
-	if (sa.ss_family == AF_INET) {
-		address = &((struct sockaddr_in *)&sa)->sin_addr;
-	} else if (sa.ss_family == AF_INET6) {
-		struct in6_addr *v6 = &((struct sockaddr_in6 *)&sa)->sin6_addr;
-		bool is_v4 = IN6_IS_ADDR_V4MAPPED(v6);
+	if (get(fd, (struct sockaddr *)&sa, &len) < 0)
+		return name;
+	name.addr = netaddr_from_sockaddr((struct sockaddr *)&sa);
+	if (sa.ss_family == AF_INET)
+		name.port = ntohs(((struct sockaddr_in *)&sa)->sin_port);
+	else if (sa.ss_family == AF_INET6)
+		name.port = ntohs(((struct sockaddr_in6 *)&sa)->sin6_port);
+	return name;
+}
 
-		address = is_v4 ? &v6->s6_addr[12] : &v6->s6_addr[0];
-		family = is_v4 ? AF_INET : AF_INET6;
-	}
-	if (address)
-		(void)inet_ntop(family, address, c->peer, sizeof(c->peer));
+static void name_ends(struct conn *c, int fd)
+{
+	struct conn_name peer = name_of(fd, getpeername);
+
+	c->local = name_of(fd, getsockname);
+	c->socket_peer = peer.addr;
+	conn_set_peer(c, &peer);
 }
 
 struct conn *conn_new_accepted(struct loop *l, int fd)
@@ -132,7 +135,7 @@ struct conn *conn_new_accepted(struct loop *l, int fd)
 	}
 	/* Replies leave whole, once per turn: Nagle could only delay them. */
 	(void)uv_tcp_nodelay(&c->tcp, 1);
-	name_peer(c);
+	name_ends(c, fd);
 	return c;
 }
 
@@ -226,9 +229,42 @@ const char *conn_tls_error(const struct conn *c)
 	return c->tls ? tls_error(c->tls) : "";
 }
 
+/* --- who and where --- */
+
 const char *conn_peer(const struct conn *c)
 {
-	return c->peer;
+	return c->peer_text;
+}
+
+const struct netaddr *conn_peer_addr(const struct conn *c)
+{
+	return &c->peer.addr;
+}
+
+uint16_t conn_peer_port(const struct conn *c)
+{
+	return c->peer.port;
+}
+
+const struct netaddr *conn_socket_peer(const struct conn *c)
+{
+	return &c->socket_peer;
+}
+
+const struct conn_name *conn_local(const struct conn *c)
+{
+	return &c->local;
+}
+
+void conn_set_peer(struct conn *c, const struct conn_name *peer)
+{
+	c->peer = *peer;
+	(void)netaddr_format(&c->peer.addr, c->peer_text);
+}
+
+void conn_set_local(struct conn *c, const struct conn_name *local)
+{
+	c->local = *local;
 }
 
 struct loop *conn_loop(const struct conn *c)

@@ -10,12 +10,12 @@
 #pragma once
 
 #include <base/buf.h>
+#include <base/netaddr.h>
 #include <base/span.h>
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 struct conn;
 struct loop;
@@ -29,6 +29,12 @@ enum conn_end {
 	CONN_END_TLS,     /* handshake or record failure */
 	CONN_END_TIMEOUT, /* the peer stopped reading or shaking hands */
 	CONN_END_MEMORY
+};
+
+/* One end of a connection. */
+struct conn_name {
+	struct netaddr addr;
+	uint16_t port;
 };
 
 /*
@@ -103,6 +109,19 @@ void conn_close(struct conn *c);
 /* Close without flushing (RST is fine). */
 void conn_abort(struct conn *c, enum conn_end why);
 
-/* Numeric peer address without port, e.g. "192.0.2.1"; valid for c's life. */
+/*
+ * The client: what the socket says, or what a trusted proxy said in its
+ * place. Text is numeric without port, e.g. "192.0.2.1", "local" for a socket
+ * in the file system, "unknown" when nobody knows. Valid for c's life.
+ */
 const char *conn_peer(const struct conn *c);
+const struct netaddr *conn_peer_addr(const struct conn *c);
+uint16_t conn_peer_port(const struct conn *c); /* 0: not known, or no port */
+/* Where the client connected to; port 0 likewise. */
+const struct conn_name *conn_local(const struct conn *c);
+/* The other end of the socket itself: the proxy, when there is one. */
+const struct netaddr *conn_socket_peer(const struct conn *c);
+/* What a proxy says about either end; copied. */
+void conn_set_peer(struct conn *c, const struct conn_name *peer);
+void conn_set_local(struct conn *c, const struct conn_name *local);
 struct loop *conn_loop(const struct conn *c);

@@ -28,6 +28,9 @@ struct conn {
 		uv_write_t write;
 		uv_shutdown_t shutdown;
 	} request; /* one at a time: shutdown follows the last write */
+	struct conn_name peer, local; /* a proxy may have said so */
+	struct netaddr socket_peer;
+	char peer_text[NETADDR_TEXT_SIZE];
 	struct loop *loop;
 	const struct conn_ops *ops;
 	void *ctx;
@@ -48,7 +51,6 @@ struct conn {
 	bool is_shut;        /* shutdown asked for */
 	bool is_dead;        /* uv_close was called */
 	bool is_closed;      /* and has completed */
-	char peer[INET6_ADDRSTRLEN];
 };
 
 /* Close the handle now; on_closed follows. The first reason stays. */

@@ -8,8 +8,8 @@
 #include <smtp/session_internal.h>
 
 #include <base/map.h>
+#include <base/netaddr.h>
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -24,7 +24,7 @@ struct address_count {
 };
 
 enum {
-	IPV6_PREFIX_BYTES = 8
+	IPV6_PREFIX = 64
 };
 
 struct smtp_limits *smtp_limits_new(size_t ceiling)
@@ -60,14 +60,10 @@ void smtp_limits_free(struct smtp_limits *l)
 	free(l);
 }
 
-/* The address, or its network; bytes that two families cannot share. */
-static struct span key_of(const char *peer, unsigned char out[16])
+/* The address, or its network. */
+static struct network key_of(const struct netaddr *peer)
 {
-	if (inet_pton(AF_INET, peer, out) == 1)
-		return span_make(out, 4);
-	if (inet_pton(AF_INET6, peer, out) == 1)
-		return span_make(out, IPV6_PREFIX_BYTES);
-	return span_of(peer);
+	return network_of(peer, IPV6_PREFIX);
 }
 
 static struct address_count *count_of(struct map *m, struct span key)
@@ -84,11 +80,11 @@ static struct address_count *count_of(struct map *m, struct span key)
 	return c;
 }
 
-enum smtp_admission smtp_limits_enter(
-    struct smtp_limits *l, const char *peer, const struct config_smtp *limits)
+enum smtp_admission smtp_limits_enter(struct smtp_limits *l,
+    const struct netaddr *peer, const struct config_smtp *limits)
 {
-	unsigned char bytes[16];
-	struct span key = key_of(peer, bytes);
+	struct network network = key_of(peer);
+	struct span key = span_make(&network, sizeof(network));
 	enum smtp_admission result = SMTP_ADMIT;
 
 	(void)pthread_mutex_lock(&l->lock);
@@ -110,10 +106,10 @@ enum smtp_admission smtp_limits_enter(
 	return result;
 }
 
-void smtp_limits_leave(struct smtp_limits *l, const char *peer)
+void smtp_limits_leave(struct smtp_limits *l, const struct netaddr *peer)
 {
-	unsigned char bytes[16];
-	struct span key = key_of(peer, bytes);
+	struct network network = key_of(peer);
+	struct span key = span_make(&network, sizeof(network));
 
 	(void)pthread_mutex_lock(&l->lock);
 	struct address_count *c = map_get(l->addresses, key);

@@ -70,7 +70,7 @@ static bool admit(struct smtp_service *service, struct conn *c, size_t listener)
 		return false;
 	}
 	switch (smtp_limits_enter(
-	    service->limits, conn_peer(c), &service->config->smtp)) {
+	    service->limits, conn_peer_addr(c), &service->config->smtp)) {
 	case SMTP_ADMIT:
 		return true;
 	case SMTP_ADMIT_TOO_MANY:
@@ -92,7 +92,7 @@ void smtp_session_start(
 		return;
 	if (smtp_session_open(service, c, listener))
 		return;
-	smtp_limits_leave(service->limits, conn_peer(c));
+	smtp_limits_leave(service->limits, conn_peer_addr(c));
 	conn_abort(c, CONN_END_MEMORY);
 }
 

@@ -249,7 +249,7 @@ static void on_closed(struct conn *c, enum conn_end why, void *ctx)
 	smtp_auth_drop(s);
 	log_end(s, why);
 	loop_timer_stop(service->loop, &s->timer);
-	smtp_limits_leave(service->limits, conn_peer(c));
+	smtp_limits_leave(service->limits, conn_peer_addr(c));
 	counter_sub(&s->counts->active, 1);
 	list_remove(&s->link);
 	config_unref(s->config);

@@ -15,6 +15,7 @@
 #include <base/buf.h>
 #include <base/counters.h>
 #include <base/id.h>
+#include <base/netaddr.h>
 #include <deliver/deliver.h>
 #include <loop/loop.h>
 #include <mail/envelope.h>
@@ -235,6 +236,6 @@ enum smtp_admission {
 };
 
 /* Count a session in; smtp_limits_leave follows if it was admitted. */
-enum smtp_admission smtp_limits_enter(
-    struct smtp_limits *l, const char *peer, const struct config_smtp *limits);
-void smtp_limits_leave(struct smtp_limits *l, const char *peer);
+enum smtp_admission smtp_limits_enter(struct smtp_limits *l,
+    const struct netaddr *peer, const struct config_smtp *limits);
+void smtp_limits_leave(struct smtp_limits *l, const struct netaddr *peer);
