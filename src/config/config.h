@@ -127,8 +127,10 @@ struct config_smtp {
 	int64_t header_fields, max_hops;
 	uint64_t command_timeout_ms, first_command_timeout_ms;
 	uint64_t data_idle_ms, data_total_ms, session_total_ms;
-	bool hide_client; /* in Received */
-	bool null_sender; /* accept MAIL FROM:<> */
+	bool hide_client;   /* in Received */
+	bool add_sender;    /* where From does not name the sender */
+	int received_strip; /* enum header_strip */
+	bool null_sender;   /* accept MAIL FROM:<> */
 };
 
 struct config_http {

@@ -6,6 +6,9 @@ static const char *const policy_names[] = { "intermediate", "modern", NULL };
 const char *const tables_mode_names[] = { "inherit", "hybrid", "queued",
 	"direct", NULL };
 
+/* In the order of enum header_strip. */
+static const char *const strip_names[] = { "none", "internal", "all", NULL };
+
 /* clang-format off */
 const struct postern_field tables_listener[] = {
 	{ .name = "name", .type = POSTERN_TYPE_STRING,
@@ -193,6 +196,14 @@ const struct postern_field tables_smtp[] = {
 	{ .name = "hide_client", .type = POSTERN_TYPE_BOOL,
 	  AT(config_smtp, hide_client), .preset = "true", .flags = RELOAD,
 	  .doc = "keep the client's address out of Received" },
+	{ .name = "received_strip", .type = POSTERN_TYPE_ENUM,
+	  AT(config_smtp, received_strip), .preset = "none",
+	  .names = strip_names, .flags = RELOAD,
+	  .doc = "Received fields of earlier servers that do not go on: "
+		 "internal are those that name private networks" },
+	{ .name = "add_sender", .type = POSTERN_TYPE_BOOL,
+	  AT(config_smtp, add_sender), .preset = "false", .flags = RELOAD,
+	  .doc = "add a Sender field where From does not name the sender" },
 	{ .name = "null_sender", .type = POSTERN_TYPE_BOOL,
 	  AT(config_smtp, null_sender), .preset = "false", .flags = RELOAD,
 	  .doc = "accept MAIL FROM:<>" },

@@ -34,6 +34,13 @@ struct header_limits {
 	size_t bytes, fields, field_bytes, hops;
 };
 
+/* Which Received fields of others do not go on. */
+enum header_strip {
+	HEADER_STRIP_NONE = 0,
+	HEADER_STRIP_INTERNAL, /* those that name private networks */
+	HEADER_STRIP_ALL
+};
+
 /* What the submission fixes need to know. */
 struct header_stamp {
 	const char *hostname;
@@ -43,6 +50,8 @@ struct header_stamp {
 	const char *tls_version; /* NULL without TLS */
 	const char *tls_cipher;
 	bool hide_client; /* leave client, TLS and user out */
+	bool add_sender;  /* where From does not name the envelope's sender */
+	enum header_strip strip;
 	const struct envelope *envelope;
 };
 
@@ -52,13 +61,20 @@ enum header_verdict {
 	HEADER_LOOP /* 554 5.4.6 */
 };
 
+enum {
+	HEADER_OWN_HOPS_MAX = 1 /* a second time here is once too often */
+};
+
 /*
  * Write the header as it will be stored into out: a Received field first,
  * Date and Message-ID when missing or broken, without Bcc, Resent-Bcc,
  * Return-Path, Content-Length, Authentication-Results and X-Postern-*; ends
- * with the empty line, which block may lack. On a verdict other than OK why
- * says what the client should change and out is of no use. -ENOMEM is
- * reported as HEADER_BAD with why->code set; else why->code is -EINVAL.
+ * with the empty line, which block may lack. Of a message with a DKIM
+ * signature, Date and Message-ID stay as they are: a signature may cover them.
+ *
+ * On a verdict other than OK why says what the client should change and out is
+ * of no use. -ENOMEM is reported as HEADER_BAD with why->code set; else
+ * why->code is -EINVAL. With OK, a text in why is a note for the log.
  */
 enum header_verdict header_rewrite(struct span block,
     const struct header_limits *limits, const struct header_stamp *stamp,

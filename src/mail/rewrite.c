@@ -8,8 +8,10 @@
 #include <base/date.h>
 #include <mail/datetime.h>
 #include <mail/received.h>
+#include <mail/trace.h>
 
 #include <errno.h>
+#include <stdio.h>
 
 enum {
 	ROOM_FOR_FIXES = 2048 /* Received, Date, Message-ID */
@@ -19,6 +21,7 @@ enum field_kind {
 	FIELD_OTHER = 0,
 	FIELD_DROPPED,
 	FIELD_FROM,
+	FIELD_SENDER,
 	FIELD_DATE,
 	FIELD_MESSAGE_ID,
 	FIELD_RECEIVED
@@ -30,7 +33,10 @@ struct rewrite {
 	struct buf *out;
 	struct err *why;
 	enum header_verdict verdict;
-	size_t fields, hops, from, date, message_id; /* seen so far */
+	struct span block; /* all of it */
+	/* Seen so far: */
+	size_t fields, hops, own_hops, from, sender, date, message_id;
+	bool names_sender; /* From does */
 };
 
 static enum field_kind kind_of(struct span name)
@@ -46,6 +52,7 @@ static enum field_kind kind_of(struct span name)
 		{ "Content-Length", 14, FIELD_DROPPED },
 		{ "Authentication-Results", 22, FIELD_DROPPED },
 		{ "From", 4, FIELD_FROM },
+		{ "Sender", 6, FIELD_SENDER },
 		{ "Date", 4, FIELD_DATE },
 		{ "Message-ID", 10, FIELD_MESSAGE_ID },
 		{ "Received", 8, FIELD_RECEIVED },
@@ -82,6 +89,21 @@ static void add(struct rewrite *r, struct span s)
 	rc = buf_add_span(r->out, s);
 	if (rc < 0)
 		fail(r, rc);
+}
+
+/*
+ * Whether a fix must not be made because a signature may cover what it would
+ * change; for the log.
+ */
+static bool is_kept(struct rewrite *r, const char *what)
+{
+	struct message_field signature;
+
+	if (!header_find(r->block, SPAN("DKIM-Signature"), &signature))
+		return false;
+	(void)snprintf(r->why->text, sizeof(r->why->text),
+	    "%s left as it is: the message has a DKIM signature", what);
+	return true;
 }
 
 static void add_date(struct rewrite *r)
@@ -152,6 +174,16 @@ static void add_field(struct rewrite *r, struct span name, struct span value)
 	add_value(r, value);
 }
 
+/* Roughly: a Sender field too few is no harm. */
+static bool has_address(struct span value, struct span address)
+{
+	for (; value.len >= address.len; value = span_from(value, 1)) {
+		if (span_istarts_with(value, address))
+			return true;
+	}
+	return false;
+}
+
 static void take_from(struct rewrite *r, const struct message_field *f)
 {
 	if (++r->from > 1) {
@@ -164,6 +196,13 @@ static void take_from(struct rewrite *r, const struct message_field *f)
 		       "in it");
 		return;
 	}
+	r->names_sender = has_address(f->value, r->stamp->envelope->sender);
+	add_field(r, f->name, f->value);
+}
+
+static void take_sender(struct rewrite *r, const struct message_field *f)
+{
+	r->sender++;
 	add_field(r, f->name, f->value);
 }
 
@@ -171,7 +210,7 @@ static void take_date(struct rewrite *r, const struct message_field *f)
 {
 	if (r->date++ > 0)
 		return;
-	if (datetime_is_valid(f->value))
+	if (datetime_is_valid(f->value) || is_kept(r, "broken Date"))
 		add_field(r, f->name, f->value);
 	else
 		add_date(r);
@@ -181,7 +220,7 @@ static void take_message_id(struct rewrite *r, const struct message_field *f)
 {
 	if (r->message_id++ > 0)
 		return;
-	if (is_message_id(f->value)) {
+	if (is_message_id(f->value) || is_kept(r, "broken Message-ID")) {
 		add_field(r, f->name, f->value);
 		return;
 	}
@@ -190,17 +229,36 @@ static void take_message_id(struct rewrite *r, const struct message_field *f)
 		add_field(r, SPAN("X-Original-Message-ID"), f->value);
 }
 
+static bool is_stripped(const struct rewrite *r, const struct message_field *f)
+{
+	switch (r->stamp->strip) {
+	case HEADER_STRIP_ALL:
+		return true;
+	case HEADER_STRIP_INTERNAL:
+		return trace_is_internal(f->value);
+	case HEADER_STRIP_NONE:
+		break;
+	}
+	return false;
+}
+
 static void take_received(struct rewrite *r, const struct message_field *f)
 {
-	if (r->limits->hops > 0 && ++r->hops > r->limits->hops) {
+	bool is_ours = trace_is_ours(f->value, r->stamp->hostname);
+
+	r->hops++;
+	r->own_hops += is_ours ? 1 : 0;
+	if ((r->limits->hops > 0 && r->hops > r->limits->hops) ||
+	    r->own_hops > HEADER_OWN_HOPS_MAX) {
 		r->verdict = HEADER_LOOP;
 		(void)err_set(r->why, -EINVAL,
-		    "more than %zu Received fields: the message seems to go "
-		    "round in a loop",
-		    r->limits->hops);
+		    "%zu Received fields, %zu of this server: the message "
+		    "seems to go round in a loop",
+		    r->hops, r->own_hops);
 		return;
 	}
-	add_field(r, f->name, f->value);
+	if (!is_stripped(r, f))
+		add_field(r, f->name, f->value);
 }
 
 /* A line that is no field: the first of an mbox file is known and kept. */
@@ -264,6 +322,9 @@ static void take(struct rewrite *r, const struct message_field *f)
 	case FIELD_FROM:
 		take_from(r, f);
 		break;
+	case FIELD_SENDER:
+		take_sender(r, f);
+		break;
 	case FIELD_DATE:
 		take_date(r, f);
 		break;
@@ -299,13 +360,31 @@ static void begin(struct rewrite *r, struct span block)
 		fail(r, rc);
 }
 
+static void add_missing(struct rewrite *r)
+{
+	struct span sender = r->stamp->envelope->sender;
+
+	if (r->stamp->add_sender && r->sender == 0 && !r->names_sender &&
+	    sender.len > 0) {
+		add(r, SPAN("Sender: "));
+		add_value(r, sender);
+	}
+	if (r->date == 0 && !is_kept(r, "missing Date"))
+		add_date(r);
+	if (r->message_id == 0 && !is_kept(r, "missing Message-ID"))
+		add_message_id(r);
+	add(r, SPAN("\r\n"));
+}
+
 enum header_verdict header_rewrite(struct span block,
     const struct header_limits *limits, const struct header_stamp *stamp,
     struct buf *out, struct err *why)
 {
-	struct rewrite r = {
-		.limits = limits, .stamp = stamp, .out = out, .why = why
-	};
+	struct rewrite r = { .limits = limits,
+		.stamp = stamp,
+		.out = out,
+		.why = why,
+		.block = block };
 	struct message_field field;
 
 	begin(&r, block);
@@ -317,10 +396,7 @@ enum header_verdict header_rewrite(struct span block,
 	if (r.verdict == HEADER_OK && r.from == 0)
 		bad(&r, "the message has no From field: add one with the "
 			"author's address");
-	if (r.date == 0)
-		add_date(&r);
-	if (r.message_id == 0)
-		add_message_id(&r);
-	add(&r, SPAN("\r\n"));
+	if (r.verdict == HEADER_OK)
+		add_missing(&r);
 	return r.verdict;
 }

@@ -8,6 +8,7 @@
 #include <smtp/author.h>
 
 #include <base/clock.h>
+#include <base/log.h>
 #include <mail/header.h>
 #include <mail/message.h>
 #include <net/conn.h>
@@ -87,6 +88,8 @@ static enum header_verdict rewrite(
 		.tls_version = conn_tls_version(s->conn),
 		.tls_cipher = conn_tls_cipher(s->conn),
 		.hide_client = c->hide_client,
+		.add_sender = c->add_sender,
+		.strip = (enum header_strip)c->received_strip,
 		.envelope = &s->tx->envelope,
 	};
 
@@ -223,6 +226,9 @@ enum smtp_next smtp_submit(struct smtp_session *s)
 
 	buf_init(&header, 2 * block.len + HEADER_EXTRA);
 	verdict = rewrite(s, block, &header, &why);
+	if (verdict == HEADER_OK && *why.text)
+		log_info("header_kept", LOG_STR("queue_id", tx->id_text),
+		    LOG_STR("what", why.text));
 	if (verdict == HEADER_OK && !may_write(tx->user, block)) {
 		buf_finish(&header);
 		return smtp_session_refuse(

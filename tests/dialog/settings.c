@@ -4,6 +4,7 @@
 #include "fakes.h"
 
 #include <base/span.h>
+#include <mail/header.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -100,6 +101,17 @@ static void set_mode(struct settings *t, struct span v)
 static void set_certificate(struct settings *t, struct span v)
 {
 	t->has_certificate = !span_eq(v, SPAN("none"));
+}
+
+static void set_add_sender(struct settings *t, struct span v)
+{
+	t->config.smtp.add_sender = span_eq(v, SPAN("true"));
+}
+
+static void set_received_strip(struct settings *t, struct span v)
+{
+	t->config.smtp.received_strip =
+	    span_eq(v, SPAN("all")) ? HEADER_STRIP_ALL : HEADER_STRIP_INTERNAL;
 }
 
 static void set_null_sender(struct settings *t, struct span v)
@@ -222,6 +234,8 @@ static void set(struct settings *t, struct span key, struct span value)
 		{ "mode", set_mode },
 		{ "certificate", set_certificate },
 		{ "null_sender", set_null_sender },
+		{ "add_sender", set_add_sender },
+		{ "received_strip", set_received_strip },
 		{ "show_client", set_show_client },
 		{ "quota", set_quota },
 		{ "store", set_store },

@@ -196,6 +196,81 @@ START_TEST(refuses_a_loop)
 }
 END_TEST
 
+START_TEST(refuses_its_own_mark_the_second_time)
+{
+	check_fixed(RECEIVED FROM OLD_DATE OLD_ID "\r\n",
+	    RECEIVED RECEIVED FROM OLD_DATE OLD_ID "\r\n");
+	check_refused(
+	    SPAN(RECEIVED RECEIVED FROM "\r\n"), HEADER_LOOP, "2 of this");
+}
+END_TEST
+
+#define OUTSIDE "Received: from a ([192.0.2.1]) by b; d\r\n"
+#define INSIDE "Received: from a\r\n ([IPv6:fd00::1]) by b; d\r\n"
+
+START_TEST(strips_the_trace_as_told)
+{
+	check_fixed(INSIDE OUTSIDE FROM OLD_DATE OLD_ID "\r\n",
+	    RECEIVED INSIDE OUTSIDE FROM OLD_DATE OLD_ID "\r\n");
+	stamp.strip = HEADER_STRIP_INTERNAL;
+	check_fixed(INSIDE OUTSIDE FROM OLD_DATE OLD_ID "\r\n",
+	    RECEIVED OUTSIDE FROM OLD_DATE OLD_ID "\r\n");
+	stamp.strip = HEADER_STRIP_ALL;
+	check_fixed(INSIDE OUTSIDE FROM OLD_DATE OLD_ID "\r\n",
+	    RECEIVED FROM OLD_DATE OLD_ID "\r\n");
+	/* What goes no further still counts. */
+	check_refused(
+	    SPAN(INSIDE INSIDE INSIDE INSIDE FROM "\r\n"), HEADER_LOOP, "loop");
+}
+END_TEST
+
+START_TEST(adds_the_sender_where_from_is_another)
+{
+	envelope.sender = SPAN("A@x.example");
+	check_fixed("From: b@x.example\r\n" OLD_DATE OLD_ID "\r\n",
+	    RECEIVED "From: b@x.example\r\n" OLD_DATE OLD_ID "\r\n");
+	stamp.add_sender = true;
+	check_fixed("From: b@x.example\r\n" OLD_DATE OLD_ID "\r\n",
+	    RECEIVED "From: b@x.example\r\n" OLD_DATE OLD_ID
+		     "Sender: A@x.example\r\n\r\n");
+	check_fixed(
+	    FROM OLD_DATE OLD_ID "\r\n", RECEIVED FROM OLD_DATE OLD_ID "\r\n");
+	check_fixed(
+	    "From: b@x.example\r\nSender: c@x.example\r\n" OLD_DATE OLD_ID
+	    "\r\n",
+	    RECEIVED
+	    "From: b@x.example\r\nSender: c@x.example\r\n" OLD_DATE OLD_ID
+	    "\r\n");
+	envelope.sender = SPAN("");
+	check_fixed("From: b@x.example\r\n" OLD_DATE OLD_ID "\r\n",
+	    RECEIVED "From: b@x.example\r\n" OLD_DATE OLD_ID "\r\n");
+}
+END_TEST
+
+#define SIGNATURE "DKIM-Signature: v=1; h=date:message-id; b=x\r\n"
+
+START_TEST(changes_nothing_a_signature_may_cover)
+{
+	struct buf out;
+	struct err why;
+
+	check_fixed(FROM "Date: now\r\nMessage-ID: x\r\n" SIGNATURE "\r\n",
+	    RECEIVED FROM "Date: now\r\nMessage-ID: x\r\n" SIGNATURE "\r\n");
+	check_fixed(FROM SIGNATURE "\r\n", RECEIVED FROM SIGNATURE "\r\n");
+	ck_assert_int_eq(
+	    rewrite(SPAN(FROM OLD_DATE SIGNATURE "\r\n"), &out, &why),
+	    HEADER_OK);
+	ck_assert_int_eq(why.code, 0);
+	ck_assert_ptr_nonnull(strstr(why.text, "missing Message-ID"));
+	buf_finish(&out);
+	ck_assert_int_eq(
+	    rewrite(SPAN(FROM OLD_DATE OLD_ID SIGNATURE "\r\n"), &out, &why),
+	    HEADER_OK);
+	ck_assert_str_eq(why.text, "");
+	buf_finish(&out);
+}
+END_TEST
+
 START_TEST(refuses_what_is_over_a_limit)
 {
 	struct buf block;
@@ -302,6 +377,10 @@ static Suite *make_suite(void)
 	tcase_add_test(t, keeps_the_line_of_an_mbox);
 	tcase_add_test(t, refuses_what_it_cannot_mend);
 	tcase_add_test(t, refuses_a_loop);
+	tcase_add_test(t, refuses_its_own_mark_the_second_time);
+	tcase_add_test(t, strips_the_trace_as_told);
+	tcase_add_test(t, adds_the_sender_where_from_is_another);
+	tcase_add_test(t, changes_nothing_a_signature_may_cover);
 	tcase_add_test(t, refuses_what_is_over_a_limit);
 	tcase_add_test(t, says_where_a_message_came_from);
 	tcase_add_test(t, lets_no_peer_write_into_the_trace);
