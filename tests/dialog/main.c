@@ -1,10 +1,11 @@
 /*
- * Plays dialog files against real sessions over loopback: each as one write,
- * line by line and byte by byte, without and within TLS. The result must not
- * depend on it. Usage: dialog FILE...
+ * Plays dialog files against real sessions over loopback: in the clear, after
+ * STARTTLS and within TLS; each as one write, line by line and byte by byte.
+ * The result must not depend on it. Usage: dialog FILE...
  */
 #include "client.h"
 #include "fakes.h"
+#include "plan.h"
 #include "script.h"
 #include "server.h"
 #include "settings.h"
@@ -23,16 +24,6 @@
 #include <support/unit.h>
 
 enum {
-	WHOLE = 0,
-	LINES,
-	BYTES,
-	WAYS
-};
-
-static const char *const way_names[] = { "whole", "lines", "bytes" };
-static const char *const kind_names[] = { "plain", "tls", "starttls" };
-
-enum {
 	DEADLINE_MS = 20000,
 	LOG_MAX = 16 * 1024 * 1024,
 	BYTEWISE_MAX = 32 * 1024 /* longer sends go in larger pieces */
@@ -40,7 +31,8 @@ enum {
 
 struct play {
 	const struct script *script;
-	int way;
+	enum way way;
+	struct plan plan;
 	struct settings settings;
 	struct server server;
 	struct client client;
@@ -55,8 +47,9 @@ static void failed_at(struct play *p, const struct step *at, const char *what,
 {
 	p->is_failed = true;
 	(void)fprintf(stdout, "%s:%u (%s, %s): %s\n  expected: %s\n  got: %s\n",
-	    p->script->path, at ? at->line : 0, kind_names[p->settings.kind],
-	    way_names[p->way], what, expected, got ? got : "nothing");
+	    p->script->path, at ? at->line : 0,
+	    transport_names[p->settings.transport], way_names[p->way], what,
+	    expected, got ? got : "nothing");
 }
 
 /* --- expectations --- */
@@ -169,6 +162,7 @@ static void expect(struct play *p, const struct step *at)
 	case STEP_LEAVE:
 	case STEP_RESET:
 	case STEP_CLOSE:
+	case STEP_WAIT:
 		break;
 	}
 }
@@ -177,7 +171,7 @@ static bool is_barrier(const struct step *at)
 {
 	return at->kind == STEP_TLS || at->kind == STEP_EOF ||
 	       at->kind == STEP_LEAVE || at->kind == STEP_RESET ||
-	       at->kind == STEP_CLOSE;
+	       at->kind == STEP_CLOSE || at->kind == STEP_WAIT;
 }
 
 static void barrier(struct play *p, const struct step *at)
@@ -205,6 +199,7 @@ static void barrier(struct play *p, const struct step *at)
 			failed_at(
 			    p, at, "end", "the server closes", "it does not");
 		break;
+	case STEP_WAIT:
 	case STEP_SET:
 	case STEP_SEND:
 	case STEP_EXPECT:
@@ -236,7 +231,7 @@ static void send_one(struct play *p, const struct step *at)
 {
 	size_t step = at->len;
 
-	if (p->way == BYTES)
+	if (p->way == WAY_BYTES)
 		step = at->len < BYTEWISE_MAX ? 1 : 997;
 	client_send(&p->client, at->data, at->len, step);
 }
@@ -244,19 +239,20 @@ static void send_one(struct play *p, const struct step *at)
 /* Steps of a group: all between two barriers. */
 static void play_group(struct play *p, const struct step *steps, size_t count)
 {
-	if (p->way == WHOLE)
+	if (p->way == WAY_WHOLE)
 		send_all(p, steps, count);
 	for (size_t i = 0; i < count && !p->is_failed; i++) {
 		if (steps[i].kind != STEP_SEND)
 			expect(p, &steps[i]);
-		else if (p->way != WHOLE)
+		else if (p->way != WAY_WHOLE)
 			send_one(p, &steps[i]);
 	}
 }
 
-static void play_steps(struct play *p, const struct step *steps, size_t count)
+static void play_steps(struct play *p)
 {
-	size_t from = 0;
+	const struct step *steps = p->plan.steps;
+	size_t from = 0, count = p->plan.count;
 
 	for (size_t i = 0; i < count && !p->is_failed; i++) {
 		if (!is_barrier(&steps[i]))
@@ -268,26 +264,6 @@ static void play_steps(struct play *p, const struct step *steps, size_t count)
 	}
 	if (!p->is_failed)
 		play_group(p, steps + from, count - from);
-}
-
-static void play_prefix(struct play *p)
-{
-	static char hello[] = "EHLO client.test\r\n",
-		    login[] = "AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n",
-		    ready[] = "220 mx.test ESMTP Postern", code[] = "250",
-		    done[] = "235 2.7.0 Authentication successful";
-	static const struct step steps[] = {
-		{ STEP_EXPECT, 0, ready, 0 },
-		{ STEP_SEND, 0, hello, sizeof(hello) - 1 },
-		{ STEP_EXPECT_REPLY, 0, code, 0 },
-		{ STEP_SEND, 0, login, sizeof(login) - 1 },
-		{ STEP_EXPECT, 0, done, 0 },
-	};
-
-	if (p->settings.prefix == PREFIX_EHLO)
-		play_steps(p, steps, 3);
-	else if (p->settings.prefix == PREFIX_AUTH)
-		play_steps(p, steps, 5);
 }
 
 /* --- afterwards --- */
@@ -310,8 +286,8 @@ static void check_log(struct play *p)
 	rewind(p->log);
 	size_t len = fread(text, 1, LOG_MAX - 1, p->log);
 	text[len] = '\0';
-	for (size_t i = 0; i < p->script->count && !p->is_failed; i++) {
-		const struct step *at = &p->script->steps[i];
+	for (size_t i = 0; i < p->plan.count && !p->is_failed; i++) {
+		const struct step *at = &p->plan.steps[i];
 
 		if (at->kind == STEP_NOT_LOGGED && strstr(text, at->data))
 			failed_at(p, at, "log", "without this", at->data);
@@ -371,7 +347,7 @@ static void await_end(struct play *p)
 }
 
 static bool play(const struct script *script, const struct config_tls *certs,
-    enum listener_kind kind, int way)
+    enum transport transport, enum way way)
 {
 	struct play p = { .script = script, .way = way, .log = tmpfile() };
 	int saved = dup(STDERR_FILENO);
@@ -379,15 +355,14 @@ static bool play(const struct script *script, const struct config_tls *certs,
 	(void)dup2(fileno(p.log), STDERR_FILENO);
 	buf_init(&p.body, 64 * 1024 * 1024);
 	fakes_init();
-	settings_apply(&p.settings, script, kind);
+	settings_apply(&p.settings, script, transport);
+	plan_make(&p.plan, script, &p.settings);
 	server_start(&p.server, &p.settings, certs);
 	client_open(&p.client, p.server.port);
-	if (kind == LISTENER_IMPLICIT && !client_start_tls(&p.client))
+	if (transport == TRANSPORT_TLS && !client_start_tls(&p.client))
 		failed_at(&p, NULL, "handshake", "success", "failure");
 	if (!p.is_failed)
-		play_prefix(&p);
-	if (!p.is_failed)
-		play_steps(&p, script->steps, script->count);
+		play_steps(&p);
 	client_close(&p.client);
 	await_end(&p);
 	server_stop(&p.server);
@@ -399,16 +374,16 @@ static bool play(const struct script *script, const struct config_tls *certs,
 	settings_finish(&p.settings);
 	fakes_finish();
 	buf_finish(&p.body);
+	plan_free(&p.plan);
 	(void)fclose(p.log);
 	return !p.is_failed;
 }
 
-static bool has_step(const struct script *s, enum step_kind kind)
+static unsigned transports_of(const struct settings *t)
 {
-	for (size_t i = 0; i < s->count; i++)
-		if (s->steps[i].kind == kind)
-			return true;
-	return false;
+	if (t->is_cleartext)
+		return 1U << TRANSPORT_STARTTLS;
+	return t->only_transports ? t->only_transports : ~0U;
 }
 
 static bool play_file(const char *path, const struct config_tls *certs)
@@ -419,20 +394,14 @@ static bool play_file(const char *path, const struct config_tls *certs)
 
 	script_read(&script, path);
 	fakes_init();
-	settings_apply(&t, &script, LISTENER_PLAIN);
-	bool is_starttls = has_step(&script, STEP_TLS) || t.is_starttls;
-	for (int way = 0; way < WAYS && is_fine; way++) {
-		if ((t.only_lines && way != LINES) ||
-		    (t.only_whole && way != WHOLE))
-			continue;
-		if (is_starttls)
-			is_fine = play(&script, certs, LISTENER_STARTTLS, way);
-		if (is_fine && !is_starttls && !t.only_tls)
-			is_fine = play(&script, certs, LISTENER_PLAIN, way);
-		if (is_fine && !is_starttls && !t.only_plain)
-			is_fine = play(&script, certs, LISTENER_IMPLICIT, way);
-	}
+	settings_apply(&t, &script, TRANSPORT_PLAIN);
+	for (enum transport i = 0; i < TRANSPORTS && is_fine; i++)
+		for (enum way way = 0; way < WAYS && is_fine; way++)
+			if ((transports_of(&t) & (1U << i)) &&
+			    (!t.only_ways || (t.only_ways & (1U << way))))
+				is_fine = play(&script, certs, i, way);
 	settings_finish(&t);
+	fakes_finish();
 	script_finish(&script);
 	return is_fine;
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const char *const transport_names[TRANSPORTS] = { "plain", "starttls", "tls" };
+
 static void die(const struct script *s, unsigned line, const char *what)
 {
 	(void)fprintf(stderr, "%s:%u: %s\n", s->path, line, what);
@@ -76,8 +78,7 @@ static void unescape(
 	}
 }
 
-static void add(
-    struct script *s, enum step_kind kind, unsigned line, struct buf *data)
+static void add(struct script *s, const struct step *like, struct buf *data)
 {
 	if (s->count == s->cap) {
 		s->cap = s->cap ? 2 * s->cap : 64;
@@ -85,11 +86,34 @@ static void add(
 		if (!s->steps)
 			abort();
 	}
-	size_t len = buf_len(data);
-	s->steps[s->count++] = (struct step){ .kind = kind,
-		.line = line,
-		.len = len,
-		.data = buf_take_cstr(data) };
+	struct step *step = &s->steps[s->count++];
+	*step = *like;
+	step->len = buf_len(data);
+	step->data = buf_take_cstr(data);
+}
+
+/* Takes "[tls starttls] " off the front of text. */
+static unsigned parse_transports(
+    const struct script *s, unsigned line, struct span *text)
+{
+	unsigned bits = 0;
+
+	if (!span_starts_with(*text, SPAN("[")))
+		return 0;
+	struct span names = span_cut(text, ']');
+	names = span_from(names, 1);
+	*text = span_from(*text, 1);
+	while (names.ptr) {
+		struct span name = span_cut(&names, ' ');
+		unsigned before = bits;
+
+		for (unsigned i = 0; i < TRANSPORTS; i++)
+			if (span_eq(name, span_of(transport_names[i])))
+				bits |= 1U << i;
+		if (bits == before)
+			die(s, line, "not a transport");
+	}
+	return bits;
 }
 
 static void parse_line(struct script *s, unsigned line, struct span text)
@@ -108,6 +132,7 @@ static void parse_line(struct script *s, unsigned line, struct span text)
 		{ "LEAVE", STEP_LEAVE },
 		{ "RESET", STEP_RESET },
 		{ "CLOSE", STEP_CLOSE },
+		{ "WAIT", STEP_WAIT },
 		{ "B: ", STEP_BODY },
 		{ "E: ", STEP_ENVELOPE },
 		{ "H: ", STEP_HEADER },
@@ -115,12 +140,13 @@ static void parse_line(struct script *s, unsigned line, struct span text)
 		{ "N: ", STEP_NOT_LOGGED },
 	};
 	struct buf data;
-
+	struct step step = { .line = line };
 	bool is_set = span_starts_with(text, SPAN("#!"));
 
 	if (text.len == 0 || (text.ptr[0] == '#' && !is_set))
 		return;
 	buf_init(&data, 256 * 1024 * 1024);
+	step.transports = parse_transports(s, line, &text);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct span prefix = span_of(rows[i].prefix);
 
@@ -136,7 +162,8 @@ static void parse_line(struct script *s, unsigned line, struct span text)
 			(void)buf_add_span(&data, text);
 		if (prefix.ptr[0] == 'C')
 			(void)buf_add_str(&data, "\r\n");
-		add(s, rows[i].kind, line, &data);
+		step.kind = rows[i].kind;
+		add(s, &step, &data);
 		return;
 	}
 	die(s, line, "a line of no known kind");

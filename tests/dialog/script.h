@@ -13,17 +13,31 @@
  *   LEAVE           the client closes without waiting for anything
  *   RESET           the same, with an RST, once a message was handed over
  *   CLOSE           the server closes
+ *   WAIT            the client goes on when it has all replies so far
  *   B: text         the next body line of the last message handed over
  *   E: text         its envelope: "<sender> <recipient> ..."
  *   H: text         its header holds this text; line ends count as spaces
  *   L: text         the log holds this, after what the L: before named
  *   N: text         the log does not hold this
+ *
+ * "[tls starttls] S: text" holds only where the dialog is played over one of
+ * these transports.
  */
 #pragma once
 
 #include <base/span.h>
 
 #include <stddef.h>
+
+/* How the bytes travel, and the listener that takes them. */
+enum transport {
+	TRANSPORT_PLAIN = 0, /* everything allowed without TLS */
+	TRANSPORT_STARTTLS,
+	TRANSPORT_TLS, /* from the first byte */
+	TRANSPORTS
+};
+
+extern const char *const transport_names[TRANSPORTS];
 
 enum step_kind {
 	STEP_SET = 0,
@@ -35,6 +49,7 @@ enum step_kind {
 	STEP_LEAVE,
 	STEP_RESET,
 	STEP_CLOSE,
+	STEP_WAIT,
 	STEP_BODY,
 	STEP_ENVELOPE,
 	STEP_HEADER,
@@ -44,8 +59,9 @@ enum step_kind {
 
 struct step {
 	enum step_kind kind;
-	unsigned line; /* in the file */
-	char *data;    /* bytes to send or text to expect, NUL-terminated */
+	unsigned line;       /* in the file; 0: the runner's own */
+	unsigned transports; /* bits 1 << enum transport; 0: all */
+	char *data; /* bytes to send or text to expect, NUL-terminated */
 	size_t len;
 };
 

@@ -10,15 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void set_defaults(struct settings *t, enum listener_kind kind)
+const char *const way_names[WAYS] = { "whole", "lines", "bytes" };
+
+static void set_defaults(struct settings *t, enum transport transport)
 {
-	*t = (struct settings){ .kind = kind, .has_certificate = true };
+	bool is_plain = transport == TRANSPORT_PLAIN;
+
+	*t = (struct settings){ .transport = transport,
+		.has_certificate = true };
 	t->listener = (struct config_listener){ .name = "test",
-		.tls = kind == LISTENER_PLAIN      ? CONFIG_TLS_NONE
-		       : kind == LISTENER_IMPLICIT ? CONFIG_TLS_IMPLICIT
-						   : CONFIG_TLS_STARTTLS,
-		.allow_insecure = kind == LISTENER_PLAIN,
-		.allow_plaintext_auth = kind == LISTENER_PLAIN };
+		.tls = is_plain                     ? CONFIG_TLS_NONE
+		       : transport == TRANSPORT_TLS ? CONFIG_TLS_IMPLICIT
+						    : CONFIG_TLS_STARTTLS,
+		.allow_insecure = is_plain,
+		.allow_plaintext_auth = is_plain };
 	t->user = (struct config_user){ .name = "alice" };
 	t->user.senders.items = t->senders;
 	t->config = (struct config){ .hostname = "mx.test",
@@ -57,20 +62,30 @@ static void die(const char *key, struct span value)
 	exit(EXIT_FAILURE);
 }
 
+static bool set_bit(
+    unsigned *bits, const char *const *names, unsigned count, struct span name)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (!span_eq(name, span_of(names[i])))
+			continue;
+		*bits |= 1U << i;
+		return true;
+	}
+	return false;
+}
+
 static void set_only(struct settings *t, struct span v)
 {
-	if (span_eq(v, SPAN("plain")))
-		t->only_plain = true;
-	else if (span_eq(v, SPAN("tls")))
-		t->only_tls = true;
-	else if (span_eq(v, SPAN("lines")))
-		t->only_lines = true;
-	else if (span_eq(v, SPAN("whole")))
-		t->only_whole = true;
-	else if (span_eq(v, SPAN("starttls")))
-		t->is_starttls = true;
-	else
-		die("only", v);
+	while (v.ptr) {
+		struct span word = span_cut(&v, ' ');
+
+		if (span_eq(word, SPAN("cleartext")))
+			t->is_cleartext = true;
+		else if (!set_bit(&t->only_transports, transport_names,
+			     TRANSPORTS, word) &&
+			 !set_bit(&t->only_ways, way_names, WAYS, word))
+			die("only", word);
+	}
 }
 
 static void set_prefix(struct settings *t, struct span v)
@@ -253,12 +268,14 @@ static void set(struct settings *t, struct span key, struct span value)
 }
 
 void settings_apply(
-    struct settings *t, const struct script *s, enum listener_kind kind)
+    struct settings *t, const struct script *s, enum transport transport)
 {
-	set_defaults(t, kind);
+	set_defaults(t, transport);
 	for (size_t i = 0; i < s->count; i++) {
 		struct span rest = span_make(s->steps[i].data, s->steps[i].len);
 
+		if (s->steps[i].kind == STEP_TLS)
+			t->is_cleartext = true;
 		if (s->steps[i].kind != STEP_SET)
 			continue;
 		struct span key = span_cut(&rest, ' ');

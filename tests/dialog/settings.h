@@ -8,20 +8,25 @@
 
 #include <config/config.h>
 
-enum listener_kind {
-	LISTENER_PLAIN = 0, /* everything allowed without TLS */
-	LISTENER_IMPLICIT,
-	LISTENER_STARTTLS
+/* How much the client sends at a time. */
+enum way {
+	WAY_WHOLE = 0, /* all that is left up to a step that waits */
+	WAY_LINES,
+	WAY_BYTES,
+	WAYS
 };
+
+extern const char *const way_names[WAYS];
 
 struct settings {
 	struct config config;
 	struct config_listener listener;
 	struct config_user user;
 	const char *senders[4];
-	enum listener_kind kind;
-	/* Which ways of playing the dialog make sense. */
-	bool only_plain, only_tls, only_lines, only_whole, is_starttls;
+	enum transport transport;
+	/* How to play it; bits 1 << what it counts, 0: every way. */
+	unsigned only_transports, only_ways;
+	bool is_cleartext; /* STARTTLS, if any, is said by the dialog */
 	enum {
 		PREFIX_NONE = 0,
 		PREFIX_EHLO, /* the runner says EHLO first */
@@ -32,5 +37,5 @@ struct settings {
 
 /* Also tells the fakes. Exits when a setting is not known. */
 void settings_apply(
-    struct settings *t, const struct script *s, enum listener_kind kind);
+    struct settings *t, const struct script *s, enum transport transport);
 void settings_finish(struct settings *t);

@@ -30,7 +30,7 @@ static void set_up(void)
 	certs_init(&certs);
 	certs_add(&certs, "mx.test", CERTS_ECDSA);
 	fakes_init();
-	settings_apply(&settings, &nothing, LISTENER_PLAIN);
+	settings_apply(&settings, &nothing, TRANSPORT_PLAIN);
 }
 
 static void tear_down(void)
