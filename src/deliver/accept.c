@@ -17,6 +17,9 @@
  * refusals reported separately), because sending again helps nobody. An
  * unknown outcome is 451 where the route retries those; where it says hold or
  * fail, the client must not repeat the message either, so it is a 5xx.
+ *
+ * A message for later (RFC 4865) is queued in any mode: there is no verdict to
+ * wait for, and nothing to be direct about.
  */
 #include <deliver/deliver_internal.h>
 
@@ -25,6 +28,7 @@
 #include <string.h>
 
 #include <base/clock.h>
+#include <base/date.h>
 #include <base/log.h>
 #include <route/router.h>
 
@@ -132,6 +136,17 @@ static enum deliver_verdict verdict_of(int rc)
 		   : DELIVER_STORE_ERROR;
 }
 
+static void log_release(const struct delivery *d)
+{
+	char text[DATE_RFC3339_SIZE];
+
+	if (d->terms.release_ms <= d->created_ms)
+		return;
+	date_format_rfc3339(d->terms.release_ms, text);
+	log_info("scheduled", LOG_STR("queue_id", d->id_text),
+	    LOG_STR("due", text), LOG_SPAN("user", d->user));
+}
+
 static void on_accepted(struct store_request *r)
 {
 	struct delivery *d =
@@ -147,6 +162,7 @@ static void on_accepted(struct store_request *r)
 		return;
 	}
 	d->is_durable = true;
+	log_release(d);
 	if (d->mode == CONFIG_MODE_QUEUED ||
 	    (d->is_budget_over && !delivery_is_direct(d)))
 		answer(d, DELIVER_QUEUED);
@@ -162,6 +178,7 @@ static int store_it(struct delivery *d, int64_t quota_day)
 		.created_ms = d->created_ms,
 		.user = d->user,
 		.sender = d->sender,
+		.terms = d->terms,
 		.recipients = d->recipients,
 		.recipient_count = d->count,
 		.message = d->message };
@@ -188,18 +205,23 @@ static int copy_envelope(struct delivery *d, const struct envelope *e)
 {
 	size_t count = e->recipient_count;
 
+	d->terms = e->terms;
 	d->recipients = arena_alloc(&d->arena, count * sizeof(*d->recipients));
 	if (!d->recipients || delivery_reserve(d, count) ||
 	    !copy_span(d, e->user, &d->user) ||
-	    !copy_span(d, e->sender, &d->sender))
+	    !copy_span(d, e->sender, &d->sender) ||
+	    !copy_span(d, e->terms.envid, &d->terms.envid))
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
+		const struct envelope_recipient *from = &e->recipients[i];
 		struct store_recipient *r = &d->recipients[i];
 
-		if (!copy_span(d, e->recipients[i], &r->address))
+		if (!copy_span(d, from->address, &r->address) ||
+		    !copy_span(d, from->orcpt, &r->orcpt))
 			return -ENOMEM;
+		r->notify = (uint8_t)from->notify;
 		r->state = STORE_PENDING;
-		r->due_ms = d->created_ms;
+		r->due_ms = delivery_begins_ms(d);
 	}
 	return 0;
 }
@@ -221,10 +243,12 @@ static struct delivery *take_over(
 		return NULL;
 	loop_timer_init(&d->budget, on_budget_over);
 	d->message = s->message;
-	d->mode = s->mode;
+	d->created_ms = clock_wall_ms();
+	d->mode = s->envelope->terms.release_ms > d->created_ms
+		      ? CONFIG_MODE_QUEUED
+		      : s->mode;
 	d->store = delivery_is_direct(d) ? owner->services.volatile_store
 					 : owner->services.store;
-	d->created_ms = clock_wall_ms();
 	*delivery_bytes(d) += message_size(d->message);
 	if (copy_envelope(d, s->envelope) != 0) {
 		give_back(d);
@@ -238,8 +262,8 @@ static bool has_routes(const struct deliver_submission *s)
 	const struct envelope *e = s->envelope;
 
 	for (size_t i = 0; i < e->recipient_count; i++) {
-		if (!router_find(
-			s->config, e->user, e->sender, e->recipients[i]))
+		if (!router_find(s->config, e->user, e->sender,
+			e->recipients[i].address))
 			return false;
 	}
 	return true;
@@ -333,7 +357,7 @@ void deliver_submit(struct deliver *owner, struct deliver_submission *s)
 	s->message = NULL;
 	s->delivery = d;
 	d->submission = s;
-	if (s->mode == CONFIG_MODE_HYBRID)
+	if (d->mode == CONFIG_MODE_HYBRID)
 		loop_timer_start(owner->services.loop, &d->budget,
 		    d->config->queue.sync_budget_ms);
 }

@@ -12,7 +12,8 @@
 #include <base/log.h>
 
 enum {
-	ARENA_MAX = 64 * 1024 * 1024, /* 100,000 recipients need 45 */
+	/* 100,000 recipients need 50, and what ORCPT said of them. */
+	ARENA_MAX = 128 * 1024 * 1024,
 	/* The wall clock may jump: look again at least this often. */
 	DUE_LOOK_MS = 60 * 1000
 };
@@ -143,7 +144,7 @@ static void log_round(const struct delivery *d, int64_t next_ms)
 		log_info("delivered", LOG_STR("queue_id", d->id_text),
 		    LOG_STR("provider", d->sent_by),
 		    LOG_NUM("nrcpt", d->news.sent),
-		    LOG_NUM("ms", now - d->created_ms),
+		    LOG_NUM("ms", now - delivery_begins_ms(d)),
 		    LOG_SPAN("user", d->user));
 }
 
@@ -153,6 +154,7 @@ void delivery_finish(struct delivery *d)
 	/* What is not recorded is not true: only on_recorded says when. */
 	int64_t next_ms = d->is_unrecorded ? INT64_MAX : next_due_ms(d);
 	struct id id = d->id;
+	int priority = d->terms.priority;
 
 	if (!d->is_unrecorded)
 		log_round(d, next_ms);
@@ -163,7 +165,7 @@ void delivery_finish(struct delivery *d)
 		next_ms = d->again_ms;
 	delivery_free(d);
 	if (next_ms != INT64_MAX)
-		deliver_wait(owner, id, next_ms);
+		deliver_wait(owner, id, next_ms, priority);
 }
 
 /* --- what waits --- */
@@ -184,11 +186,12 @@ static void arm_due_timer(struct deliver *owner)
 	    owner->services.loop, &owner->due_timer, (uint64_t)delay);
 }
 
-void deliver_wait(struct deliver *owner, struct id id, int64_t at_ms)
+void deliver_wait(
+    struct deliver *owner, struct id id, int64_t at_ms, int priority)
 {
 	char text[ID_TEXT_SIZE];
 
-	if (due_put(&owner->due, id, at_ms) != 0) {
+	if (due_put(&owner->due, id, at_ms, priority) != 0) {
 		/* It stays in the store and is found at the next start. */
 		id_format(id, text);
 		log_error("schedule_failed", LOG_STR("queue_id", text),
@@ -209,9 +212,10 @@ static void start_due(struct deliver *owner)
 {
 	int64_t now = clock_wall_ms();
 	struct id id;
+	int priority;
 
-	while (has_room(owner) && due_take(&owner->due, now, &id))
-		resume_start(owner, id);
+	while (has_room(owner) && due_take(&owner->due, now, &id, &priority))
+		resume_start(owner, id, priority);
 	counter_set(&owner->services.counters->scheduled, owner->due.count);
 	/* Without room, the end of a delivery comes back here. */
 	if (has_room(owner))
@@ -279,14 +283,15 @@ void deliver_set_config(struct deliver *owner, struct config *config)
 	config_unref(old);
 }
 
-void deliver_schedule(struct deliver *owner, struct id id, int64_t due_wall_ms)
+void deliver_schedule(
+    struct deliver *owner, struct id id, int64_t due_wall_ms, int priority)
 {
 	struct delivery *d = map_get(owner->active, key_of(&id));
 
 	if (due_wall_ms == INT64_MAX)
 		return; /* a person decides first */
 	if (!d) {
-		deliver_wait(owner, id, due_wall_ms);
+		deliver_wait(owner, id, due_wall_ms, priority);
 		return;
 	}
 	/* At work: look at it again afterwards. */

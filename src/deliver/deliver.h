@@ -37,8 +37,9 @@ struct deliver *deliver_new(
     const struct deliver_services *services, struct config *config);
 /* New attempts use this snapshot from now on. */
 void deliver_set_config(struct deliver *d, struct config *config);
-/* A message found in the store at start, or due again. */
-void deliver_schedule(struct deliver *d, struct id id, int64_t due_wall_ms);
+/* A message found in the store at start, or due again; RFC 6710 priority. */
+void deliver_schedule(
+    struct deliver *d, struct id id, int64_t due_wall_ms, int priority);
 /*
  * Start no more attempts; on_idle runs once when none is under way. What is
  * left stays in the store.

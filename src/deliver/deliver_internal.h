@@ -88,6 +88,7 @@ struct delivery {
 				       recipient list, and copied names */
 	struct store_entry *loaded; /* resumed ones: owns what follows */
 	struct span user, sender;
+	struct envelope_terms terms;
 	int64_t created_ms;
 	struct message *message; /* a reference */
 	struct store_recipient *recipients;
@@ -151,7 +152,8 @@ void delivery_free(struct delivery *d);
 /* The round is over: log, answer, schedule what is left, free. */
 void delivery_finish(struct delivery *d);
 /* Let the message wait in the store until at_ms (wall clock). */
-void deliver_wait(struct deliver *owner, struct id id, int64_t at_ms);
+void deliver_wait(
+    struct deliver *owner, struct id id, int64_t at_ms, int priority);
 /* Run the owner's end-of-turn work. */
 void deliver_end_turn_later(struct deliver *owner);
 /* Counters of a configured provider; NULL beyond what is counted. */
@@ -171,7 +173,7 @@ void accept_answer_refused(struct deliver *owner);
 /* --- resume.c --- */
 
 /* Load a message whose time has come and deliver it. */
-void resume_start(struct deliver *owner, struct id id);
+void resume_start(struct deliver *owner, struct id id, int priority);
 
 /* --- round.c --- */
 
@@ -220,6 +222,13 @@ void outcome_hold(struct delivery *d, size_t i);
 void outcome_park(struct delivery *d);
 /* Set d->reason: bounded, one line, printable. */
 void outcome_set_reason(struct delivery *d, const char *why);
+
+/* When its first attempt may be: its age counts from here. */
+static inline int64_t delivery_begins_ms(const struct delivery *d)
+{
+	return d->terms.release_ms > d->created_ms ? d->terms.release_ms
+						   : d->created_ms;
+}
 
 static inline bool delivery_is_direct(const struct delivery *d)
 {

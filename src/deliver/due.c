@@ -1,4 +1,7 @@
-/* A heap for the order and a chained hash table for the identity. */
+/*
+ * A heap per priority for the order and a chained hash table for the identity.
+ * Heaps apart: what becomes due needs no move from one order to another.
+ */
 #include <deliver/due.h>
 
 #include <errno.h>
@@ -14,12 +17,14 @@ struct due_entry {
 	struct heap_node node;  /* key: wall clock ms */
 	struct due_entry *next; /* in the bucket */
 	struct id id;
+	uint8_t heap; /* index in by_time */
 };
 
 void due_init(struct due *d)
 {
 	*d = (struct due){ .count = 0 };
-	heap_init(&d->by_time);
+	for (size_t i = 0; i < DUE_PRIORITIES; i++)
+		heap_init(&d->by_time[i]);
 }
 
 void due_finish(struct due *d)
@@ -33,7 +38,8 @@ void due_finish(struct due *d)
 		}
 	}
 	free(d->buckets);
-	heap_finish(&d->by_time);
+	for (size_t i = 0; i < DUE_PRIORITIES; i++)
+		heap_finish(&d->by_time[i]);
 	due_init(d);
 }
 
@@ -83,14 +89,24 @@ static uint64_t key_of(int64_t at_ms)
 	return at_ms > 0 ? (uint64_t)at_ms : 0;
 }
 
-static int add(struct due *d, struct id id, int64_t at_ms)
+static uint8_t heap_of(int priority)
+{
+	if (priority > ENVELOPE_PRIORITY_MAX)
+		priority = ENVELOPE_PRIORITY_MAX;
+	if (priority < ENVELOPE_PRIORITY_MIN)
+		priority = ENVELOPE_PRIORITY_MIN;
+	return (uint8_t)(ENVELOPE_PRIORITY_MAX - priority);
+}
+
+static int add(struct due *d, struct id id, int64_t at_ms, int priority)
 {
 	if (d->count >= d->bucket_count && grow(d) != 0)
 		return -ENOMEM;
 	struct due_entry *e = calloc(1, sizeof(*e));
 	if (!e)
 		return -ENOMEM;
-	if (heap_push(&d->by_time, &e->node, key_of(at_ms)) != 0) {
+	e->heap = heap_of(priority);
+	if (heap_push(&d->by_time[e->heap], &e->node, key_of(at_ms)) != 0) {
 		free(e);
 		return -ENOMEM;
 	}
@@ -101,39 +117,57 @@ static int add(struct due *d, struct id id, int64_t at_ms)
 	return 0;
 }
 
-int due_put(struct due *d, struct id id, int64_t at_ms)
+int due_put(struct due *d, struct id id, int64_t at_ms, int priority)
 {
 	struct due_entry *e = find(d, id);
 
 	if (!e)
-		return add(d, id, at_ms);
+		return add(d, id, at_ms, priority);
 	/* Its place was just freed: the push cannot fail. */
-	heap_remove(&d->by_time, &e->node);
-	return heap_push(&d->by_time, &e->node, key_of(at_ms));
+	heap_remove(&d->by_time[e->heap], &e->node);
+	return heap_push(&d->by_time[e->heap], &e->node, key_of(at_ms));
 }
 
 bool due_next(const struct due *d, int64_t *out_ms)
 {
-	const struct heap_node *n = heap_peek(&d->by_time);
+	const struct heap_node *first = NULL;
 
-	if (n)
-		*out_ms = (int64_t)n->key;
-	return n != NULL;
+	for (size_t i = 0; i < DUE_PRIORITIES; i++) {
+		const struct heap_node *n = heap_peek(&d->by_time[i]);
+
+		if (n && (!first || n->key < first->key))
+			first = n;
+	}
+	if (first)
+		*out_ms = (int64_t)first->key;
+	return first != NULL;
 }
 
-bool due_take(struct due *d, int64_t now_ms, struct id *out)
+/* The earliest of the highest priority that has one whose time has come. */
+static struct due_entry *first_ready(const struct due *d, int64_t now_ms)
 {
-	struct heap_node *n = heap_peek(&d->by_time);
+	for (size_t i = 0; i < DUE_PRIORITIES; i++) {
+		struct heap_node *n = heap_peek(&d->by_time[i]);
 
-	if (!n || n->key > key_of(now_ms))
+		if (n && n->key <= key_of(now_ms))
+			return container_of(n, struct due_entry, node);
+	}
+	return NULL;
+}
+
+bool due_take(struct due *d, int64_t now_ms, struct id *out, int *out_priority)
+{
+	struct due_entry *e = first_ready(d, now_ms);
+
+	if (!e)
 		return false;
-	struct due_entry *e = container_of(n, struct due_entry, node);
 	struct due_entry **at = bucket_of(d, e->id);
 	while (*at != e)
 		at = &(*at)->next;
 	*at = e->next;
-	heap_remove(&d->by_time, n);
+	heap_remove(&d->by_time[e->heap], &e->node);
 	*out = e->id;
+	*out_priority = ENVELOPE_PRIORITY_MAX - (int)e->heap;
 	d->count--;
 	free(e);
 	return true;

@@ -83,7 +83,8 @@ static void set_expired(struct delivery *d, size_t i)
 void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms)
 {
 	struct store_recipient *r = &d->recipients[i];
-	int64_t last = d->created_ms + (int64_t)d->config->queue.max_age_ms;
+	int64_t last =
+	    delivery_begins_ms(d) + (int64_t)d->config->queue.max_age_ms;
 
 	if (delivery_is_direct(d)) {
 		withdraw(d, i);

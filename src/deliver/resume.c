@@ -25,6 +25,7 @@ static void give_up(struct delivery *d, int rc)
 	bool is_over = rc == -ENOENT || rc == -ECANCELED;
 	struct id id = d->id;
 	int64_t at_ms = clock_wall_ms() + READ_RETRY_MS;
+	int priority = d->terms.priority;
 
 	if (!is_over)
 		log_error("load_failed", LOG_STR("queue_id", d->id_text),
@@ -35,7 +36,7 @@ static void give_up(struct delivery *d, int rc)
 	}
 	delivery_free(d);
 	if (!is_over)
-		deliver_wait(owner, id, at_ms);
+		deliver_wait(owner, id, at_ms, priority);
 }
 
 /* The body is not what was stored: a person must look. */
@@ -84,6 +85,7 @@ static int take_entry(struct delivery *d, struct store_entry *e)
 	d->loaded = e;
 	d->user = e->user;
 	d->sender = e->sender;
+	d->terms = e->terms;
 	d->created_ms = e->created_ms;
 	d->recipients = e->recipients;
 	d->message = e->message;
@@ -134,14 +136,16 @@ static void load(struct delivery *d, bool wants_message)
 		d->owner->loading++;
 }
 
-void resume_start(struct deliver *owner, struct id id)
+void resume_start(struct deliver *owner, struct id id, int priority)
 {
 	struct delivery *d = delivery_new(owner, id, owner->config);
 
 	if (!d) {
-		deliver_wait(owner, id, clock_wall_ms() + READ_RETRY_MS);
+		deliver_wait(
+		    owner, id, clock_wall_ms() + READ_RETRY_MS, priority);
 		return;
 	}
+	d->terms.priority = priority;
 	d->is_resumed = true;
 	owner->resumed++;
 	d->mode = CONFIG_MODE_QUEUED;

@@ -18,7 +18,7 @@ enum {
 
 void envelope_init(struct envelope *e)
 {
-	*e = (struct envelope){ .body = ENVELOPE_BODY_7BIT };
+	*e = (struct envelope){ .declared_size = 0 };
 	arena_init(&e->arena, ENVELOPE_ARENA_MAX);
 }
 
@@ -26,14 +26,14 @@ void envelope_finish(struct envelope *e)
 {
 	map_free(e->seen);
 	arena_finish(&e->arena);
-	*e = (struct envelope){ .body = ENVELOPE_BODY_7BIT };
-	arena_init(&e->arena, ENVELOPE_ARENA_MAX);
+	envelope_init(e);
 }
 
 static int grow(struct envelope *e)
 {
 	size_t cap = e->recipient_cap ? e->recipient_cap * 2 : FIRST_CAP;
-	struct span *grown = arena_alloc(&e->arena, cap * sizeof(*grown));
+	struct envelope_recipient *grown =
+	    arena_alloc(&e->arena, cap * sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
@@ -67,7 +67,7 @@ static int index_all(struct envelope *e)
 	if (!e->seen)
 		return -ENOMEM;
 	for (size_t i = 0; i < e->recipient_count; i++) {
-		int rc = index_add(e, e->recipients[i]);
+		int rc = index_add(e, e->recipients[i].address);
 		if (rc < 0 && rc != -EEXIST) {
 			map_free(e->seen);
 			e->seen = NULL;
@@ -88,15 +88,16 @@ static int check_new(struct envelope *e, struct span address)
 	if (e->seen)
 		return index_add(e, address);
 	for (size_t i = 0; i < e->recipient_count; i++) {
-		if (span_ieq(e->recipients[i], address))
+		if (span_ieq(e->recipients[i].address, address))
 			return -EEXIST;
 	}
 	return 0;
 }
 
-int envelope_add_recipient(struct envelope *e, struct span address)
+int envelope_add_recipient(
+    struct envelope *e, const struct envelope_recipient *r)
 {
-	struct span copy;
+	struct envelope_recipient copy = *r;
 	int rc;
 
 	if (e->recipient_count == e->recipient_cap) {
@@ -104,10 +105,11 @@ int envelope_add_recipient(struct envelope *e, struct span address)
 		if (rc < 0)
 			return rc;
 	}
-	copy = arena_span(&e->arena, address);
-	if (!copy.ptr)
+	copy.address = arena_span(&e->arena, r->address);
+	copy.orcpt = arena_span(&e->arena, r->orcpt);
+	if (!copy.address.ptr || !copy.orcpt.ptr)
 		return -ENOMEM;
-	rc = check_new(e, copy);
+	rc = check_new(e, copy.address);
 	if (rc == -EEXIST)
 		return 0;
 	if (rc < 0)

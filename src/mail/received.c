@@ -78,12 +78,23 @@ static void recipient(struct field *f, const struct envelope *e)
 {
 	char text[TEXT_MAX], line[TEXT_MAX + 64];
 
-	if (e->recipient_count != 1 || e->recipients[0].len >= TEXT_MAX)
+	if (e->recipient_count != 1 || e->recipients[0].address.len >= TEXT_MAX)
 		return;
-	safe(e->recipients[0], "()\\<>,;\"", text);
+	safe(e->recipients[0].address, "()\\<>,;\"", text);
 	if (strchr(text, '?'))
 		return;
 	(void)snprintf(line, sizeof(line), "for <%s>", text);
+	clause(f, line);
+}
+
+/* RFC 6710 5: also where the client is hidden, it does not name it. */
+static void priority(struct field *f, const struct envelope_terms *terms)
+{
+	char line[32];
+
+	if (!terms->has_priority)
+		return;
+	(void)snprintf(line, sizeof(line), "PRIORITY %d", terms->priority);
 	clause(f, line);
 }
 
@@ -105,6 +116,7 @@ int received_add(const struct header_stamp *stamp, struct buf *out)
 	clause(&f, line);
 	if (!stamp->hide_client)
 		recipient(&f, stamp->envelope);
+	priority(&f, &stamp->envelope->terms);
 	if (f.rc == 0)
 		f.rc = buf_add(out, ";", 1);
 	f.column++;

@@ -248,11 +248,11 @@ static void restore_quota(
 	quota_restore(s->quota, user, day, messages);
 }
 
-static void schedule_pending(struct id id, int64_t due_ms, void *ctx)
+static void schedule_pending(const struct store_pending *p, void *ctx)
 {
 	struct server *s = ctx;
 
-	worker_schedule(s->workers[id_hash(id) % s->worker_count], id, due_ms);
+	worker_schedule(s->workers[id_hash(p->id) % s->worker_count], p);
 }
 
 static int open_stores(struct server *s, struct err *e)

@@ -15,6 +15,7 @@
 #include <net/listener.h>
 #include <net/tls.h>
 #include <smtp/session.h>
+#include <store/store.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -230,9 +231,9 @@ no_memory:
 	return NULL;
 }
 
-void worker_schedule(struct worker *w, struct id id, int64_t due_ms)
+void worker_schedule(struct worker *w, const struct store_pending *p)
 {
-	deliver_schedule(w->deliver, id, due_ms);
+	deliver_schedule(w->deliver, p->id, p->due_ms, p->priority);
 }
 
 int worker_start(struct worker *w)

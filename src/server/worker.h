@@ -20,6 +20,7 @@ struct quota;
 struct smtp_limits;
 struct store;
 struct tls_ctx;
+struct store_pending;
 struct worker;
 
 /*
@@ -46,7 +47,7 @@ struct worker_services {
 struct worker *worker_new(unsigned index, const struct worker_services *s,
     const int *fds, struct err *e);
 /* Before worker_start: a message left from the last run. */
-void worker_schedule(struct worker *w, struct id id, int64_t due_ms);
+void worker_schedule(struct worker *w, const struct store_pending *p);
 int worker_start(struct worker *w);
 /*
  * Any thread. Stop accepting, let sessions and deliveries end, at the latest

@@ -165,7 +165,7 @@ static void begin(struct smtp_session *s, const struct mail_args *m,
 	}
 	tx->is_charged = true;
 	tx->quota_day = day;
-	tx->envelope.body = m->params.body;
+	tx->envelope.terms.body = m->params.body;
 	tx->envelope.declared_size = m->params.size;
 	s->messages++;
 	smtp_session_reply(s, 250, "2.1.0", "Ok");

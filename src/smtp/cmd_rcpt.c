@@ -82,7 +82,8 @@ enum smtp_next smtp_cmd_rcpt(
 		smtp_session_reply(s, 452, "4.5.3", "Too many recipients");
 		return SMTP_NEXT;
 	}
-	if (envelope_add_recipient(&tx->envelope, a.whole) < 0) {
+	if (envelope_add_recipient(&tx->envelope,
+		&(struct envelope_recipient){ .address = a.whole }) < 0) {
 		smtp_session_reply(
 		    s, 452, "4.3.1", "Insufficient system storage");
 		return SMTP_NEXT;

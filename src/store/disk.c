@@ -101,7 +101,7 @@ static int disk_find(struct store *s, struct store_find *r)
 }
 
 static int disk_each_pending(struct store *s,
-    void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx)
+    void (*each)(const struct store_pending *p, void *ctx), void *ctx)
 {
 	struct disk *d = disk_of(s);
 	(void)pthread_mutex_lock(&d->reads_lock);

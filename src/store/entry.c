@@ -70,15 +70,18 @@ static int copy_rows(struct store_entry *to, const struct store_entry *from)
 {
 	to->id = from->id;
 	to->created_ms = from->created_ms;
+	to->terms = from->terms;
 	if (entry_span(to, from->user, &to->user) < 0 ||
 	    entry_span(to, from->sender, &to->sender) < 0 ||
+	    entry_span(to, from->terms.envid, &to->terms.envid) < 0 ||
 	    entry_reserve(to, from->recipient_count) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < from->recipient_count; i++) {
+		const struct store_recipient *old = &from->recipients[i];
 		struct store_recipient *r = &to->recipients[i];
-		*r = from->recipients[i];
-		if (entry_span(to, from->recipients[i].address, &r->address) <
-		    0)
+		*r = *old;
+		if (entry_span(to, old->address, &r->address) < 0 ||
+		    entry_span(to, old->orcpt, &r->orcpt) < 0)
 			return -ENOMEM;
 	}
 	to->recipient_count = from->recipient_count;

@@ -118,13 +118,18 @@ static void finish(struct memory *m, struct kept *k)
 	file_kept(m, k);
 }
 
-/* A due time is kept only where it means something. */
+/*
+ * What attempts change: who it is and what its sender asked for stay. A due
+ * time is kept only where it means something.
+ */
 static void set_recipient(
     struct store_recipient *to, const struct store_recipient *from)
 {
-	struct span address = to->address;
+	struct store_recipient old = *to;
 	*to = *from;
-	to->address = address;
+	to->address = old.address;
+	to->notify = old.notify;
+	to->orcpt = old.orcpt;
 	if (to->state != STORE_PENDING)
 		to->due_ms = 0;
 }
@@ -414,7 +419,7 @@ static int by_id(const void *a, const void *b)
 }
 
 static int memory_each_pending(struct store *s,
-    void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx)
+    void (*each)(const struct store_pending *p, void *ctx), void *ctx)
 {
 	struct memory *m = memory_of(s);
 	int64_t now_ms = clock_wall_ms();
@@ -425,9 +430,13 @@ static int memory_each_pending(struct store *s,
 		list_for_each (pos, &m->live)
 			all[n++] = container_of(pos, struct kept, node);
 		qsort(all, n, sizeof(struct kept *), by_id);
-		for (size_t i = 0; i < n; i++)
-			each(all[i]->entry->id, due_of(all[i]->entry, now_ms),
-			    ctx);
+		for (size_t i = 0; i < n; i++) {
+			const struct store_entry *e = all[i]->entry;
+			struct store_pending p = { .id = e->id,
+				.due_ms = due_of(e, now_ms),
+				.priority = e->terms.priority };
+			each(&p, ctx);
+		}
 	}
 	unlock(m);
 	free(all);

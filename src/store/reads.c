@@ -24,11 +24,12 @@ enum reads_statement {
 static const char *const statements[Q_COUNT] = {
 	[Q_BEGIN] = "BEGIN",
 	[Q_END] = "COMMIT",
-	[Q_MESSAGE] = "SELECT created_ms, user, sender, recipients"
+	[Q_MESSAGE] = "SELECT created_ms, user, sender, recipients, content,"
+		      " flags, ret, envid, priority, release_ms"
 		      " FROM message WHERE id = ?1",
 	[Q_RECIPIENTS] =
-	    "SELECT address, state, attempts, at_ms, provider, pinned"
-	    " FROM recipient WHERE message = ?1 ORDER BY n LIMIT ?2",
+	    "SELECT address, state, attempts, at_ms, provider, pinned, notify,"
+	    " orcpt FROM recipient WHERE message = ?1 ORDER BY n LIMIT ?2",
 	[Q_PLACE] = "SELECT segment, offset, size, header, crc FROM body"
 		    " WHERE message = ?1",
 	[Q_ATTEMPT_COUNT] = "SELECT count(*) FROM attempt WHERE message = ?1",
@@ -39,8 +40,9 @@ static const char *const statements[Q_COUNT] = {
 	/* States: 0 waits until at_ms, 1 was started, 4 is held. */
 	[Q_PENDING] =
 	    "SELECT body.message, min(CASE state WHEN 0 THEN at_ms"
-	    " WHEN 1 THEN ?1 ELSE 9223372036854775807 END)"
-	    " FROM body CROSS JOIN recipient"
+	    " WHEN 1 THEN ?1 ELSE 9223372036854775807 END), message.priority"
+	    " FROM body CROSS JOIN message ON message.id = body.message"
+	    " CROSS JOIN recipient"
 	    " ON recipient.message = body.message AND state <> 2 AND state <> 3"
 	    " AND state <> 5"
 	    " GROUP BY body.message ORDER BY body.message",
@@ -108,6 +110,25 @@ static enum postern_class class_of(int64_t v)
 		   : POSTERN_UNKNOWN;
 }
 
+static enum envelope_body body_of(int64_t v)
+{
+	return v == ENVELOPE_BODY_8BITMIME ? ENVELOPE_BODY_8BITMIME
+					   : ENVELOPE_BODY_7BIT;
+}
+
+static enum envelope_ret ret_of(int64_t v)
+{
+	return v >= ENVELOPE_RET_UNSAID && v <= ENVELOPE_RET_HDRS
+		   ? (enum envelope_ret)v
+		   : ENVELOPE_RET_UNSAID;
+}
+
+static int priority_of(int64_t v)
+{
+	return v >= ENVELOPE_PRIORITY_MIN && v <= ENVELOPE_PRIORITY_MAX ? (int)v
+									: 0;
+}
+
 static int take_recipient(sqlite3_stmt *q, struct store_entry *e)
 {
 	struct store_recipient *r = &e->recipients[e->recipient_count];
@@ -121,6 +142,9 @@ static int take_recipient(sqlite3_stmt *q, struct store_entry *e)
 	int flags = sqlite3_column_int(q, 5);
 	r->is_pinned = (flags & SCHEMA_PINNED) != 0;
 	r->is_single = (flags & SCHEMA_SINGLE) != 0;
+	r->notify = (uint8_t)sqlite3_column_int(q, 6) & ENVELOPE_NOTIFY_ALL;
+	if (entry_span(e, sqlite_column_span(q, 7), &r->orcpt) < 0)
+		return -ENOMEM;
 	e->recipient_count++;
 	return 0;
 }
@@ -143,6 +167,20 @@ static int read_recipients(
 	return rc;
 }
 
+/* Six columns, from i on. */
+static int take_terms(sqlite3_stmt *q, int i, struct store_entry *e)
+{
+	struct envelope_terms *t = &e->terms;
+	int flags = sqlite3_column_int(q, i + 1);
+	t->body = body_of(sqlite3_column_int64(q, i));
+	t->is_utf8 = (flags & SCHEMA_UTF8) != 0;
+	t->has_priority = (flags & SCHEMA_PRIORITY) != 0;
+	t->ret = ret_of(sqlite3_column_int64(q, i + 2));
+	t->priority = priority_of(sqlite3_column_int64(q, i + 4));
+	t->release_ms = sqlite3_column_int64(q, i + 5);
+	return entry_span(e, sqlite_column_span(q, i + 3), &t->envid);
+}
+
 static int read_entry(struct reads *r, struct store_entry *e)
 {
 	sqlite3_stmt *q = r->q[Q_MESSAGE];
@@ -154,6 +192,8 @@ static int read_entry(struct reads *r, struct store_entry *e)
 	rc = entry_span(e, sqlite_column_span(q, 1), &e->user);
 	if (rc == 0)
 		rc = entry_span(e, sqlite_column_span(q, 2), &e->sender);
+	if (rc == 0)
+		rc = take_terms(q, 4, e);
 	int64_t count = sqlite3_column_int64(q, 3);
 	(void)sqlite3_reset(q);
 	return rc == 0 ? read_recipients(r, e, count) : rc;
@@ -245,17 +285,19 @@ int reads_attempts(struct reads *r, struct store_entry *e,
 }
 
 int reads_each_pending(struct reads *r, int64_t now_ms,
-    void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx)
+    void (*each)(const struct store_pending *p, void *ctx), void *ctx)
 {
 	sqlite3_stmt *q = r->q[Q_PENDING];
 	int rc;
 	sqlite_bind_int(q, 1, now_ms);
 	while ((rc = sqlite_next(q)) > 0) {
-		struct id id;
-		rc = sqlite_column_id(q, 0, &id);
+		struct store_pending p = { .due_ms =
+					       sqlite3_column_int64(q, 1) };
+		rc = sqlite_column_id(q, 0, &p.id);
 		if (rc < 0)
 			break;
-		each(id, sqlite3_column_int64(q, 1), ctx);
+		p.priority = priority_of(sqlite3_column_int64(q, 2));
+		each(&p, ctx);
 	}
 	(void)sqlite3_reset(q);
 	return rc;

@@ -31,7 +31,7 @@ int reads_attempts(struct reads *r, struct store_entry *e,
     struct store_attempt **out, size_t *out_count);
 
 int reads_each_pending(struct reads *r, int64_t now_ms,
-    void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx);
+    void (*each)(const struct store_pending *p, void *ctx), void *ctx);
 int reads_each_quota(struct reads *r,
     void (*each)(struct span user, int64_t day, uint64_t messages, void *ctx),
     void *ctx);

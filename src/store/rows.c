@@ -49,9 +49,10 @@ static const char *const statements[Q_COUNT] = {
 	[Q_SAVE] = "SAVEPOINT request",
 	[Q_RELEASE] = "RELEASE request",
 	[Q_UNDO] = "ROLLBACK TO request",
-	[Q_MESSAGE] = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-	[Q_RECIPIENT] =
-	    "INSERT INTO recipient VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[Q_MESSAGE] = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+		      " ?8, ?9, ?10, ?11, ?12)",
+	[Q_RECIPIENT] = "INSERT INTO recipient VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+			" ?7, ?8, ?9, ?10)",
 	[Q_BODY] = "INSERT INTO body VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[Q_SET_FINAL] = SET_RECIPIENT,
 	[Q_SET_OPEN] =
@@ -160,6 +161,8 @@ static int add_recipient(struct rows *r, const struct id *id, size_t n,
 	sqlite_bind_int(q, 6, to->due_ms);
 	sqlite_bind_span(q, 7, span_of(to->provider));
 	sqlite_bind_int(q, 8, flags_of(to));
+	sqlite_bind_int(q, 9, to->notify);
+	sqlite_bind_span(q, 10, to->orcpt);
 	return sqlite_run(q);
 }
 
@@ -175,6 +178,19 @@ static int add_body(struct rows *r, const struct id *id, const struct place *p)
 	return sqlite_run(q);
 }
 
+/* Six columns, from i on. */
+static void bind_terms(sqlite3_stmt *q, int i, const struct envelope_terms *t)
+{
+	sqlite_bind_int(q, i, t->body);
+	sqlite_bind_int(q, i + 1,
+	    (t->is_utf8 ? SCHEMA_UTF8 : 0) |
+		(t->has_priority ? SCHEMA_PRIORITY : 0));
+	sqlite_bind_int(q, i + 2, t->ret);
+	sqlite_bind_span(q, i + 3, t->envid);
+	sqlite_bind_int(q, i + 4, t->priority);
+	sqlite_bind_int(q, i + 5, t->release_ms);
+}
+
 int rows_accept(
     struct rows *r, const struct store_entry *e, const struct place *place)
 {
@@ -186,6 +202,7 @@ int rows_accept(
 	sqlite_bind_int(
 	    q, 5, e->message ? (int64_t)message_size(e->message) : 0);
 	sqlite_bind_int(q, 6, (int64_t)e->recipient_count);
+	bind_terms(q, 7, &e->terms);
 	int rc = sqlite_run(q);
 	for (size_t i = 0; rc == 0 && i < e->recipient_count; i++)
 		rc = add_recipient(r, &e->id, i, &e->recipients[i]);

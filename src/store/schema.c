@@ -5,7 +5,9 @@
  * work on, so that a start finds them without a look at history.
  *
  * recipient.at_ms: when PENDING the due time, when final the time it became
- * so (from which history is counted). recipient.pinned: SCHEMA_* flags.
+ * so (from which history is counted). recipient.pinned and message.flags:
+ * SCHEMA_* flags. message.content, ret and recipient.notify: the numbers of
+ * mail/envelope.h. message.release_ms: not delivered before.
  */
 #include <store/schema.h>
 
@@ -63,8 +65,22 @@ static const char version_1[] = "CREATE TABLE message ("
 				" PRIMARY KEY (day, user)"
 				") WITHOUT ROWID;";
 
+/*
+ * What MAIL and RCPT may ask for. New columns stand at the end of their rows
+ * and have defaults, so that no old row is rewritten.
+ */
+static const char version_2[] =
+    "ALTER TABLE message ADD COLUMN content INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN ret INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN envid TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE message ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN release_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE recipient ADD COLUMN notify INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE recipient ADD COLUMN orcpt TEXT NOT NULL DEFAULT '';";
+
 /* migrations[v] leads from format v to v + 1; 0 is an empty file. */
-static const char *const migrations[] = { version_1 };
+static const char *const migrations[] = { version_1, version_2 };
 
 enum {
 	VERSION = sizeof(migrations) / sizeof(migrations[0])

@@ -8,7 +8,10 @@ enum {
 	SCHEMA_CHECKPOINT_PAGES = 4096,
 	/* Of recipient.pinned; is_pinned and is_single. */
 	SCHEMA_PINNED = 1 << 0,
-	SCHEMA_SINGLE = 1 << 1
+	SCHEMA_SINGLE = 1 << 1,
+	/* Of message.flags; terms.is_utf8 and terms.has_priority. */
+	SCHEMA_UTF8 = 1 << 0,
+	SCHEMA_PRIORITY = 1 << 1
 };
 
 /*

@@ -68,7 +68,7 @@ void store_find_finish(struct store_find *r)
 }
 
 int store_each_pending(struct store *s,
-    void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx)
+    void (*each)(const struct store_pending *p, void *ctx), void *ctx)
 {
 	return s->ops->each_pending(s, each, ctx);
 }

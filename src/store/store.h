@@ -15,6 +15,7 @@
 #include <base/list.h>
 #include <base/span.h>
 #include <loop/loop.h>
+#include <mail/envelope.h>
 #include <mail/message.h>
 #include <postern/outcome.h>
 
@@ -59,6 +60,9 @@ struct store_recipient {
 	char provider[STORE_NAME_SIZE]; /* STARTED: whose; else the last one */
 	bool is_pinned; /* outcome unknown: only provider may try again */
 	bool is_single; /* goes alone: one of several was refused, unnamed */
+	/* As in the envelope; what an accept said stays. */
+	uint8_t notify;
+	struct span orcpt;
 };
 
 /* One message with its envelope, as stored and as loaded. */
@@ -66,6 +70,7 @@ struct store_entry {
 	struct id id;
 	int64_t created_ms;
 	struct span user, sender;
+	struct envelope_terms terms;
 	struct store_recipient *recipients;
 	size_t recipient_count;
 	struct message *message; /* NULL where only rows were asked for */
@@ -172,14 +177,21 @@ int store_find(struct store *s, struct store_find *r);
 void store_find_finish(struct store_find *r);
 void store_entry_free(struct store_entry *e); /* accepts NULL */
 
+/* A message with a recipient that is not final, as a start finds it. */
+struct store_pending {
+	struct id id;
+	/* The earliest of its recipients: one that was STARTED is due now;
+	 * INT64_MAX when a person must decide first. */
+	int64_t due_ms;
+	int priority;
+};
+
 /*
- * At start, before loops run: every message with a recipient that is not
- * final, oldest first; due_ms is its earliest due time (STARTED counts as
- * due now; INT64_MAX when a person must decide first). Returns 0 or a
+ * At start, before loops run: all of them, oldest first. Returns 0 or a
  * negative errno.
  */
 int store_each_pending(struct store *s,
-    void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx);
+    void (*each)(const struct store_pending *p, void *ctx), void *ctx);
 /* At start: daily counts. */
 int store_each_quota(struct store *s,
     void (*each)(struct span user, int64_t day, uint64_t messages, void *ctx),

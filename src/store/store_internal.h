@@ -28,7 +28,7 @@ struct store_ops {
 	int (*load)(struct store *s, struct store_load *r);
 	int (*find)(struct store *s, struct store_find *r);
 	int (*each_pending)(struct store *s,
-	    void (*each)(struct id id, int64_t due_ms, void *ctx), void *ctx);
+	    void (*each)(const struct store_pending *p, void *ctx), void *ctx);
 	int (*each_quota)(struct store *s,
 	    void (*each)(
 		struct span user, int64_t day, uint64_t messages, void *ctx),

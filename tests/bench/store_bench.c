@@ -194,11 +194,10 @@ static struct store *open_store(const char *path)
 	return s;
 }
 
-static void count_one(struct id id, int64_t due_ms, void *ctx)
+static void count_one(const struct store_pending *p, void *ctx)
 {
 	size_t *n = ctx;
-	(void)id;
-	(void)due_ms;
+	(void)p;
 	(*n)++;
 }
 

@@ -155,8 +155,8 @@ static void note(const struct deliver_submission *s)
 	buf_clear(&fakes.envelope);
 	(void)buf_printf(&fakes.envelope, "<%.*s>", SPAN_FMT(e->sender));
 	for (size_t i = 0; i < e->recipient_count; i++)
-		(void)buf_printf(
-		    &fakes.envelope, " <%.*s>", SPAN_FMT(e->recipients[i]));
+		(void)buf_printf(&fakes.envelope, " <%.*s>",
+		    SPAN_FMT(e->recipients[i].address));
 }
 
 void deliver_submit(struct deliver *d, struct deliver_submission *s)

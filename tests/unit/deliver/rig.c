@@ -497,13 +497,16 @@ void rig_submit(enum config_mode mode, size_t recipients, size_t body_size)
 	envelope_init(&rig.envelope);
 	rig.envelope.sender = SPAN("a@b.example");
 	rig.envelope.user = SPAN("app");
+	rig.envelope.terms = rig.terms;
 	for (size_t i = 0; i < recipients; i++) {
 		char address[64];
 
 		(void)snprintf(
 		    address, sizeof(address), "rcpt%zu@x.example", i);
-		ck_assert_int_eq(
-		    envelope_add_recipient(&rig.envelope, span_of(address)), 0);
+		ck_assert_int_eq(envelope_add_recipient(&rig.envelope,
+				     &(struct envelope_recipient){
+					 .address = span_of(address) }),
+		    0);
 	}
 	rig.id = id_make();
 	*s = (struct deliver_submission){ .id = rig.id,
@@ -524,7 +527,7 @@ static void on_crash_stored(struct store_request *r)
 {
 	ck_assert_int_eq(r->result, 0);
 	message_unref(crash_entry.message);
-	deliver_schedule(rig.deliver, crash_entry.id, 0);
+	deliver_schedule(rig.deliver, crash_entry.id, 0, 0);
 }
 
 void rig_store(
@@ -538,6 +541,7 @@ void rig_store(
 		.created_ms = created_ms ? created_ms : clock_wall_ms(),
 		.user = SPAN("app"),
 		.sender = SPAN("a@b.example"),
+		.terms = rig.terms,
 		.recipients = copies,
 		.recipient_count = count,
 		.message = rig_message(10) };

@@ -68,6 +68,7 @@ struct rig {
 
 	struct deliver_submission submission;
 	struct envelope envelope;
+	struct envelope_terms terms; /* of what rig_submit, rig_store make */
 	bool is_answered, is_idle;
 	enum deliver_verdict verdict;
 	enum postern_class result;

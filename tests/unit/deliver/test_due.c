@@ -26,23 +26,24 @@ static void teardown(void)
 START_TEST(earliest_leaves_first_and_not_early)
 {
 	struct id out;
+	int priority;
 	int64_t next;
 
 	ck_assert(!due_next(&due, &next));
-	ck_assert(!due_take(&due, 1000, &out));
-	ck_assert_int_eq(due_put(&due, id_of(1), 300), 0);
-	ck_assert_int_eq(due_put(&due, id_of(2), 100), 0);
-	ck_assert_int_eq(due_put(&due, id_of(3), 200), 0);
+	ck_assert(!due_take(&due, 1000, &out, &priority));
+	ck_assert_int_eq(due_put(&due, id_of(1), 300, 0), 0);
+	ck_assert_int_eq(due_put(&due, id_of(2), 100, 0), 0);
+	ck_assert_int_eq(due_put(&due, id_of(3), 200, 0), 0);
 	ck_assert(due_next(&due, &next));
 	ck_assert_int_eq(next, 100);
-	ck_assert(!due_take(&due, 99, &out));
+	ck_assert(!due_take(&due, 99, &out, &priority));
 	for (unsigned n = 0; n < 3; n++) {
 		static const unsigned order[] = { 2, 3, 1 };
 
-		ck_assert(due_take(&due, 300, &out));
+		ck_assert(due_take(&due, 300, &out, &priority));
 		ck_assert(id_eq(out, id_of(order[n])));
 	}
-	ck_assert(!due_take(&due, 1000, &out));
+	ck_assert(!due_take(&due, 1000, &out, &priority));
 	ck_assert_uint_eq(due.count, 0);
 }
 END_TEST
@@ -50,14 +51,15 @@ END_TEST
 START_TEST(an_id_waits_once)
 {
 	struct id out;
+	int priority;
 
-	ck_assert_int_eq(due_put(&due, id_of(1), 300), 0);
-	ck_assert_int_eq(due_put(&due, id_of(1), 100), 0);
-	ck_assert_int_eq(due_put(&due, id_of(1), 200), 0);
+	ck_assert_int_eq(due_put(&due, id_of(1), 300, 0), 0);
+	ck_assert_int_eq(due_put(&due, id_of(1), 100, 0), 0);
+	ck_assert_int_eq(due_put(&due, id_of(1), 200, 0), 0);
 	ck_assert_uint_eq(due.count, 1);
-	ck_assert(!due_take(&due, 199, &out));
-	ck_assert(due_take(&due, 200, &out));
-	ck_assert(!due_take(&due, 1000, &out));
+	ck_assert(!due_take(&due, 199, &out, &priority));
+	ck_assert(due_take(&due, 200, &out, &priority));
+	ck_assert(!due_take(&due, 1000, &out, &priority));
 }
 END_TEST
 
@@ -67,11 +69,12 @@ START_TEST(many_keep_their_order)
 		COUNT = 20000
 	};
 	struct id out;
+	int priority;
 	int64_t now = 0;
 
 	for (unsigned n = 0; n < COUNT; n++)
 		ck_assert_int_eq(
-		    due_put(&due, id_of(n), (n * 7919) % COUNT), 0);
+		    due_put(&due, id_of(n), (n * 7919) % COUNT, 0), 0);
 	ck_assert_uint_eq(due.count, COUNT);
 	for (unsigned n = 0; n < COUNT; n++) {
 		int64_t next;
@@ -79,7 +82,7 @@ START_TEST(many_keep_their_order)
 		ck_assert(due_next(&due, &next));
 		ck_assert_int_ge(next, now);
 		now = next;
-		ck_assert(due_take(&due, now, &out));
+		ck_assert(due_take(&due, now, &out, &priority));
 	}
 	ck_assert_uint_eq(due.count, 0);
 }
@@ -88,9 +91,52 @@ END_TEST
 START_TEST(times_before_the_epoch_are_due)
 {
 	struct id out;
+	int priority;
 
-	ck_assert_int_eq(due_put(&due, id_of(1), -5), 0);
-	ck_assert(due_take(&due, 0, &out));
+	ck_assert_int_eq(due_put(&due, id_of(1), -5, 0), 0);
+	ck_assert(due_take(&due, 0, &out, &priority));
+}
+END_TEST
+
+START_TEST(higher_priority_leaves_first_when_due)
+{
+	static const struct {
+		int64_t at_ms;
+		int priority;
+	} rows[] = { { 10, -9 }, { 20, 0 }, { 30, 9 }, { 15, 0 }, { 99, 9 } };
+	static const unsigned order[] = { 2, 3, 1, 0 };
+	struct id out;
+	int priority;
+	int64_t next;
+
+	for (unsigned n = 0; n < 5; n++)
+		ck_assert_int_eq(
+		    due_put(&due, id_of(n), rows[n].at_ms, rows[n].priority),
+		    0);
+	ck_assert(due_next(&due, &next));
+	ck_assert_int_eq(next, 10);
+	/* One whose time has not come holds nobody up. */
+	for (unsigned n = 0; n < 4; n++) {
+		ck_assert(due_take(&due, 50, &out, &priority));
+		ck_assert(id_eq(out, id_of(order[n])));
+		ck_assert_int_eq(priority, rows[order[n]].priority);
+	}
+	ck_assert(!due_take(&due, 50, &out, &priority));
+	ck_assert_uint_eq(due.count, 1);
+}
+END_TEST
+
+START_TEST(a_priority_beyond_the_scale_is_its_end)
+{
+	struct id out;
+	int priority;
+
+	ck_assert_int_eq(due_put(&due, id_of(1), 1, 100), 0);
+	ck_assert(due_take(&due, 1, &out, &priority));
+	ck_assert_int_eq(priority, 9);
+	ck_assert_int_eq(due_put(&due, id_of(1), 1, -100), 0);
+	ck_assert(due_take(&due, 1, &out, &priority));
+	ck_assert_int_eq(priority, -9);
 }
 END_TEST
 
@@ -104,6 +150,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, an_id_waits_once);
 	tcase_add_test(t, many_keep_their_order);
 	tcase_add_test(t, times_before_the_epoch_are_due);
+	tcase_add_test(t, higher_priority_leaves_first_when_due);
+	tcase_add_test(t, a_priority_beyond_the_scale_is_its_end);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -206,8 +206,10 @@ static bool submit_flood(void)
 	envelope_init(&e);
 	e.sender = SPAN("a@b.example");
 	e.user = SPAN("app");
-	ck_assert_int_eq(
-	    envelope_add_recipient(&e, SPAN("rcpt0@x.example")), 0);
+	ck_assert_int_eq(envelope_add_recipient(&e,
+			     &(struct envelope_recipient){
+				 .address = SPAN("rcpt0@x.example") }),
+	    0);
 	flood_answers = 0;
 	for (size_t i = 0; i < FLOOD; i++) {
 		flood[i] = (struct deliver_submission){ .id = id_make(),

@@ -213,8 +213,8 @@ END_TEST
 
 static bool schedule_nobody(void)
 {
-	deliver_schedule(rig.deliver, id_make(), 0);
-	deliver_schedule(rig.deliver, id_make(), INT64_MAX);
+	deliver_schedule(rig.deliver, id_make(), 0, 0);
+	deliver_schedule(rig.deliver, id_make(), INT64_MAX, 0);
 	return true;
 }
 
@@ -234,8 +234,8 @@ static bool is_called(void)
 
 static bool schedule_again(void)
 {
-	deliver_schedule(rig.deliver, rig.id, 0);
-	deliver_schedule(rig.deliver, rig.id, 0);
+	deliver_schedule(rig.deliver, rig.id, 0, 0);
+	deliver_schedule(rig.deliver, rig.id, 0, 0);
 	return true;
 }
 
@@ -272,7 +272,7 @@ static void on_backlog_stored(struct store_request *r)
 	const struct store_accept *a = (const struct store_accept *)(void *)r;
 
 	ck_assert_int_eq(r->result, 0);
-	deliver_schedule(rig.deliver, a->entry->id, 0);
+	deliver_schedule(rig.deliver, a->entry->id, 0, 0);
 }
 
 static bool put_backlog(void)

@@ -299,8 +299,10 @@ START_TEST(says_where_a_message_came_from)
 	envelope.helo = SPAN("client.example");
 	envelope.peer = SPAN("2001:db8::1");
 	envelope.user = SPAN("app@x.example");
-	ck_assert_int_eq(
-	    envelope_add_recipient(&envelope, SPAN("ann@dest.example")), 0);
+	ck_assert_int_eq(envelope_add_recipient(&envelope,
+			     &(struct envelope_recipient){
+				 .address = SPAN("ann@dest.example") }),
+	    0);
 	check_fixed(FROM OLD_DATE OLD_ID "\r\n",
 	    "Received: from client.example (unknown [IPv6:2001:db8::1])\r\n"
 	    "\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384)\r\n"
@@ -309,8 +311,10 @@ START_TEST(says_where_a_message_came_from)
 	    "\twith ESMTPSA id q1 for <ann@dest.example>;\r\n"
 	    "\tSun, 22 Nov 2026 10:00:00 +0000\r\n" FROM OLD_DATE OLD_ID
 	    "\r\n");
-	ck_assert_int_eq(
-	    envelope_add_recipient(&envelope, SPAN("bob@dest.example")), 0);
+	ck_assert_int_eq(envelope_add_recipient(&envelope,
+			     &(struct envelope_recipient){
+				 .address = SPAN("bob@dest.example") }),
+	    0);
 	stamp.tls_version = NULL;
 	stamp.protocol = "ESMTPA";
 	envelope.peer = SPAN("192.0.2.1");
@@ -332,8 +336,10 @@ START_TEST(lets_no_peer_write_into_the_trace)
 	envelope.helo = SPAN("a) by evil;\r\nBcc: x(\\\xc3\xbc");
 	envelope.peer = SPAN("192.0.2.1");
 	envelope.user = SPAN("u)\r\nX: (y");
-	ck_assert_int_eq(
-	    envelope_add_recipient(&envelope, SPAN("a>;\r\nX: y@x")), 0);
+	ck_assert_int_eq(envelope_add_recipient(&envelope,
+			     &(struct envelope_recipient){
+				 .address = SPAN("a>;\r\nX: y@x") }),
+	    0);
 	ck_assert_int_eq(rewrite(SPAN(FROM "\r\n"), &out, &why), HEADER_OK);
 	ck_assert_msg(span_starts_with(buf_span(&out),
 			  SPAN("Received: from a??by?evil???Bcc:?x???? "

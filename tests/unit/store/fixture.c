@@ -356,11 +356,10 @@ int fix_verify(struct fix *f, struct id id, unsigned seed, size_t size)
 	return rc;
 }
 
-static void count_one(struct id id, int64_t due_ms, void *ctx)
+static void count_one(const struct store_pending *p, void *ctx)
 {
 	size_t *n = ctx;
-	(void)id;
-	(void)due_ms;
+	(void)p;
 	(*n)++;
 }
 

@@ -32,13 +32,27 @@ START_TEST(accepts_and_loads_back)
 }
 END_TEST
 
+static void check_terms(
+    const struct envelope_terms *got, const struct envelope_terms *want)
+{
+	ck_assert_int_eq(got->body, want->body);
+	ck_assert(got->is_utf8 == want->is_utf8);
+	ck_assert_int_eq(got->ret, want->ret);
+	ck_assert(span_eq(got->envid, want->envid));
+	ck_assert_int_eq(got->priority, want->priority);
+	ck_assert(got->has_priority == want->has_priority);
+	ck_assert_int_eq(got->release_ms, want->release_ms);
+}
+
 START_TEST(keeps_every_field_of_an_entry)
 {
 	struct store_recipient to[3] = {
 		{ .address = SPAN("a@example.org"),
 		    .state = STORE_PENDING,
 		    .attempts = 7,
-		    .due_ms = 12345 },
+		    .due_ms = 12345,
+		    .notify = ENVELOPE_NOTIFY_SUCCESS | ENVELOPE_NOTIFY_DELAY,
+		    .orcpt = SPAN("rfc822;A@example.org") },
 		{ .address = SPAN("b@example.org"),
 		    .state = STORE_STARTED,
 		    .attempts = 1,
@@ -50,14 +64,29 @@ START_TEST(keeps_every_field_of_an_entry)
 		.created_ms = 99,
 		.user = SPAN("\xc3\xa4pp"),
 		.sender = SPAN(""),
+		.terms = { .body = ENVELOPE_BODY_8BITMIME,
+		    .is_utf8 = true,
+		    .ret = ENVELOPE_RET_HDRS,
+		    .envid = SPAN("QQ+2B314159"),
+		    .priority = -3,
+		    .has_priority = true,
+		    .release_ms = INT64_C(1800000000123) },
 		.recipients = to,
 		.recipient_count = 3,
 		.message = fix_message(1, 500) };
 	struct store_accept a = { .entry = &e };
+	struct store_update u = { .id = e.id,
+		.indices = &(size_t){ 0 },
+		.recipients =
+		    &(struct store_recipient){ .attempts = 7, .due_ms = 12345 },
+		.recipient_count = 1 };
 	struct store_load l = { .id = e.id };
 	start(_i);
 	ck_assert_int_eq(fix_accept(&f, &a), 0);
+	/* An attempt changes only what is its own. */
+	ck_assert_int_eq(fix_update(&f, &u), 0);
 	ck_assert_int_eq(fix_load(&f, &l), 0);
+	check_terms(&l.entry->terms, &e.terms);
 	ck_assert_ptr_null(l.entry->message);
 	ck_assert_int_eq(l.entry->created_ms, 99);
 	ck_assert(span_eq(l.entry->user, e.user));
@@ -72,6 +101,8 @@ START_TEST(keeps_every_field_of_an_entry)
 		ck_assert_str_eq(r->provider, to[i].provider);
 		ck_assert(r->is_pinned == to[i].is_pinned);
 		ck_assert(r->is_single == to[i].is_single);
+		ck_assert_uint_eq(r->notify, to[i].notify);
+		ck_assert(span_eq(r->orcpt, to[i].orcpt));
 	}
 	store_entry_free(l.entry);
 	message_unref(e.message);
@@ -288,14 +319,16 @@ END_TEST
 struct seen {
 	struct id ids[8];
 	int64_t due[8];
+	int priorities[8];
 	size_t count;
 };
 
-static void see(struct id id, int64_t due_ms, void *ctx)
+static void see(const struct store_pending *p, void *ctx)
 {
 	struct seen *s = ctx;
-	s->ids[s->count] = id;
-	s->due[s->count++] = due_ms;
+	s->ids[s->count] = p->id;
+	s->priorities[s->count] = p->priority;
+	s->due[s->count++] = p->due_ms;
 }
 
 START_TEST(tells_what_is_pending_oldest_first)
@@ -308,6 +341,7 @@ START_TEST(tells_what_is_pending_oldest_first)
 		m[i].entry.id =
 		    (struct id){ { 0, 0, 0, 0, 0, 1, (uint8_t)(9 - i) } };
 	}
+	m[3].entry.terms.priority = -9;
 	m[1].recipient.state = STORE_STARTED;
 	m[2].recipient.state = STORE_HELD;
 	for (unsigned i = 0; i < 4; i++)
@@ -322,6 +356,8 @@ START_TEST(tells_what_is_pending_oldest_first)
 	ck_assert_int_eq(s.due[1], INT64_MAX);
 	ck_assert_int_ge(s.due[2], before);
 	ck_assert_int_le(s.due[2], clock_wall_ms());
+	ck_assert_int_eq(s.priorities[0], -9);
+	ck_assert_int_eq(s.priorities[1], 0);
 	for (unsigned i = 0; i < 4; i++)
 		fix_mail_finish(&m[i]);
 	stop();

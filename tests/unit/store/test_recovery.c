@@ -127,6 +127,56 @@ START_TEST(a_newer_format_is_refused)
 }
 END_TEST
 
+/* Back to what format 1 was; the rows keep what it knew. */
+static void make_format_1(void)
+{
+	sql("ALTER TABLE message DROP COLUMN content;"
+	    "ALTER TABLE message DROP COLUMN flags;"
+	    "ALTER TABLE message DROP COLUMN ret;"
+	    "ALTER TABLE message DROP COLUMN envid;"
+	    "ALTER TABLE message DROP COLUMN priority;"
+	    "ALTER TABLE message DROP COLUMN release_ms;"
+	    "ALTER TABLE recipient DROP COLUMN notify;"
+	    "ALTER TABLE recipient DROP COLUMN orcpt;"
+	    "PRAGMA user_version = 1");
+	ck_assert_int_eq(
+	    sql_int("SELECT count(*) FROM pragma_table_info('message')"), 6);
+	ck_assert_int_eq(
+	    sql_int("SELECT count(*) FROM pragma_table_info('recipient')"), 8);
+}
+
+START_TEST(a_spool_of_the_first_format_is_taken_over)
+{
+	struct store_load l;
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	struct id open = fix_add(&f, 1, 500, NULL);
+	struct id sent = fix_add(&f, 2, 500, NULL);
+	ck_assert_int_eq(fix_set(&f, sent, STORE_SENT), 0);
+	fix_close(&f);
+	make_format_1();
+	for (int round = 0; round < 2; round++) {
+		fix_open(&f, NULL);
+		ck_assert_int_eq(fix_verify(&f, open, 1, 500), 0);
+		ck_assert_uint_eq(fix_pending(&f), 1);
+		l = (struct store_load){ .id = sent };
+		ck_assert_int_eq(fix_load(&f, &l), 0);
+		ck_assert_int_eq(l.entry->recipients[0].state, STORE_SENT);
+		ck_assert_uint_eq(l.entry->recipients[0].notify, 0);
+		ck_assert_uint_eq(l.entry->recipients[0].orcpt.len, 0);
+		ck_assert_uint_eq(l.entry->terms.envid.len, 0);
+		ck_assert_int_eq(l.entry->terms.release_ms, 0);
+		store_entry_free(l.entry);
+		fix_close(&f);
+		ck_assert_int_eq(sql_int("PRAGMA user_version"), 2);
+	}
+	fix_open(&f, NULL);
+	struct id added = fix_add(&f, 3, 500, NULL);
+	ck_assert_int_eq(fix_verify(&f, added, 3, 500), 0);
+	fix_finish(&f);
+}
+END_TEST
+
 START_TEST(a_foreign_database_is_refused)
 {
 	fix_init(&f, STORE_SQLITE);
@@ -450,6 +500,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, the_directory_is_nobody_elses);
 	tcase_add_test(tc, a_second_process_is_refused);
 	tcase_add_test(tc, a_newer_format_is_refused);
+	tcase_add_test(tc, a_spool_of_the_first_format_is_taken_over);
 	tcase_add_test(tc, a_foreign_database_is_refused);
 	tcase_add_test(tc, a_path_that_cannot_be_made_is_named);
 	tcase_add_test(tc, a_flipped_bit_damages_one_message_only);

@@ -1,0 +1,127 @@
+/* What MAIL asked for beyond the sender: kept, and obeyed. */
+#include "rig.h"
+
+#include <support/unit.h>
+
+#include <base/clock.h>
+
+#include <string.h>
+
+#define SCRIPT(...) ((const int[]){ __VA_ARGS__, 0 })
+
+enum {
+	HOUR_MS = 3600 * 1000
+};
+
+static enum config_mode mode;
+
+static bool submit(void)
+{
+	rig_submit(mode, 1, 100);
+	return true;
+}
+
+static bool is_sent(void)
+{
+	return rig_count_state(STORE_SENT) == rig.durable_count &&
+	       rig_is_quiet();
+}
+
+/* --- FUTURERELEASE --- */
+
+START_TEST(later_is_queued_in_any_mode)
+{
+	static const rig_step steps[] = { submit, rig_answered, rig_is_waiting,
+		NULL };
+	static const enum config_mode modes[] = { CONFIG_MODE_HYBRID,
+		CONFIG_MODE_QUEUED, CONFIG_MODE_DIRECT };
+
+	rig_setup();
+	mode = modes[_i];
+	rig.terms.release_ms = clock_wall_ms() + HOUR_MS;
+	rig_run(steps);
+	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
+	ck_assert_uint_eq(rig.call_count, 0);
+	ck_assert(!rig.is_volatile);
+	ck_assert_uint_eq(rig_count_state(STORE_PENDING), 1);
+	ck_assert_int_eq(rig.durable[0].due_ms, rig.terms.release_ms);
+	rig_teardown();
+}
+END_TEST
+
+START_TEST(leaves_when_its_time_has_come)
+{
+	static const rig_step steps[] = { submit, rig_answered, is_sent, NULL };
+
+	rig_setup();
+	mode = CONFIG_MODE_HYBRID;
+	rig.terms.release_ms = clock_wall_ms() + 50;
+	rig_run(steps);
+	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
+	ck_assert_uint_eq(rig.call_count, 1);
+	ck_assert_int_ge(clock_wall_ms(), rig.terms.release_ms);
+	rig_teardown();
+}
+END_TEST
+
+START_TEST(a_time_that_is_over_changes_nothing)
+{
+	static const rig_step steps[] = { submit, rig_answered, is_sent, NULL };
+
+	rig_setup();
+	mode = CONFIG_MODE_HYBRID;
+	rig.terms.release_ms = clock_wall_ms() - 1;
+	rig_run(steps);
+	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
+	rig_teardown();
+}
+END_TEST
+
+static const struct store_recipient waiting = { .address = {
+						    "r@x.example", 11 } };
+static int64_t created_ms;
+
+static bool put(void)
+{
+	rig_store(&waiting, 1, created_ms);
+	return true;
+}
+
+static bool is_tried(void)
+{
+	return rig.rows > 0 && rig_is_waiting();
+}
+
+START_TEST(its_age_counts_from_the_release)
+{
+	static const rig_step steps[] = { put, is_tried, NULL };
+
+	rig_setup();
+	rig.script[0] = rig.script[1] = SCRIPT(503);
+	rig.config->queue.retry_base_ms = rig.config->queue.retry_cap_ms =
+	    HOUR_MS;
+	rig.config->queue.max_age_ms = 10 * HOUR_MS;
+	created_ms = clock_wall_ms() - 1000 * INT64_C(3600000);
+	rig.terms.release_ms = _i ? clock_wall_ms() - HOUR_MS : 0;
+	rig_run(steps);
+	ck_assert_uint_eq(
+	    rig_count_state(_i ? STORE_PENDING : STORE_FAILED), 1);
+	rig_teardown();
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("deliver/terms");
+	TCase *t = tcase_create("release");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, later_is_queued_in_any_mode, 0, 3);
+	tcase_add_test(t, leaves_when_its_time_has_come);
+	tcase_add_test(t, a_time_that_is_over_changes_nothing);
+	tcase_add_loop_test(t, its_age_counts_from_the_release, 0, 2);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+UNIT_MAIN(make_suite)
