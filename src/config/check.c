@@ -208,14 +208,37 @@ static bool check_files(struct check *c, const struct node *list)
 	return is_usable;
 }
 
+static bool check_client_files(struct check *c, const struct node *map)
+{
+	const struct config_tls *tls = &c->config->tls;
+	const struct node *crl = node_get(map, "crl");
+	bool is_usable = true;
+
+	if (tls->client_auth != CONFIG_CLIENT_AUTH_NONE && !tls->client_ca) {
+		report_missing(c->report, map, "client_ca",
+		    "client_auth needs the authorities to judge clients by");
+		is_usable = false;
+	}
+	if (crl && !tls->client_ca)
+		report_error(c->report, crl, "has no effect without client_ca");
+	if (tls->client_ca)
+		is_usable &=
+		    check_readable(c, map, "client_ca", tls->client_ca);
+	if (tls->crl)
+		is_usable &= check_readable(c, map, "crl", tls->crl);
+	return is_usable;
+}
+
 void check_tls(struct check *c)
 {
 	const struct node *map = node_get(c->root, "tls");
 	const struct node *list = node_get(map, "certificates");
 	struct err e = { 0 };
+	bool is_usable;
 
 	if (!map || map->type != NODE_MAP)
 		return;
+	is_usable = check_client_files(c, map);
 	if (!list && needs_tls(c))
 		report_missing(c->report, map, "certificates",
 		    "a listener speaks TLS: give it a cert and its key");
@@ -224,7 +247,8 @@ void check_tls(struct check *c)
 	if (list->count == 0 && needs_tls(c))
 		report_error(c->report, list,
 		    "must have an entry: a listener speaks TLS");
-	if (check_files(c, list) && c->helpers->check_tls &&
+	is_usable &= check_files(c, list);
+	if (is_usable && c->helpers->check_tls &&
 	    c->helpers->check_tls(&c->config->tls, &e) != 0)
 		report_error(c->report, list, "%s", e.text);
 }

@@ -30,6 +30,21 @@ enum config_mode {
 	CONFIG_MODE_DIRECT
 };
 
+/* INHERIT is for listeners only: as `tls` says. */
+enum config_tls_policy {
+	CONFIG_TLS_INTERMEDIATE = 0,
+	CONFIG_TLS_MODERN,
+	CONFIG_TLS_LEGACY,
+	CONFIG_TLS_INHERIT
+};
+
+enum config_client_auth {
+	CONFIG_CLIENT_AUTH_NONE = 0,
+	CONFIG_CLIENT_AUTH_REQUEST, /* without a good one it goes on */
+	CONFIG_CLIENT_AUTH_REQUIRE,
+	CONFIG_CLIENT_AUTH_INHERIT
+};
+
 struct config_listener {
 	const char *name, *address;
 	int tls;                    /* enum config_listener_tls */
@@ -44,14 +59,11 @@ struct config_certificate {
 	const char *cert, *key; /* PEM files */
 };
 
-enum config_tls_policy {
-	CONFIG_TLS_INTERMEDIATE = 0,
-	CONFIG_TLS_MODERN
-};
-
 struct config_tls {
-	int policy;
+	int policy;                       /* enum config_tls_policy */
 	struct postern_list certificates; /* struct config_certificate */
+	int client_auth;                  /* enum config_client_auth */
+	const char *client_ca, *crl;      /* PEM files, or NULL */
 };
 
 struct config_auth {

@@ -2,7 +2,10 @@
 #include <config/tables_internal.h>
 
 static const char *const tls_names[] = { "starttls", "implicit", "none", NULL };
-static const char *const policy_names[] = { "intermediate", "modern", NULL };
+static const char *const policy_names[] = { "intermediate", "modern", "legacy",
+	NULL };
+static const char *const client_auth_names[] = { "none", "request", "require",
+	NULL };
 const char *const tables_mode_names[] = { "inherit", "hybrid", "queued",
 	"direct", NULL };
 
@@ -54,11 +57,25 @@ const struct postern_field tables_tls[] = {
 	{ .name = "policy", .type = POSTERN_TYPE_ENUM,
 	  AT(config_tls, policy), .preset = "intermediate",
 	  .names = policy_names, .flags = RELOAD,
-	  .doc = "intermediate: TLS 1.2 and 1.3; modern: TLS 1.3 only" },
+	  .doc = "intermediate: TLS 1.2 and 1.3; modern: TLS 1.3 only; legacy: "
+		 "TLS 1.0 and what else old devices speak" },
 	{ .name = "certificates", .type = POSTERN_TYPE_LIST,
 	  AT(config_tls, certificates), .fields = certificate_rows,
 	  .size = sizeof(struct config_certificate), .flags = RELOAD,
 	  .doc = "chosen by the name a client asks for, else the first" },
+	{ .name = "client_auth", .type = POSTERN_TYPE_ENUM,
+	  AT(config_tls, client_auth), .preset = "none",
+	  .names = client_auth_names, .flags = RELOAD,
+	  .doc = "certificates of clients: request: without a good one a "
+		 "client goes on, but not as who it says; require: it cannot "
+		 "connect" },
+	{ .name = "client_ca", .type = POSTERN_TYPE_STRING,
+	  AT(config_tls, client_ca), .flags = RELOAD,
+	  .doc = "PEM file of the authorities that certify clients" },
+	{ .name = "crl", .type = POSTERN_TYPE_STRING,
+	  AT(config_tls, crl), .flags = RELOAD,
+	  .doc = "PEM file of revocation lists, one of each authority in "
+		 "client_ca" },
 	{ .name = NULL },
 };
 

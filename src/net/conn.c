@@ -224,6 +224,16 @@ int conn_tls_bits(const struct conn *c)
 	return c->is_secure ? tls_bits(c->tls) : 0;
 }
 
+const struct tls_peer *conn_tls_peer(const struct conn *c)
+{
+	return c->is_secure ? tls_client(c->tls) : NULL;
+}
+
+const char *conn_tls_peer_doubt(const struct conn *c)
+{
+	return c->is_secure ? tls_client_doubt(c->tls) : "";
+}
+
 const char *conn_tls_error(const struct conn *c)
 {
 	return c->tls ? tls_error(c->tls) : "";

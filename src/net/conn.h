@@ -20,6 +20,7 @@
 struct conn;
 struct loop;
 struct tls_ctx;
+struct tls_peer;
 
 enum conn_end {
 	CONN_END_NONE = 0,
@@ -98,6 +99,13 @@ bool conn_is_tls(const struct conn *c);
 const char *conn_tls_version(const struct conn *c);
 const char *conn_tls_cipher(const struct conn *c);
 int conn_tls_bits(const struct conn *c);
+/*
+ * Who the client proved to be with a certificate (net/tls_peer.h); NULL when
+ * it showed none that could be verified. Borrowed for the connection's life.
+ */
+const struct tls_peer *conn_tls_peer(const struct conn *c);
+/* Why the certificate it showed is not believed, for the log; else "". */
+const char *conn_tls_peer_doubt(const struct conn *c);
 /* Why TLS failed, for the log; "" when it did not. */
 const char *conn_tls_error(const struct conn *c);
 

@@ -36,6 +36,9 @@ struct tls {
 	struct buf *out; /* during a call: where ciphertext goes */
 	bool is_failed;
 	bool is_out_full; /* out refused bytes: the real reason of a failure */
+	bool is_met;      /* the handshake is over, the client known or not */
+	struct tls_peer *client;
+	const char *doubt; /* static text */
 	char error[TLS_ERROR_SIZE];
 };
 
@@ -136,23 +139,29 @@ void tls_free(struct tls *t)
 	if (!t)
 		return;
 	SSL_free(t->ssl);
+	tls_peer_free(t->client);
 	tls_ctx_unref(t->ctx);
 	free(t);
 }
 
-/* Keep the first reason, in words without file names or addresses. */
+/* Keep the first reason. */
+static enum tls_result fail_for(struct tls *t, const char *reason)
+{
+	if (!t->is_failed)
+		(void)snprintf(t->error, sizeof(t->error), "%s", reason);
+	t->is_failed = true;
+	ERR_clear_error();
+	return TLS_FAILED;
+}
+
+/* In words without file names or addresses. */
 static enum tls_result fail(struct tls *t)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_error());
 
 	if (t->is_out_full)
 		reason = "output limit reached";
-	if (!t->is_failed)
-		(void)snprintf(t->error, sizeof(t->error), "%s",
-		    reason ? reason : "protocol failure");
-	t->is_failed = true;
-	ERR_clear_error();
-	return TLS_FAILED;
+	return fail_for(t, reason ? reason : "protocol failure");
 }
 
 /* What a return value other than success means. */
@@ -166,6 +175,35 @@ static enum tls_result judge(struct tls *t, int rc)
 	default:
 		return fail(t);
 	}
+}
+
+/* X509_V_OK, or why the client's certificate is not to be believed. */
+static long judge_client(const struct tls *t, const X509 *x)
+{
+	long verdict = SSL_get_verify_result(t->ssl);
+
+	/* A ticket remembers a verdict, and may outlive the certificate. */
+	if (verdict == X509_V_OK &&
+	    X509_cmp_current_time(X509_get0_notAfter(x)) <= 0)
+		verdict = X509_V_ERR_CERT_HAS_EXPIRED;
+	return verdict;
+}
+
+static enum tls_result meet_client(struct tls *t)
+{
+	X509 *x = SSL_get0_peer_certificate(t->ssl);
+	long verdict;
+
+	t->is_met = true;
+	if (!x)
+		return TLS_OK;
+	verdict = judge_client(t, x);
+	if (verdict == X509_V_OK) {
+		t->client = tls_peer_new(x);
+		return t->client ? TLS_OK : fail_for(t, "out of memory");
+	}
+	t->doubt = X509_verify_cert_error_string(verdict);
+	return tls_ctx_requires_client(t->ctx) ? fail_for(t, t->doubt) : TLS_OK;
 }
 
 static enum tls_result shake_hands(struct tls *t)
@@ -211,6 +249,8 @@ enum tls_result tls_feed(struct tls *t, const void *data, size_t len,
 	t->out = out;
 	if (!SSL_is_init_finished(t->ssl))
 		result = shake_hands(t);
+	if (result == TLS_OK && SSL_is_init_finished(t->ssl) && !t->is_met)
+		result = meet_client(t);
 	if (result == TLS_OK && SSL_is_init_finished(t->ssl))
 		result = read_all(t, plain);
 	*used = len - t->in.len;
@@ -255,7 +295,7 @@ void tls_shutdown(struct tls *t, struct buf *out)
 
 bool tls_is_established(const struct tls *t)
 {
-	return SSL_is_init_finished(t->ssl) && !t->is_failed;
+	return t->is_met && !t->is_failed;
 }
 
 const char *tls_version(const struct tls *t)
@@ -278,4 +318,14 @@ int tls_bits(const struct tls *t)
 const char *tls_error(const struct tls *t)
 {
 	return t->error;
+}
+
+const struct tls_peer *tls_client(const struct tls *t)
+{
+	return t->client;
+}
+
+const char *tls_client_doubt(const struct tls *t)
+{
+	return t->doubt ? t->doubt : "";
 }

@@ -10,14 +10,43 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct tls;
 struct tls_ctx;
+struct tls_files;
+struct tls_peer;
 struct config_tls;
 
-/* --- contexts: one per loop, built from the configuration --- */
+/* --- the files of the configuration, read once for all loops --- */
 
-/* NULL with e filled: file, and what is wrong with it. Any thread. */
+struct tls_certificate {
+	const char *file, *key_file;
+	const char *name; /* its first DNS name, else its CN; may be "" */
+	int64_t not_before_s, not_after_s; /* since 1970 */
+	uint8_t digest[32];                /* of the file */
+};
+
+/*
+ * Certificates, keys, authorities of clients, revocation lists. NULL with e
+ * filled: which file, and what is wrong with it. Immutable; any thread.
+ */
+struct tls_files *tls_files_read(
+    const struct config_tls *config, struct err *e);
+void tls_files_free(struct tls_files *f); /* accepts NULL */
+size_t tls_files_count(const struct tls_files *f);
+const struct tls_certificate *tls_files_at(const struct tls_files *f, size_t i);
+
+/* --- contexts: made for one loop each --- */
+
+/*
+ * policy: enum config_tls_policy; client_auth: enum config_client_auth; not
+ * their INHERIT. files is needed during the call only. NULL with e filled.
+ * Any thread.
+ */
+struct tls_ctx *tls_ctx_make(
+    const struct tls_files *files, int policy, int client_auth, struct err *e);
+/* The same from a configuration, its own policy and client_auth. */
 struct tls_ctx *tls_ctx_new(const struct config_tls *config, struct err *e);
 /* Connections keep a reference; own thread only once in use; accepts NULL. */
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *ctx);
@@ -53,3 +82,7 @@ const char *tls_version(const struct tls *t);
 const char *tls_cipher(const struct tls *t);
 int tls_bits(const struct tls *t);
 const char *tls_error(const struct tls *t); /* "" when none */
+/* The client's certificate, verified; NULL without one. Borrowed. */
+const struct tls_peer *tls_client(const struct tls *t);
+/* Why a certificate the client showed is not believed; "" when it is. */
+const char *tls_client_doubt(const struct tls *t);

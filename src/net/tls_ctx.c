@@ -7,6 +7,7 @@
  */
 #include <net/tls_internal.h>
 
+#include <base/hash.h>
 #include <config/config.h>
 
 #include <openssl/err.h>
@@ -18,10 +19,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char ciphers[] =
+/* For TLS 1.2; the suites of 1.3 are all good, and OpenSSL's default. */
+static const char forward_secret[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+/* What devices of another age may know and nobody can read along. */
+static const char everything[] =
+    "DEFAULT:!aNULL:!eNULL:!EXPORT:!RC4:@SECLEVEL=0";
 
 /*
  * OpenSSL before 3.5 refuses the whole list for the first name, which it does
@@ -46,24 +51,21 @@ struct tls_ctx {
 	unsigned refs;
 	struct tls_row *rows;
 	size_t count;
+	int policy, client_auth;
+	uint8_t scope[HASH_SHA256_SIZE]; /* see session_scope */
+	const struct tls_files *files;   /* while it is made */
 };
 
-/* A key that asks for a pass phrase must not make a daemon ask a terminal. */
-static int no_pass_phrase(char *out, int size, int is_writing, void *ctx)
-{
-	(void)out;
-	(void)size;
-	(void)is_writing;
-	(void)ctx;
-	return 0;
-}
+struct policy {
+	int least; /* version */
+	const char *ciphers;
+};
 
-static const char *reason(void)
-{
-	const char *text = ERR_reason_error_string(ERR_peek_last_error());
-
-	return text ? text : "not usable";
-}
+static const struct policy policies[] = {
+	[CONFIG_TLS_INTERMEDIATE] = { TLS1_2_VERSION, forward_secret },
+	[CONFIG_TLS_MODERN] = { TLS1_3_VERSION, forward_secret },
+	[CONFIG_TLS_LEGACY] = { TLS1_VERSION, everything },
+};
 
 /*
  * Cross-protocol attacks (ALPACA) bring a browser here: who speaks ALPN and
@@ -131,44 +133,78 @@ static bool set_groups(SSL_CTX *ssl)
 	return SSL_CTX_set1_groups_list(ssl, strchr(groups, ':') + 1) == 1;
 }
 
-static SSL_CTX *make_ssl_ctx(struct tls_ctx *ctx, int policy)
+/*
+ * A ticket is good wherever its session could have begun anew: with the same
+ * policy and, when clients must prove who they are, by the same authorities
+ * and revocations. Our own certificate may change in between.
+ */
+static int session_scope(struct tls_ctx *ctx, struct err *e)
 {
-	static const unsigned char id[] = "postern";
-	int least =
-	    policy == CONFIG_TLS_MODERN ? TLS1_3_VERSION : TLS1_2_VERSION;
+	const struct tls_files *f = ctx->files;
+	const int choice[] = { ctx->policy, ctx->client_auth };
+	struct hash_sha256 *h = hash_sha256_new();
+
+	if (!h)
+		return err_set(e, -ENOMEM, "no memory for TLS");
+	hash_sha256_add(h, choice, sizeof(choice));
+	if (ctx->client_auth != CONFIG_CLIENT_AUTH_NONE) {
+		struct span ca = buf_span(&f->client_ca);
+		struct span crl = buf_span(&f->crl);
+
+		hash_sha256_add(h, &ca.len, sizeof(ca.len));
+		hash_sha256_add(h, ca.ptr, ca.len);
+		hash_sha256_add(h, crl.ptr, crl.len);
+	}
+	hash_sha256_end(h, ctx->scope);
+	return 0;
+}
+
+static bool set_policy(SSL_CTX *ssl, int policy)
+{
+	const struct policy *p = &policies[policy];
+
+	return SSL_CTX_set_min_proto_version(ssl, p->least) == 1 &&
+	       SSL_CTX_set_cipher_list(ssl, p->ciphers) == 1 && set_groups(ssl);
+}
+
+static SSL_CTX *make_ssl_ctx(struct tls_ctx *ctx)
+{
 	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
 
 	if (!ssl)
 		return NULL;
-	(void)SSL_CTX_set_options(
-	    ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	(void)SSL_CTX_set_options(ssl,
+	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_SSLv3);
+	(void)SSL_CTX_set_max_early_data(ssl, 0);
 	(void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	(void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_timeout(ssl, SESSION_S);
-	SSL_CTX_set_default_passwd_cb(ssl, no_pass_phrase);
 	SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
 	(void)SSL_CTX_set_tlsext_servername_callback(ssl, on_server_name);
 	(void)SSL_CTX_set_tlsext_servername_arg(ssl, ctx);
-	if (SSL_CTX_set_min_proto_version(ssl, least) == 1 &&
-	    SSL_CTX_set_cipher_list(ssl, ciphers) == 1 && set_groups(ssl) &&
-	    SSL_CTX_set_session_id_context(ssl, id, sizeof(id) - 1) == 1 &&
+	if (set_policy(ssl, ctx->policy) &&
+	    SSL_CTX_set_session_id_context(
+		ssl, ctx->scope, sizeof(ctx->scope)) == 1 &&
 	    tls_ticket_enable(ssl) == 0)
 		return ssl;
 	SSL_CTX_free(ssl);
 	return NULL;
 }
 
-static struct tls_row *add_row(struct tls_ctx *ctx, int policy, struct err *e)
+static struct tls_row *add_row(struct tls_ctx *ctx, struct err *e)
 {
 	struct tls_row *row = &ctx->rows[ctx->count];
 
-	row->ssl = make_ssl_ctx(ctx, policy);
+	row->ssl = make_ssl_ctx(ctx);
 	if (!row->ssl) {
-		(void)err_set(e, -EINVAL, "cannot set up TLS: %s", reason());
+		(void)err_set(
+		    e, -EINVAL, "cannot set up TLS: %s", tls_reason());
 		return NULL;
 	}
 	ctx->count++;
-	return row;
+	return tls_client_enable(row->ssl, ctx->files, ctx->client_auth, e) == 0
+		   ? row
+		   : NULL;
 }
 
 static bool has_key_type(const struct tls_row *row, int type)
@@ -179,38 +215,12 @@ static bool has_key_type(const struct tls_row *row, int type)
 	return false;
 }
 
-/* A host name the certificate is for: its first DNS name, else its CN. */
-static bool first_name(X509 *leaf, char *out, int size)
-{
-	GENERAL_NAMES *names =
-	    X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
-	bool is_found = false;
-
-	for (int i = 0; !is_found && i < sk_GENERAL_NAME_num(names); i++) {
-		int type;
-		const ASN1_STRING *s = GENERAL_NAME_get0_value(
-		    sk_GENERAL_NAME_value(names, i), &type);
-
-		if (type != GEN_DNS || ASN1_STRING_length(s) >= size)
-			continue;
-		memcpy(out, ASN1_STRING_get0_data(s),
-		    (size_t)ASN1_STRING_length(s));
-		out[ASN1_STRING_length(s)] = '\0';
-		is_found = true;
-	}
-	GENERAL_NAMES_free(names);
-	if (is_found)
-		return true;
-	return X509_NAME_get_text_by_NID(
-		   X509_get_subject_name(leaf), NID_commonName, out, size) > 0;
-}
-
 /* Whether leaf may be shown to who asks for the name of other. */
 static bool serves(X509 *leaf, X509 *other)
 {
 	char name[256];
 
-	return first_name(other, name, sizeof(name)) &&
+	return tls_first_name(other, name, sizeof(name)) &&
 	       X509_check_host(leaf, name, 0, 0, NULL) == 1;
 }
 
@@ -231,115 +241,148 @@ static struct tls_row *find_row(struct tls_ctx *ctx, X509 *leaf, int key_type)
 	return NULL;
 }
 
-/* The first certificate of a PEM file. */
-static X509 *read_leaf(const char *path, struct err *e)
+static EVP_PKEY *read_key(const struct tls_pair *pair, struct err *e)
 {
-	FILE *f = fopen(path, "re");
-	X509 *leaf;
+	BIO *bio = tls_bio(&pair->key);
+	EVP_PKEY *key =
+	    bio ? PEM_read_bio_PrivateKey(bio, NULL, tls_no_pass_phrase, NULL)
+		: NULL;
 
-	if (!f) {
-		(void)err_errno(e, -errno, "cannot read certificate %s", path);
-		return NULL;
-	}
-	leaf = PEM_read_X509_AUX(f, NULL, no_pass_phrase, NULL);
-	(void)fclose(f);
-	if (!leaf)
-		(void)err_set(
-		    e, -EINVAL, "no certificate in %s: %s", path, reason());
-	return leaf;
-}
-
-static EVP_PKEY *read_key(const char *path, struct err *e)
-{
-	FILE *f = fopen(path, "re");
-	EVP_PKEY *key;
-
-	if (!f) {
-		(void)err_errno(e, -errno, "cannot read key %s", path);
-		return NULL;
-	}
-	key = PEM_read_PrivateKey(f, NULL, no_pass_phrase, NULL);
-	(void)fclose(f);
+	BIO_free(bio);
 	if (!key)
 		(void)err_set(e, -EINVAL,
-		    "no private key without a pass phrase in %s: %s", path,
-		    reason());
+		    "no private key without a pass phrase in %s: %s",
+		    pair->about.key_file, tls_reason());
 	return key;
 }
 
-static int add_certificate(struct tls_ctx *ctx, int policy,
-    const struct config_certificate *c, struct err *e)
+/* What follows the certificate in its file leads to its authority. */
+static bool use_chain(SSL_CTX *ssl, BIO *bio)
 {
-	EVP_PKEY *key = NULL;
-	int rc = -EINVAL;
-	X509 *leaf = read_leaf(c->cert, e);
+	bool is_fine = true;
+	X509 *x;
 
-	if (!leaf)
-		goto out;
-	key = read_key(c->key, e);
+	while (is_fine &&
+	       (x = PEM_read_bio_X509(bio, NULL, tls_no_pass_phrase, NULL))) {
+		is_fine = SSL_CTX_add0_chain_cert(ssl, x) == 1;
+		if (!is_fine)
+			X509_free(x);
+	}
+	/* The end of a PEM file is an error to OpenSSL; damage is another. */
+	if (is_fine)
+		is_fine = ERR_GET_REASON(ERR_peek_last_error()) ==
+			  PEM_R_NO_START_LINE;
+	return is_fine;
+}
+
+static int use_pair(struct tls_ctx *ctx, const struct tls_pair *pair,
+    X509 *leaf, BIO *rest, struct err *e)
+{
+	EVP_PKEY *key = read_key(pair, e);
+	struct tls_row *row;
+	int rc = -EINVAL;
+
 	if (!key)
 		goto out;
 	if (X509_check_private_key(leaf, key) != 1) {
-		(void)err_set(e, -EINVAL, "key %s does not belong to %s",
-		    c->key, c->cert);
+		(void)err_set(e, rc, "key %s does not belong to %s",
+		    pair->about.key_file, pair->about.file);
 		goto out;
 	}
 	int type = EVP_PKEY_get_base_id(key);
-	struct tls_row *row = find_row(ctx, leaf, type);
+	row = find_row(ctx, leaf, type);
 	if (!row)
-		row = add_row(ctx, policy, e);
+		row = add_row(ctx, e);
 	if (!row)
 		goto out;
-	if (SSL_CTX_use_certificate_chain_file(row->ssl, c->cert) != 1 ||
+	if (SSL_CTX_use_certificate(row->ssl, leaf) != 1 ||
+	    !use_chain(row->ssl, rest) ||
 	    SSL_CTX_use_PrivateKey(row->ssl, key) != 1) {
-		(void)err_set(e, -EINVAL, "cannot use certificate %s: %s",
-		    c->cert, reason());
+		(void)err_set(e, rc, "cannot use certificate %s: %s",
+		    pair->about.file, tls_reason());
 		goto out;
 	}
 	row->key_types[row->count++] = type;
-	if (!row->leaf) {
+	if (!row->leaf && X509_up_ref(leaf) == 1)
 		row->leaf = leaf;
-		leaf = NULL;
-	}
 	rc = 0;
 out:
 	EVP_PKEY_free(key);
-	X509_free(leaf);
 	return rc;
 }
 
-struct tls_ctx *tls_ctx_new(const struct config_tls *config, struct err *e)
+static int add_certificate(
+    struct tls_ctx *ctx, const struct tls_pair *pair, struct err *e)
 {
-	const struct postern_list *list = &config->certificates;
+	BIO *bio = tls_bio(&pair->cert);
+	X509 *leaf =
+	    bio ? PEM_read_bio_X509_AUX(bio, NULL, tls_no_pass_phrase, NULL)
+		: NULL;
+	int rc;
+
+	if (leaf)
+		rc = use_pair(ctx, pair, leaf, bio, e);
+	else
+		rc = err_set(e, -EINVAL, "no certificate in %s: %s",
+		    pair->about.file, tls_reason());
+	X509_free(leaf);
+	BIO_free(bio);
+	return rc;
+}
+
+static int add_certificates(struct tls_ctx *ctx, struct err *e)
+{
+	int rc = session_scope(ctx, e);
+
+	ERR_clear_error();
+	for (size_t i = 0; rc == 0 && i < ctx->files->count; i++)
+		rc = add_certificate(ctx, &ctx->files->pairs[i], e);
+	ERR_clear_error();
+	return rc;
+}
+
+struct tls_ctx *tls_ctx_make(
+    const struct tls_files *files, int policy, int client_auth, struct err *e)
+{
 	struct tls_ctx *ctx = NULL;
 
 	if (tls_library_init() < 0) {
 		(void)err_set(e, -ENOMEM, "cannot start OpenSSL");
 		return NULL;
 	}
-	ERR_clear_error();
-	if (list->count == 0) {
+	if (files->count == 0) {
 		(void)err_set(e, -ENOENT, "no certificate is configured");
 		return NULL;
 	}
 	ctx = calloc(1, sizeof(*ctx));
 	if (ctx)
-		ctx->rows = calloc(list->count, sizeof(*ctx->rows));
+		ctx->rows = calloc(files->count, sizeof(*ctx->rows));
 	if (!ctx || !ctx->rows) {
 		(void)err_set(e, -ENOMEM, "no memory for TLS");
 		free(ctx);
 		return NULL;
 	}
 	ctx->refs = 1;
-	for (size_t i = 0; i < list->count; i++) {
-		if (add_certificate(ctx, config->policy,
-			CONFIG_AT(*list, struct config_certificate, i), e) == 0)
-			continue;
+	ctx->files = files;
+	ctx->policy = policy;
+	ctx->client_auth = client_auth;
+	if (add_certificates(ctx, e) != 0) {
 		tls_ctx_unref(ctx);
-		ctx = NULL;
-		break;
+		return NULL;
 	}
-	ERR_clear_error();
+	ctx->files = NULL;
+	return ctx;
+}
+
+struct tls_ctx *tls_ctx_new(const struct config_tls *config, struct err *e)
+{
+	struct tls_files *files = tls_files_read(config, e);
+	struct tls_ctx *ctx = NULL;
+
+	if (files)
+		ctx =
+		    tls_ctx_make(files, config->policy, config->client_auth, e);
+	tls_files_free(files);
 	return ctx;
 }
 
@@ -364,4 +407,9 @@ void tls_ctx_unref(struct tls_ctx *ctx)
 SSL_CTX *tls_ctx_default(struct tls_ctx *ctx)
 {
 	return ctx->rows[0].ssl;
+}
+
+bool tls_ctx_requires_client(const struct tls_ctx *ctx)
+{
+	return ctx->client_auth == CONFIG_CLIENT_AUTH_REQUIRE;
 }

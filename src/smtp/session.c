@@ -184,8 +184,13 @@ static void on_tls(struct conn *c, void *ctx)
 {
 	struct smtp_session *s = ctx;
 
-	(void)c;
 	counter_add(&s->service->counters->tls_sessions, 1);
+	if (*conn_tls_peer_doubt(c))
+		log_info("client_certificate_unverified",
+		    LOG_STR("client.address", conn_peer(c)),
+		    LOG_STR("session_id", s->id),
+		    LOG_STR("listener", s->listener->name),
+		    LOG_STR("reason", conn_tls_peer_doubt(c)));
 	s->wait = SMTP_WAIT_NONE;
 	if (s->state == SMTP_ST_CONNECT)
 		greet(s);

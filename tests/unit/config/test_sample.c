@@ -112,6 +112,8 @@ static const char *const installed[] = {
 	"/etc/postern/tls/tls.crt",
 	"/etc/postern/tls/tls.key",
 	"/etc/postern/tls/ca.pem",
+	"/etc/postern/tls/clients.pem",
+	"/etc/postern/tls/clients.crl",
 	"/etc/postern/secrets/app.hash",
 	"/etc/postern/secrets/sendgrid.key",
 };
@@ -119,7 +121,7 @@ static const char *const installed[] = {
 static void use_test_files(struct buf *b)
 {
 	static const char *const instead[] = { "cert.pem", "key.pem",
-		"cert.pem", "demo.hash", "secret" };
+		"cert.pem", "cert.pem", "cert.pem", "demo.hash", "secret" };
 	char *text = buf_take_cstr(b);
 
 	for (size_t i = 0; i < sizeof(installed) / sizeof(installed[0]); i++) {
@@ -187,6 +189,7 @@ static void assert_same_numbers(const struct config *a, const struct config *b)
 {
 	ck_assert_int_eq(a->threads, b->threads);
 	ck_assert_int_eq(a->tls.policy, b->tls.policy);
+	ck_assert_int_eq(a->tls.client_auth, b->tls.client_auth);
 	ck_assert_mem_eq(&a->queue, &b->queue, sizeof(a->queue));
 	ck_assert_mem_eq(&a->log, &b->log, sizeof(a->log));
 	ck_assert_mem_eq(&a->shutdown, &b->shutdown, sizeof(a->shutdown));
