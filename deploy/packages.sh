@@ -8,7 +8,7 @@ declare -A packages=(
     [build]="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libssl-dev
         libcurl4-openssl-dev libjansson-dev libsasl2-dev libsasl2-modules
         libgmime-3.0-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev
-        libcrypt-dev"
+        libcrypt-dev libseccomp-dev"
     [demo]="openssl curl swaks libnet-ssleay-perl jq ca-certificates"
     [test]="check clang clang-format clang-tidy libclang-rt-dev cppcheck
         python3 python3-botocore swaks libnet-ssleay-perl msmtp curl openssl jq gsasl

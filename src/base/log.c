@@ -28,6 +28,7 @@ enum {
 
 static atomic_int least_level = LOG_LEVEL_INFO;
 static atomic_int line_format = LOG_FORMAT_TEXT;
+static atomic_int line_addresses = LOG_ADDRESSES_FULL;
 static atomic_uint_fast64_t dropped;
 /* Monotonic ms when the writer gives up; 0 = it keeps trying. */
 static atomic_uint_fast64_t give_up_at;
@@ -147,6 +148,14 @@ static bool write_all(const char *data, size_t len)
 	return true;
 }
 
+static struct log_style present_style(void)
+{
+	return (struct log_style){
+		.format = (enum log_format)atomic_load(&line_format),
+		.addresses = (enum log_addresses)atomic_load(&line_addresses),
+	};
+}
+
 static uint64_t count_lines(const char *data, size_t len)
 {
 	uint64_t lines = 0;
@@ -162,8 +171,8 @@ static bool write_lost(uint64_t lost)
 	const struct log_field fields[] = { LOG_NUM("lines", lost),
 		{ .name = NULL } };
 
-	log_line_build(&l, (enum log_format)atomic_load(&line_format),
-	    clock_wall_ms(), LOG_LEVEL_WARN, "log_dropped", fields);
+	log_line_build(&l, present_style(), clock_wall_ms(), LOG_LEVEL_WARN,
+	    "log_dropped", fields);
 	return write_all(l.data, l.len);
 }
 
@@ -220,6 +229,11 @@ static void *write_lines(void *arg)
 		}
 	}
 	return NULL;
+}
+
+void log_show_addresses(enum log_addresses how)
+{
+	atomic_store(&line_addresses, (int)how);
 }
 
 void log_configure(enum log_level least, enum log_format format)
@@ -297,8 +311,8 @@ void log_write(
 {
 	struct log_line l;
 
-	log_line_build(&l, (enum log_format)atomic_load(&line_format),
-	    clock_wall_ms(), level, event, fields);
+	log_line_build(
+	    &l, present_style(), clock_wall_ms(), level, event, fields);
 	if (!ring_push(&l))
 		(void)!write(STDERR_FILENO, l.data, l.len);
 }

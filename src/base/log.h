@@ -34,10 +34,18 @@ enum log_format {
 	LOG_FORMAT_JSON
 };
 
+/* How mail addresses are shown (LOG_ADDR). */
+enum log_addresses {
+	LOG_ADDRESSES_FULL = 0,
+	LOG_ADDRESSES_DOMAIN, /* *@example.com */
+	LOG_ADDRESSES_HASH    /* the same 16 hex digits for the same address */
+};
+
 struct log_field {
 	const char *name; /* NULL ends the list */
 	enum {
 		LOG_FIELD_STR = 0,
+		LOG_FIELD_ADDRESS,
 		LOG_FIELD_NUM,
 		LOG_FIELD_REAL
 	} type;
@@ -51,6 +59,10 @@ struct log_field {
 	    .name = (n), .type = LOG_FIELD_STR, .str = span_of(s) })
 #define LOG_SPAN(n, s)                                                         \
 	((struct log_field){ .name = (n), .type = LOG_FIELD_STR, .str = (s) })
+/* A mail address: shown as log_show_addresses says. */
+#define LOG_ADDR(n, s)                                                         \
+	((struct log_field){                                                   \
+	    .name = (n), .type = LOG_FIELD_ADDRESS, .str = (s) })
 #define LOG_NUM(n, v)                                                          \
 	((struct log_field){                                                   \
 	    .name = (n), .type = LOG_FIELD_NUM, .num = (int64_t)(v) })
@@ -80,6 +92,8 @@ struct log_field {
  * and in tests, lines are written straight to stderr.
  */
 void log_configure(enum log_level least, enum log_format format);
+/* Also while running. In full by default. */
+void log_show_addresses(enum log_addresses how);
 /* Start the writer thread. 0 or a negative errno. */
 int log_start(void);
 /*

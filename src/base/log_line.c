@@ -6,6 +6,7 @@
 #include "log_internal.h"
 
 #include <base/date.h>
+#include <base/hash.h>
 #include <base/utf8.h>
 
 #include <inttypes.h>
@@ -13,8 +14,10 @@
 #include <stdio.h>
 
 enum {
-	RESERVE = 32,    /* kept for the end of a cut line */
-	NUMBER_SIZE = 32 /* of any number as text */
+	RESERVE = 32,     /* kept for the end of a cut line */
+	NUMBER_SIZE = 32, /* of any number as text */
+	ADDRESS_HASH_BYTES = 8,
+	ADDRESS_DOMAIN_MAX = 320 /* more than any address has */
 };
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
@@ -141,6 +144,49 @@ static void put_string(
 		put_end(l, "\"");
 }
 
+/* The same for a@B.example and A@b.example: mail cannot tell them apart. */
+static void put_address_hash(
+    struct log_line *l, enum log_format format, struct span address)
+{
+	uint8_t digest[HASH_SHA256_SIZE];
+	struct hash_sha256 *h = hash_sha256_new();
+	char text[2 * ADDRESS_HASH_BYTES + 1] = "";
+
+	if (!h) {
+		put_string(l, format, SPAN("no memory"));
+		return;
+	}
+	for (size_t i = 0; i < address.len; i++) {
+		char c = address.ptr[i];
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c + ('a' - 'A'));
+		hash_sha256_add(h, &c, 1);
+	}
+	hash_sha256_end(h, digest);
+	for (size_t i = 0; i < ADDRESS_HASH_BYTES; i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", digest[i]);
+	put_string(l, format, span_of(text));
+}
+
+static void put_address(
+    struct log_line *l, struct log_style style, struct span address)
+{
+	ptrdiff_t at = span_rindex(address, '@');
+	char text[ADDRESS_DOMAIN_MAX];
+
+	if (style.addresses == LOG_ADDRESSES_FULL || address.len == 0) {
+		put_string(l, style.format, address);
+	} else if (style.addresses == LOG_ADDRESSES_HASH) {
+		put_address_hash(l, style.format, address);
+	} else {
+		struct span domain =
+		    span_from(address, at < 0 ? address.len : (size_t)at);
+
+		(void)snprintf(text, sizeof(text), "*%.*s", SPAN_FMT(domain));
+		put_string(l, style.format, span_of(text));
+	}
+}
+
 static void put_num(struct log_line *l, int64_t value)
 {
 	char text[NUMBER_SIZE];
@@ -188,16 +234,19 @@ static void put_name(
 }
 
 static void put_field(
-    struct log_line *l, enum log_format format, const struct log_field *f)
+    struct log_line *l, struct log_style style, const struct log_field *f)
 {
 	size_t before = l->len;
 
-	put_name(l, format, f->name);
+	put_name(l, style.format, f->name);
 	size_t value = l->len;
 	if (!l->is_cut) {
 		switch (f->type) {
 		case LOG_FIELD_STR:
-			put_string(l, format, f->str);
+			put_string(l, style.format, f->str);
+			break;
+		case LOG_FIELD_ADDRESS:
+			put_address(l, style, f->str);
 			break;
 		case LOG_FIELD_NUM:
 			put_num(l, f->num);
@@ -231,18 +280,18 @@ static void put_head(struct log_line *l, enum log_format format,
 	}
 }
 
-void log_line_build(struct log_line *l, enum log_format format, int64_t wall_ms,
+void log_line_build(struct log_line *l, struct log_style style, int64_t wall_ms,
     enum log_level level, const char *event, const struct log_field *fields)
 {
 	const struct log_field name = LOG_STR("event", event);
 
 	l->len = 0;
 	l->is_cut = false;
-	put_head(l, format, wall_ms, level);
-	put_field(l, format, &name);
+	put_head(l, style.format, wall_ms, level);
+	put_field(l, style, &name);
 	for (const struct log_field *f = fields; f->name && !l->is_cut; f++)
-		put_field(l, format, f);
-	if (format == LOG_FORMAT_TEXT)
+		put_field(l, style, f);
+	if (style.format == LOG_FORMAT_TEXT)
 		put_end(l, l->is_cut ? " cut=true\n" : "\n");
 	else
 		put_end(l, l->is_cut ? ",\"cut\":true}\n" : "}\n");

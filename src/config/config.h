@@ -155,18 +155,26 @@ struct config_stats {
 };
 
 struct config_log {
-	int level;  /* enum log_level */
-	int format; /* enum log_format */
+	int level;     /* enum log_level */
+	int format;    /* enum log_format */
+	int addresses; /* enum log_addresses */
 };
 
 struct config_shutdown {
 	uint64_t lame_duck_ms, grace_ms;
 };
 
+enum config_hardening {
+	CONFIG_HARDENING_AUTO = 0, /* what the kernel can do */
+	CONFIG_HARDENING_ON,       /* all of it, or no start */
+	CONFIG_HARDENING_OFF
+};
+
 struct config {
 	const char *hostname;
 	int64_t threads;  /* 0 = one per core */
 	const char *user; /* account to become when started as root */
+	int hardening;    /* enum config_hardening */
 	const char
 	    *modules; /* directory of provider modules, NULL = built in */
 	struct postern_list listeners; /* struct config_listener */

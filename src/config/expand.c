@@ -4,16 +4,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 void expanded_init(struct expanded *x)
 {
 	buf_init(&x->text, NODE_FILE_MAX);
 	x->exposed[0] = '\0';
+	x->is_delivered = false;
 }
 
 void expanded_finish(struct expanded *x)
@@ -67,8 +71,26 @@ static int read_regular(
 	}
 }
 
+static bool is_delivered(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 &&
+	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC ||
+		   (fs.f_flags & ST_RDONLY));
+}
+
+/* Everybody may read the file: note the first of them. */
+static void note_exposed(struct expanded *x, const char *path, int fd)
+{
+	if (x->exposed[0])
+		return;
+	(void)snprintf(x->exposed, sizeof(x->exposed), "%s", path);
+	x->is_delivered = is_delivered(fd);
+}
+
 static int read_file(
-    const char *path, struct buf *out, bool *is_exposed, struct err *e)
+    const char *path, struct buf *out, struct expanded *x, struct err *e)
 {
 	struct stat st;
 	int rc;
@@ -83,21 +105,20 @@ static int read_file(
 		rc = err_set(e, -EINVAL, "%s is not a regular file", path);
 	else
 		rc = read_regular(fd, path, (size_t)st.st_size, out, e);
-	if (rc == 0)
-		*is_exposed = (st.st_mode & S_IROTH) != 0;
+	if (rc == 0 && (st.st_mode & S_IROTH))
+		note_exposed(x, path, fd);
 	(void)close(fd);
 	return rc;
 }
 
 int expand_file(const char *path, struct expanded *x, struct err *e)
 {
-	bool is_exposed = false;
 	struct span content;
 	struct buf raw;
 	int rc;
 
 	buf_init(&raw, NODE_FILE_MAX + 2048);
-	rc = read_file(path, &raw, &is_exposed, e);
+	rc = read_file(path, &raw, x, e);
 	if (rc)
 		goto out;
 	content = without_newline(buf_span(&raw));
@@ -107,8 +128,6 @@ int expand_file(const char *path, struct expanded *x, struct err *e)
 		rc = err_set(e, -EINVAL, "%s contains a NUL byte", path);
 	else
 		rc = add(x, content, e);
-	if (rc == 0 && is_exposed && !x->exposed[0])
-		(void)snprintf(x->exposed, sizeof(x->exposed), "%s", path);
 out:
 	buf_finish_secret(&raw);
 	return rc;

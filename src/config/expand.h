@@ -11,11 +11,15 @@
 #include <base/span.h>
 
 #include <limits.h>
+#include <stdbool.h>
 
 struct expanded {
 	struct buf text; /* may be secret: overwritten by expanded_finish */
 	/* A file that everybody may read and that text came from, or "". */
 	char exposed[PATH_MAX];
+	/* It lies in memory or on a read-only mount, as an orchestrator
+	 * delivers secrets: its mode is not the administrator's choice. */
+	bool is_delivered;
 };
 
 void expanded_init(struct expanded *x);

@@ -231,8 +231,12 @@ static void decode_secret(struct field_decoder *d, const struct node *n,
 		report_error(d->report, n, "must not be empty");
 		goto out;
 	}
-	if (x.exposed[0])
+	if (x.exposed[0] && x.is_delivered)
 		report_warning(d->report, n,
+		    "%s may be read by everybody (give its mount a mode)",
+		    x.exposed);
+	else if (x.exposed[0])
+		report_error(d->report, n,
 		    "%s may be read by everybody (chmod o-r)", x.exposed);
 	keep_secret(d, n, buf_span(&x.text), out);
 out:

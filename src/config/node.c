@@ -61,6 +61,11 @@ int node_read(const char *path, struct buf *out, struct config_report *r)
 	else if (S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH))
 		rc = err_set(
 		    &e, -EPERM, "may be written by everybody (chmod o-w)");
+	else if (S_ISREG(st.st_mode) && (st.st_mode & S_IWGRP) &&
+		 st.st_gid != getegid())
+		rc = err_set(&e, -EPERM,
+		    "may be written by a group other than our own "
+		    "(chmod g-w)");
 	if (fd >= 0)
 		(void)close(fd);
 	if (rc)

@@ -6,6 +6,8 @@ static const char *const queue_mode_names[] = { "", "hybrid", "queued",
 static const char *const unknown_names[] = { "retry", "hold", "fail", NULL };
 static const char *const level_names[] = { "debug", "info", "warn", "error",
 	NULL };
+static const char *const address_names[] = { "full", "domain", "hash", NULL };
+static const char *const hardening_names[] = { "auto", "on", "off", NULL };
 static const char *const format_names[] = { "text", "json", NULL };
 
 /* clang-format off */
@@ -144,6 +146,11 @@ static const struct postern_field log_rows[] = {
 	{ .name = "format", .type = POSTERN_TYPE_ENUM,
 	  AT(config_log, format), .preset = "text", .names = format_names,
 	  .flags = RELOAD, .doc = "text for people, json for programs" },
+	{ .name = "addresses", .type = POSTERN_TYPE_ENUM,
+	  AT(config_log, addresses), .preset = "full",
+	  .names = address_names, .flags = RELOAD,
+	  .doc = "how mail addresses are shown: full, domain (*@example.com) "
+		 "or hash (the same digits for the same address)" },
 	{ .name = NULL },
 };
 
@@ -169,6 +176,11 @@ const struct postern_field tables_root[] = {
 	{ .name = "user", .type = POSTERN_TYPE_STRING,
 	  AT(config, user),
 	  .doc = "account to become when started as root" },
+	{ .name = "hardening", .type = POSTERN_TYPE_ENUM,
+	  AT(config, hardening), .preset = "auto", .names = hardening_names,
+	  .doc = "give up what is not needed: writing outside of the spool, "
+		 "system calls no mail server makes; auto: as far as the "
+		 "kernel can, on: or do not start" },
 	{ .name = "modules", .type = POSTERN_TYPE_STRING,
 	  AT(config, modules),
 	  .doc = "directory of provider modules other than the installed one" },

@@ -60,14 +60,14 @@ int privilege_give_directory(const char *path, const char *user, struct err *e)
 	uid_t uid = (uid_t)-1;
 	gid_t gid = (gid_t)-1;
 
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return err_errno(
+		    e, -errno, "spool.path: cannot create %s", path);
 	if (geteuid() != 0 || !user || strcmp(user, "root") == 0)
 		return 0;
 	int rc = find_account(user, &uid, &gid, e);
 	if (rc)
 		return rc;
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return err_errno(
-		    e, -errno, "spool.path: cannot create %s", path);
 	if (chown(path, uid, gid) != 0)
 		return err_errno(
 		    e, -errno, "spool.path: cannot give %s to %s", path, user);

@@ -18,8 +18,11 @@ void privilege_harden(void);
  * trace this one then. 0 or a negative errno with e filled.
  */
 int privilege_drop(const char *user, struct err *e);
-/* Give directory path to `user` when started as root, so that it can be
- * opened after privilege_drop. 0 or a negative errno with e filled. */
+/*
+ * Make directory path when it is missing and, when started as root, give it to
+ * `user`, so that it can be opened after privilege_drop. 0 or a negative errno
+ * with e filled.
+ */
 int privilege_give_directory(const char *path, const char *user, struct err *e);
 /* Raise the limit on open files to what the kernel allows; that many. */
 size_t privilege_raise_files(void);

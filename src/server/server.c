@@ -19,6 +19,7 @@
 #include <net/listener.h>
 #include <net/tls.h>
 #include <policy/quota.h>
+#include <server/confine.h>
 #include <server/notify.h>
 #include <server/privilege.h>
 #include <server/worker.h>
@@ -388,6 +389,8 @@ static int bring_up(struct server *s, struct err *e)
 	if (rc == 0)
 		rc = privilege_drop(s->config->user, e);
 	if (rc == 0)
+		rc = confine(s->config, e);
+	if (rc == 0)
 		rc = open_stores(s, e);
 	if (rc == 0)
 		rc = make_services(s, e);
@@ -450,6 +453,7 @@ int server_run(const char *config_path)
 		return EX_CONFIG;
 	log_configure((enum log_level)s.config->log.level,
 	    (enum log_format)s.config->log.format);
+	log_show_addresses((enum log_addresses)s.config->log.addresses);
 	s.loop = loop_new(0);
 	loop_timer_init(&s.lame_duck, on_lame_duck_over);
 	loop_timer_init(&s.watchdog, on_watchdog);

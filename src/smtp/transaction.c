@@ -79,7 +79,7 @@ void smtp_tx_log_refused(
 	    LOG_STR("client.address", conn_peer(s->conn)),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name), LOG_STR("reason", why),
-	    LOG_SPAN("sender", sender),
+	    LOG_ADDR("sender", sender),
 	    LOG_STR("user.name", user ? user->name : ""));
 }
 
@@ -104,7 +104,7 @@ static void finish_unheard(struct smtp_session *s)
 	    LOG_STR("session_id", s->id), LOG_STR("queue_id", tx->id_text),
 	    LOG_STR("listener", s->listener->name),
 	    LOG_STR("client.state", "gone"),
-	    LOG_SPAN("sender", tx->envelope.sender),
+	    LOG_ADDR("sender", tx->envelope.sender),
 	    LOG_NUM("nrcpt", tx->envelope.recipient_count),
 	    LOG_NUM("size", tx->size), LOG_STR("user.name", tx->user->name));
 	tx_free(s);
@@ -131,7 +131,7 @@ void smtp_tx_drop(struct smtp_session *s, const char *why)
 	    LOG_STR("client.address", conn_peer(s->conn)),
 	    LOG_STR("session_id", s->id), LOG_STR("queue_id", tx->id_text),
 	    LOG_STR("listener", s->listener->name), LOG_STR("reason", why),
-	    LOG_SPAN("sender", tx->envelope.sender),
+	    LOG_ADDR("sender", tx->envelope.sender),
 	    LOG_NUM("nrcpt", tx->envelope.recipient_count),
 	    LOG_STR("user.name", tx->user->name));
 	tx_free(s);
@@ -147,7 +147,7 @@ void smtp_tx_finish(struct smtp_session *s, const char *provider)
 	    LOG_STR("session_id", s->id), LOG_STR("queue_id", tx->id_text),
 	    LOG_STR("listener", s->listener->name),
 	    LOG_STR("provider", provider ? provider : ""),
-	    LOG_SPAN("sender", tx->envelope.sender),
+	    LOG_ADDR("sender", tx->envelope.sender),
 	    LOG_NUM("nrcpt", tx->envelope.recipient_count),
 	    LOG_NUM("size", tx->size), LOG_STR("user.name", tx->user->name));
 	s->errors = s->refusals = s->junk = 0;

@@ -60,6 +60,7 @@ one_home 'gmime/' 'src/mail/mime\.c'
 one_home 'microhttpd\.h' 'src/admin/httpd[a-z_]*\.[ch]'
 one_home 'yaml\.h' 'src/config/.*'
 one_home 'jansson\.h' '(src/(config|admin|sandbox)|providers)/.*'
+one_home 'seccomp\.h' 'src/server/confine\.c'
 one_home 'crypt\.h' 'src/auth/password\.c'
 
 while IFS= read -r hit; do

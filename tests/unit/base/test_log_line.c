@@ -4,6 +4,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -12,8 +13,8 @@ static struct log_line l;
 static void build(
     enum log_format format, const char *event, const struct log_field *fields)
 {
-	log_line_build(
-	    &l, format, 1795341600123, LOG_LEVEL_WARN, event, fields);
+	log_line_build(&l, (struct log_style){ .format = format },
+	    1795341600123, LOG_LEVEL_WARN, event, fields);
 	ck_assert_uint_le(l.len, LOG_LINE_MAX);
 	ck_assert_int_eq(l.data[l.len - 1], '\n');
 	ck_assert_ptr_null(memchr(l.data, '\n', l.len - 1));
@@ -51,14 +52,51 @@ START_TEST(writes_json)
 }
 END_TEST
 
+START_TEST(shows_addresses_as_told)
+{
+	static const struct {
+		const char *address;
+		enum log_addresses how;
+		const char *text;
+	} cases[] = {
+		{ "Ann@x.example", LOG_ADDRESSES_FULL, "Ann@x.example" },
+		{ "Ann@x.example", LOG_ADDRESSES_DOMAIN, "*@x.example" },
+		{ "no-domain", LOG_ADDRESSES_DOMAIN, "*" },
+		{ "", LOG_ADDRESSES_DOMAIN, "\"\"" },
+		{ "", LOG_ADDRESSES_HASH, "\"\"" },
+		{ "Ann@x.example", LOG_ADDRESSES_HASH, "ff8cae1e494318af" },
+		{ "ann@X.example", LOG_ADDRESSES_HASH, "ff8cae1e494318af" },
+		{ "a\n\"@x.example", LOG_ADDRESSES_FULL,
+		    "\"a\\n\\\"@x.example\"" },
+	};
+
+	for (int i = 0; i < COUNT(cases); i++) {
+		const struct log_field fields[] = {
+			LOG_ADDR("sender", span_of(cases[i].address)),
+			{ .name = NULL }
+		};
+		char want[128];
+
+		log_line_build(&l,
+		    (struct log_style){ .addresses = cases[i].how }, 0,
+		    LOG_LEVEL_INFO, "x", fields);
+		(void)snprintf(want, sizeof(want),
+		    "1970-01-01T00:00:00.000Z info event=x sender=%s\n",
+		    cases[i].text);
+		check_line(want);
+	}
+}
+END_TEST
+
 START_TEST(names_every_level)
 {
 	static const char *const names[] = { "debug", "info", "warn", "error" };
 	const struct log_field fields[] = { { .name = NULL } };
 
 	for (int i = 0; i < 4; i++) {
-		log_line_build(
-		    &l, LOG_FORMAT_TEXT, 0, (enum log_level)i, "x", fields);
+		log_line_build(&l,
+		    (struct log_style){ .format = LOG_FORMAT_TEXT }, 0,
+		    (enum log_level)i, "x", fields);
 		ck_assert(
 		    span_starts_with(span_from(span_make(l.data, l.len), 25),
 			span_of(names[i])));
@@ -289,6 +327,7 @@ static Suite *suite(void)
 	tcase_add_test(t, writes_text);
 	tcase_add_test(t, writes_json);
 	tcase_add_test(t, names_every_level);
+	tcase_add_test(t, shows_addresses_as_told);
 	tcase_add_loop_test(t, escapes_strings, 0, COUNT(string_cases));
 	tcase_add_loop_test(
 	    t, writes_reals_without_the_locale, 0, COUNT(real_cases));

@@ -257,6 +257,18 @@ START_TEST(refuses_a_file_everybody_may_write)
 }
 END_TEST
 
+START_TEST(refuses_a_file_another_group_may_write)
+{
+	ck_assert_int_eq(fchmod(fd, 0664), 0);
+	ck_assert_int_eq(read_length(1), 0); /* our own */
+	if (fchown(fd, (uid_t)-1, getegid() + 1) != 0)
+		return; /* not root, no other group to try */
+	ck_assert_int_eq(read_length(1), -EPERM);
+	ck_assert_int_eq(fchmod(fd, 0644), 0);
+	ck_assert_int_eq(read_length(1), 0);
+}
+END_TEST
+
 START_TEST(says_why_a_file_cannot_be_read)
 {
 	struct buf b;
@@ -295,6 +307,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(file, setup_file, teardown_file);
 	tcase_add_test(file, reads_up_to_one_mebibyte);
 	tcase_add_test(file, refuses_a_file_everybody_may_write);
+	tcase_add_test(file, refuses_a_file_another_group_may_write);
 	tcase_add_test(file, says_why_a_file_cannot_be_read);
 	suite_add_tcase(s, file);
 	return s;
