@@ -53,6 +53,7 @@ struct config_listener {
 	bool allow_plaintext_auth;  /* PLAIN and LOGIN without TLS */
 	bool allow_unauthenticated; /* mail without a login, as `user` */
 	const char *user;           /* identity for the case above */
+	bool lenient_syntax;        /* for old devices: bare LF and more */
 };
 
 struct config_certificate {
@@ -128,6 +129,12 @@ struct config_spool {
 	uint64_t min_free;
 };
 
+/* What to do with a bare CR or LF in content. */
+enum config_lines {
+	CONFIG_LINES_NORMALIZE = 0,
+	CONFIG_LINES_REJECT
+};
+
 struct config_smtp {
 	const char *banner;
 	uint64_t max_message_size;
@@ -143,6 +150,8 @@ struct config_smtp {
 	bool add_sender;    /* where From does not name the sender */
 	int received_strip; /* enum header_strip */
 	bool null_sender;   /* accept MAIL FROM:<> */
+	int line_endings;   /* enum config_lines */
+	bool chunking;      /* offer BDAT */
 };
 
 struct config_http {

@@ -6,6 +6,7 @@ static const char *const policy_names[] = { "intermediate", "modern", "legacy",
 	NULL };
 static const char *const client_auth_names[] = { "none", "request", "require",
 	NULL };
+static const char *const lines_names[] = { "normalize", "reject", NULL };
 const char *const tables_mode_names[] = { "inherit", "hybrid", "queued",
 	"direct", NULL };
 
@@ -40,6 +41,11 @@ const struct postern_field tables_listener[] = {
 	{ .name = "user", .type = POSTERN_TYPE_STRING,
 	  AT(config_listener, user),
 	  .doc = "whose mail it is that comes without a login" },
+	{ .name = "lenient_syntax", .type = POSTERN_TYPE_BOOL,
+	  AT(config_listener, lenient_syntax), .preset = "false",
+	  .flags = RELOAD,
+	  .doc = "take what old devices send: a bare LF as line end, "
+		 "addresses without angle brackets" },
 	{ .name = NULL },
 };
 
@@ -206,6 +212,13 @@ static const struct postern_field timeout_rows[] = {
 	{ .name = NULL },
 };
 
+static const struct postern_field extension_rows[] = {
+	{ .name = "chunking", .type = POSTERN_TYPE_BOOL,
+	  AT(config_smtp, chunking), .preset = "true", .flags = RELOAD,
+	  .doc = "offer BDAT (RFC 3030)" },
+	{ .name = NULL },
+};
+
 const struct postern_field tables_smtp[] = {
 	{ .name = "banner", .type = POSTERN_TYPE_STRING,
 	  AT(config_smtp, banner), .preset = "Postern", .flags = RELOAD,
@@ -224,7 +237,15 @@ const struct postern_field tables_smtp[] = {
 	{ .name = "null_sender", .type = POSTERN_TYPE_BOOL,
 	  AT(config_smtp, null_sender), .preset = "false", .flags = RELOAD,
 	  .doc = "accept MAIL FROM:<>" },
+	{ .name = "line_endings", .type = POSTERN_TYPE_ENUM,
+	  AT(config_smtp, line_endings), .preset = "normalize",
+	  .names = lines_names, .flags = RELOAD,
+	  .doc = "a bare LF in content: normalize makes it CRLF, and a bare "
+		 "CR a space; reject refuses the message and hangs up" },
 	/* Maps in the file only, as queue.retry. */
+	{ .name = "extensions", .type = POSTERN_TYPE_MAP, .offset = 0,
+	  .fields = extension_rows, .flags = RELOAD,
+	  .doc = "what EHLO offers beside the basics" },
 	{ .name = "limits", .type = POSTERN_TYPE_MAP, .offset = 0,
 	  .fields = limit_rows, .flags = RELOAD,
 	  .doc = "what one client, session or message may use" },

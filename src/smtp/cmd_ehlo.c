@@ -95,6 +95,8 @@ static void add_offers(struct offer *o, struct smtp_session *s)
 	add(o, "8BITMIME");
 	add(o, "ENHANCEDSTATUSCODES");
 	add(o, "SIZE %" PRIu64, limits->max_message_size);
+	if (limits->chunking)
+		add(o, "CHUNKING");
 	if (smtp_session_offers_tls(s))
 		add(o, "STARTTLS");
 	if (*mechanisms)

@@ -42,7 +42,7 @@ enum smtp_next smtp_cmd_help(
 {
 	(void)cmd;
 	smtp_session_reply(s, 214, "2.0.0",
-	    "Commands: AUTH DATA EHLO HELO HELP MAIL NOOP QUIT RCPT RSET "
+	    "Commands: AUTH BDAT DATA EHLO HELO HELP MAIL NOOP QUIT RCPT RSET "
 	    "STARTTLS VRFY");
 	return SMTP_NEXT;
 }
@@ -53,12 +53,4 @@ enum smtp_next smtp_cmd_unimplemented(
 	(void)cmd;
 	smtp_session_reply(s, 502, "5.5.1", "Command not implemented");
 	return SMTP_NEXT;
-}
-
-/* Not offered, and what follows it would be read as commands. */
-enum smtp_next smtp_cmd_bdat(
-    struct smtp_session *s, const struct smtp_command *cmd)
-{
-	(void)smtp_cmd_unimplemented(s, cmd);
-	return smtp_session_close(s, "BDAT not offered");
 }

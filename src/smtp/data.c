@@ -21,9 +21,9 @@ struct piece {
 	size_t len;
 };
 
-void smtp_data_init(struct smtp_data *d)
+void smtp_data_init(struct smtp_data *d, enum smtp_data_kind kind)
 {
-	*d = (struct smtp_data){ .state = SMTP_DATA_LINE };
+	*d = (struct smtp_data){ .kind = kind, .state = SMTP_DATA_LINE };
 }
 
 bool smtp_data_is_good(const struct smtp_data *d)
@@ -62,6 +62,7 @@ static size_t find(struct span s, size_t from, size_t end, char c)
  */
 static size_t take_text(struct smtp_data *d, struct span s, struct buf *out)
 {
+	bool has_dots = d->kind != SMTP_DATA_CHUNKS;
 	size_t i = 0;
 
 	for (;;) {
@@ -73,7 +74,8 @@ static size_t take_text(struct smtp_data *d, struct span s, struct buf *out)
 			break;
 		}
 		i = lf + 1;
-		if (i == s.len || s.ptr[i] == '.') {
+		d->is_past_first = true;
+		if (i == s.len || (has_dots && s.ptr[i] == '.')) {
 			d->state = SMTP_DATA_LINE;
 			break;
 		}
@@ -88,11 +90,29 @@ static void put(struct piece *p, struct span s)
 	p->len += s.len;
 }
 
-static void bare_lf(struct smtp_data *d, struct piece *out)
+static void note_bare(struct smtp_data *d, char c)
+{
+	d->has_bare_lf |= c == '\n';
+	d->has_bare_cr |= c == '\r';
+	if (d->first_bare == 0)
+		d->first_bare = c;
+}
+
+/* An LF without a CR before it. True when it is a line end of this message. */
+static bool meet_lf(struct smtp_data *d)
+{
+	if (d->kind == SMTP_DATA_LENIENT && !d->is_past_first)
+		d->is_lf = true;
+	d->is_past_first = true;
+	if (!d->is_lf)
+		note_bare(d, '\n');
+	return d->is_lf;
+}
+
+static void lone_lf(struct smtp_data *d, struct piece *out)
 {
 	put(out, SPAN("\r\n"));
-	d->has_bare_lf = true;
-	d->state = SMTP_DATA_LF;
+	d->state = meet_lf(d) ? SMTP_DATA_LINE : SMTP_DATA_LF;
 }
 
 /* A CR that no LF followed, and what stood before it. */
@@ -100,25 +120,31 @@ static void bare_cr(
     struct smtp_data *d, struct piece *out, struct span with_space)
 {
 	put(out, with_space);
-	d->has_bare_cr = true;
+	note_bare(d, '\r');
 	d->state = SMTP_DATA_TEXT;
+}
+
+/* The dot of a stuffed line is gone with this. */
+static void after_dot(struct smtp_data *d, char c)
+{
+	d->state = SMTP_DATA_TEXT;
+	if (c == '\r')
+		d->state = SMTP_DATA_DOT_CR;
+	if (c == '\n')
+		d->state = meet_lf(d) ? SMTP_DATA_DONE : SMTP_DATA_LF;
 }
 
 /* Returns false when the byte is text after all and not taken. */
 static bool take_byte(struct smtp_data *d, char c, struct piece *out)
 {
+	bool is_dot = c == '.' && d->kind != SMTP_DATA_CHUNKS;
+
 	switch (d->state) {
 	case SMTP_DATA_LINE:
-		d->state = c == '.' ? SMTP_DATA_DOT : SMTP_DATA_TEXT;
+		d->state = is_dot ? SMTP_DATA_DOT : SMTP_DATA_TEXT;
 		break;
 	case SMTP_DATA_DOT:
-		/* The dot of a stuffed line is gone with this. */
-		d->state = SMTP_DATA_TEXT;
-		if (c == '\r')
-			d->state = SMTP_DATA_DOT_CR;
-		if (c == '\n')
-			d->state = SMTP_DATA_LF;
-		d->has_bare_lf |= c == '\n';
+		after_dot(d, c);
 		break;
 	case SMTP_DATA_DOT_CR:
 		if (c == '\n')
@@ -129,13 +155,14 @@ static bool take_byte(struct smtp_data *d, char c, struct piece *out)
 	case SMTP_DATA_CR:
 		if (c == '\n') {
 			put(out, SPAN("\r\n"));
+			d->is_past_first = true;
 			d->state = SMTP_DATA_LINE;
 		} else {
 			bare_cr(d, out, SPAN(" "));
 		}
 		break;
 	case SMTP_DATA_LF:
-		d->state = c == '.' ? SMTP_DATA_LF_DOT : SMTP_DATA_TEXT;
+		d->state = is_dot ? SMTP_DATA_LF_DOT : SMTP_DATA_TEXT;
 		break;
 	case SMTP_DATA_LF_DOT:
 		d->state = SMTP_DATA_TEXT;
@@ -164,7 +191,7 @@ static void take_text_byte(struct smtp_data *d, char c, struct piece *out)
 	if (c == '\r')
 		d->state = SMTP_DATA_CR;
 	else if (c == '\n')
-		bare_lf(d, out);
+		lone_lf(d, out);
 	else
 		out->bytes[out->len++] = c;
 }
@@ -199,4 +226,17 @@ size_t smtp_data_feed(struct smtp_data *d, struct span in, struct buf *out)
 		i += used;
 	}
 	return i;
+}
+
+void smtp_data_end(struct smtp_data *d, struct buf *out)
+{
+	struct piece piece;
+
+	piece.len = 0;
+	if (d->state == SMTP_DATA_CR)
+		bare_cr(d, &piece, SPAN(" "));
+	if (d->state == SMTP_DATA_TEXT)
+		put(&piece, SPAN("\r\n"));
+	emit(d, out, span_make(piece.bytes, piece.len));
+	d->state = SMTP_DATA_DONE;
 }

@@ -6,6 +6,9 @@
  * Only CRLF.CRLF ends the content. A bare LF becomes CRLF, a bare CR a space,
  * and a line of one dot next to a bare LF is left out: what is stored cannot
  * be read by anyone as the end of a message where the client did not mean it.
+ *
+ * BDAT (RFC 3030) says how long its content is, so that there a dot is a dot;
+ * the line ends are treated the same.
  */
 #pragma once
 
@@ -14,6 +17,17 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+enum smtp_data_kind {
+	SMTP_DATA_STRICT = 0,
+	/*
+	 * For old devices: when the first line ends in a bare LF, LF is the
+	 * line end of this message, with or without a CR before it, and ends
+	 * it too. When it ends in CRLF all is as if strict.
+	 */
+	SMTP_DATA_LENIENT,
+	SMTP_DATA_CHUNKS /* after BDAT; its end is smtp_data_end */
+};
 
 enum smtp_data_state {
 	SMTP_DATA_LINE = 0, /* at the start, or after CRLF */
@@ -28,14 +42,18 @@ enum smtp_data_state {
 };
 
 struct smtp_data {
+	enum smtp_data_kind kind;
 	enum smtp_data_state state;
+	bool is_past_first; /* the first line has ended */
+	bool is_lf;         /* in a bare LF, which is this one's line end */
 	bool has_nul, has_bare_cr, has_bare_lf;
+	char first_bare;   /* which of '\r' and '\n' came first, or 0 */
 	bool is_too_large; /* above out's maximum; the rest was dropped */
 	bool is_out_of_memory;
 };
 
-/* Ready for the first byte after the CRLF of DATA; zeroed memory is too. */
-void smtp_data_init(struct smtp_data *d);
+/* Ready for the first byte after DATA or BDAT; zeroed memory is: strict. */
+void smtp_data_init(struct smtp_data *d, enum smtp_data_kind kind);
 /*
  * Take bytes up to the end of the content, adding what is to be stored to
  * out. Once something rules the content out (the flags above) out is freed
@@ -43,5 +61,10 @@ void smtp_data_init(struct smtp_data *d);
  * unless state became DONE.
  */
 size_t smtp_data_feed(struct smtp_data *d, struct span in, struct buf *out);
+/*
+ * The last chunk is over: state becomes DONE. A last line without an end gets
+ * one.
+ */
+void smtp_data_end(struct smtp_data *d, struct buf *out);
 /* Whether nothing was found that rules the content out. */
 bool smtp_data_is_good(const struct smtp_data *d);

@@ -58,13 +58,13 @@ static void arm_for_client(struct smtp_session *s)
 {
 	const struct config_smtp *limits = &s->config->smtp;
 
-	if (s->state != SMTP_ST_DATA) {
+	if (s->state == SMTP_ST_DATA || s->state == SMTP_ST_BDAT ||
+	    s->chunk.left > 0)
+		smtp_session_arm(s, smtp_content_time(s));
+	else
 		smtp_session_arm(s, s->has_spoken
 					? limits->command_timeout_ms
 					: limits->first_command_timeout_ms);
-		return;
-	}
-	smtp_session_arm(s, smtp_data_time(s));
 }
 
 /* Errors and refusals cost time, and too many errors cost the session. */
@@ -118,7 +118,8 @@ static bool is_client_hello(struct smtp_session *s)
 static bool is_idle(const struct smtp_session *s)
 {
 	return (s->state == SMTP_ST_START || s->state == SMTP_ST_READY) &&
-	       s->wait == SMTP_WAIT_NONE && buf_len(conn_in(s->conn)) == 0;
+	       s->wait == SMTP_WAIT_NONE && s->chunk.left == 0 &&
+	       buf_len(conn_in(s->conn)) == 0;
 }
 
 void smtp_session_drain(struct smtp_session *s)
@@ -153,7 +154,8 @@ static bool take_line(struct smtp_session *s, enum smtp_next *out_next)
 		*out_next = too_long(s);
 		break;
 	case SMTP_LINE_OK:
-		if (s->service->is_draining)
+		/* A message that has begun may end, also when in chunks. */
+		if (s->service->is_draining && s->state != SMTP_ST_BDAT)
 			*out_next = shutting_down(s);
 		else if (s->state == SMTP_ST_AUTH)
 			*out_next = smtp_auth_line(s, line);
@@ -169,10 +171,11 @@ static bool take(struct smtp_session *s)
 {
 	enum smtp_next next = SMTP_NEXT;
 
-	if (s->state == SMTP_ST_DATA) {
+	if (s->state == SMTP_ST_DATA || s->chunk.left > 0) {
 		if (buf_len(conn_in(s->conn)) == 0)
 			return false;
-		next = smtp_data_input(s);
+		next = s->chunk.left > 0 ? smtp_chunk_input(s)
+					 : smtp_data_input(s);
 	} else if (!take_line(s, &next)) {
 		return false;
 	}

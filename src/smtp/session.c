@@ -53,8 +53,10 @@ void smtp_session_set_state(struct smtp_session *s, enum smtp_state state)
 		[SMTP_ST_READY] = 1u << SMTP_ST_START | 1u << SMTP_ST_READY |
 				  1u << SMTP_ST_MAIL | 1u << SMTP_ST_AUTH,
 		[SMTP_ST_MAIL] = 1u << SMTP_ST_READY | 1u << SMTP_ST_RCPT,
-		[SMTP_ST_RCPT] = 1u << SMTP_ST_READY | 1u << SMTP_ST_DATA,
+		[SMTP_ST_RCPT] = 1u << SMTP_ST_READY | 1u << SMTP_ST_DATA |
+				 1u << SMTP_ST_BDAT,
 		[SMTP_ST_DATA] = 1u << SMTP_ST_READY,
+		[SMTP_ST_BDAT] = 1u << SMTP_ST_READY,
 		[SMTP_ST_AUTH] = 1u << SMTP_ST_READY,
 		[SMTP_ST_END] = 0,
 	};

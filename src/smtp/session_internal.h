@@ -30,6 +30,7 @@ enum smtp_state {
 	SMTP_ST_MAIL,        /* a transaction without recipients */
 	SMTP_ST_RCPT,        /* and with them */
 	SMTP_ST_DATA,        /* content follows */
+	SMTP_ST_BDAT,        /* content in chunks: in one, or between two */
 	SMTP_ST_AUTH,        /* a SASL response follows */
 	SMTP_ST_END          /* closing */
 };
@@ -83,6 +84,15 @@ struct smtp_tx {
 	bool is_submitted;
 };
 
+struct smtp_refusal;
+
+/* What BDAT announced. */
+struct smtp_chunk {
+	uint64_t size, left;
+	bool is_last;
+	const struct smtp_refusal *refusal; /* dropped, with this reply */
+};
+
 /* Owned by its service; that loop's thread. */
 struct smtp_session {
 	struct list link;
@@ -108,6 +118,7 @@ struct smtp_session {
 	const char *end_reason; /* for the log */
 	uint64_t messages;
 	struct smtp_tx *tx;
+	struct smtp_chunk chunk;
 	char id[ID_TEXT_SIZE];
 };
 
@@ -122,8 +133,9 @@ smtp_handler smtp_cmd_auth;                /* cmd_auth.c */
 smtp_handler smtp_cmd_mail;                /* cmd_mail.c */
 smtp_handler smtp_cmd_rcpt;                /* cmd_rcpt.c */
 smtp_handler smtp_cmd_data;                /* cmd_data.c */
+smtp_handler smtp_cmd_bdat;                /* cmd_bdat.c */
 smtp_handler smtp_cmd_rset, smtp_cmd_noop, smtp_cmd_quit, smtp_cmd_vrfy,
-    smtp_cmd_help, smtp_cmd_unimplemented, smtp_cmd_bdat; /* cmd_misc.c */
+    smtp_cmd_help, smtp_cmd_unimplemented; /* cmd_misc.c */
 
 /* A line in state AUTH. */
 enum smtp_next smtp_auth_line(struct smtp_session *s, struct span line);
@@ -134,8 +146,8 @@ enum smtp_next smtp_auth_refuse(struct smtp_session *s);
 void smtp_auth_drop(struct smtp_session *s);
 /* Bytes in state DATA; called while there are any. */
 enum smtp_next smtp_data_input(struct smtp_session *s);
-/* Milliseconds the client has for more of them; 0 = no limit. */
-uint64_t smtp_data_time(const struct smtp_session *s);
+/* Bytes while chunk.left > 0; called while there are any. */
+enum smtp_next smtp_chunk_input(struct smtp_session *s);
 
 /* --- predicates: what is offered is what is checked --- */
 
@@ -221,6 +233,23 @@ void smtp_tx_finish(struct smtp_session *s, const char *provider);
 /* Refused at MAIL: the one event of a transaction that never began. */
 void smtp_tx_log_refused(
     const struct smtp_session *s, struct span sender, const char *why);
+
+/* --- content.c --- */
+
+void smtp_content_begin(struct smtp_session *s, enum smtp_data_kind kind);
+/* Take bytes of it; how many: all, unless its end was among them. */
+size_t smtp_content_take(struct smtp_session *s, struct span in);
+/* Whether the session ends over it at once; *out_next then is what follows. */
+bool smtp_content_is_over(struct smtp_session *s, enum smtp_next *out_next);
+/* Whether it is ruled out: then that was said and the transaction dropped. */
+bool smtp_content_is_refused(struct smtp_session *s);
+/* All is in: refuse it, or submit it. */
+enum smtp_next smtp_content_finish(struct smtp_session *s);
+/*
+ * Milliseconds the client has for more of it, or for the next chunk; 0 = no
+ * limit.
+ */
+uint64_t smtp_content_time(const struct smtp_session *s);
 
 /* --- submit.c --- */
 

@@ -50,6 +50,7 @@ static void set_defaults(struct settings *t, enum transport transport)
 		    .data_idle_ms = 180000,
 		    .data_total_ms = 1800000,
 		    .session_total_ms = 7200000,
+		    .chunking = true,
 		    .hide_client = true } };
 }
 
@@ -137,6 +138,23 @@ static void set_null_sender(struct settings *t, struct span v)
 static void set_show_client(struct settings *t, struct span v)
 {
 	t->config.smtp.hide_client = !span_eq(v, SPAN("true"));
+}
+
+static void set_line_endings(struct settings *t, struct span v)
+{
+	t->config.smtp.line_endings = span_eq(v, SPAN("reject"))
+					  ? CONFIG_LINES_REJECT
+					  : CONFIG_LINES_NORMALIZE;
+}
+
+static void set_chunking(struct settings *t, struct span v)
+{
+	t->config.smtp.chunking = span_eq(v, SPAN("true"));
+}
+
+static void set_lenient(struct settings *t, struct span v)
+{
+	t->listener.lenient_syntax = span_eq(v, SPAN("true"));
 }
 
 static void set_quota(struct settings *t, struct span v)
@@ -252,6 +270,9 @@ static void set(struct settings *t, struct span key, struct span value)
 		{ "add_sender", set_add_sender },
 		{ "received_strip", set_received_strip },
 		{ "show_client", set_show_client },
+		{ "line_endings", set_line_endings },
+		{ "chunking", set_chunking },
+		{ "lenient_syntax", set_lenient },
 		{ "quota", set_quota },
 		{ "store", set_store },
 		{ "verdict", set_verdict },

@@ -22,7 +22,7 @@ static size_t feed(
 {
 	size_t used = 0;
 
-	smtp_data_init(d);
+	smtp_data_init(d, SMTP_DATA_STRICT);
 	while (used < in.len && d->state != SMTP_DATA_DONE) {
 		struct span next = span_first(span_from(in, used), piece);
 		size_t n = smtp_data_feed(d, next, out);

@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct smtp_data d;
 	struct buf raw;
 
-	smtp_data_init(&d);
+	smtp_data_init(&d, SMTP_DATA_STRICT);
 	buf_init(&raw, 4 * size + 16);
 	(void)smtp_data_feed(&d, in, &raw);
 	(void)smtp_data_feed(&d, SPAN("\r\n.\r\n"), &raw);

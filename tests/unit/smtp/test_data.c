@@ -18,7 +18,8 @@ struct sample {
 	struct span out; /* what is stored */
 	size_t left;     /* bytes behind the end; the whole if not DONE */
 	bool is_done;
-	char flags; /* n: NUL, l: bare LF, r: bare CR */
+	char flags; /* n: NUL, l: bare LF, r: bare CR, b, B: both, LF or CR
+		       being the first */
 };
 
 static const struct sample samples[] = {
@@ -37,7 +38,7 @@ static const struct sample samples[] = {
 	/* what must not end it, after "a" and before "b" */
 	{ S("a\n.\nb\r\n.\r\n"), S("a\r\nb\r\n"), 0, true, 'l' },
 	{ S("a\n.\rb\r\n.\r\n"), S("a\r\n. b\r\n"), 0, true, 'b' },
-	{ S("a\r.\nb\r\n.\r\n"), S("a .\r\nb\r\n"), 0, true, 'b' },
+	{ S("a\r.\nb\r\n.\r\n"), S("a .\r\nb\r\n"), 0, true, 'B' },
 	{ S("a\r.\rb\r\n.\r\n"), S("a . b\r\n"), 0, true, 'r' },
 	{ S("a\n.\r\nb\r\n.\r\n"), S("a\r\nb\r\n"), 0, true, 'l' },
 	{ S("a\r.\r\nb\r\n.\r\n"), S("a .\r\nb\r\n"), 0, true, 'r' },
@@ -62,6 +63,61 @@ static const struct sample samples[] = {
 	{ S("a\r\n.\n.\r\n.\r\n"), S("a\r\n"), 0, true, 'l' },
 };
 
+/* A lenient listener; what begins with CRLF is as above. */
+static const struct sample lenient[] = {
+	{ S("a\nb\n.\nQ"), S("a\r\nb\r\n"), 1, true, 0 },
+	{ S("a\n\nb\n..\n.c\n.\n"), S("a\r\n\r\nb\r\n.\r\nc\r\n"), 0, true, 0 },
+	{ S(".\nQ"), S(""), 1, true, 0 },
+	{ S("..a\n.\nQ"), S(".a\r\n"), 1, true, 0 },
+	{ S("\n.\nQ"), S("\r\n"), 1, true, 0 },
+	/* with or without a CR */
+	{ S("a\nb\r\n.\nQ"), S("a\r\nb\r\n"), 1, true, 0 },
+	{ S("a\nb\n.\r\nQ"), S("a\r\nb\r\n"), 1, true, 0 },
+	{ S("a\nb\r\n.\r\nQ"), S("a\r\nb\r\n"), 1, true, 0 },
+	/* but a CR alone stays none */
+	{ S("a\nb\r.\n.\nQ"), S("a\r\nb .\r\n"), 1, true, 'r' },
+	{ S("a\n.\rb\n.\nQ"), S("a\r\n b\r\n"), 1, true, 'r' },
+	{ S("a\n.\r\r\n.\nQ"), S("a\r\n \r\n"), 1, true, 'r' },
+	{ S("a\n\0.\n.\nQ"), S(""), 1, true, 'n' },
+	/* the first line decides: CRLF, and all of the strict ones hold */
+	{ S("a\r\nb\n.\nc\r\n.\r\nQ"), S("a\r\nb\r\nc\r\n"), 1, true, 'l' },
+	{ S("a\r\nb\n.\rc\r\n.\r\n"), S("a\r\nb\r\n. c\r\n"), 0, true, 'b' },
+	{ S("a\r\nb\r.\nc\r\n.\r\n"), S("a\r\nb .\r\nc\r\n"), 0, true, 'B' },
+	{ S("a\r\nb\r.\rc\r\n.\r\n"), S("a\r\nb . c\r\n"), 0, true, 'r' },
+	{ S("a\r\nb\n.\r\nc\r\n.\r\n"), S("a\r\nb\r\nc\r\n"), 0, true, 'l' },
+	{ S("a\r\nb\r.\r\nc\r\n.\r\n"), S("a\r\nb .\r\nc\r\n"), 0, true, 'r' },
+	{ S("a\r\n\0.\r\nc\r\n.\r\n"), S(""), 0, true, 'n' },
+	{ S("a\r\nb\r\n.\r\r\nc\r\n.\r\n"), S("a\r\nb\r\n \r\nc\r\n"), 0, true,
+	    'r' },
+	{ S("a\r\nb\r\r\n.\r\r\n.\r\n"), S("a\r\nb \r\n \r\n"), 0, true, 'r' },
+	{ S("a\r\n.\nb\r\n.\r\n"), S("a\r\nb\r\n"), 0, true, 'l' },
+	{ S("a\r\r\nb\n.\nc\r\n.\r\n"), S("a \r\nb\r\nc\r\n"), 0, true, 'B' },
+};
+
+/* Of BDAT: everything is content, and it may end anywhere. */
+static const struct sample chunks[] = {
+	{ S(""), S(""), 0, true, 0 },
+	{ S("a"), S("a\r\n"), 0, true, 0 },
+	{ S("a\r\n"), S("a\r\n"), 0, true, 0 },
+	{ S("a\r"), S("a \r\n"), 0, true, 'r' },
+	{ S("a\n"), S("a\r\n"), 0, true, 'l' },
+	{ S("."), S(".\r\n"), 0, true, 0 },
+	{ S(".\r\n"), S(".\r\n"), 0, true, 0 },
+	{ S("a\r\n..\r\n.\r\n.b\r\n"), S("a\r\n..\r\n.\r\n.b\r\n"), 0, true,
+	    0 },
+	/* the same sequences: no bare CR, bare LF or NUL is stored */
+	{ S("a\n.\nb\r\n"), S("a\r\n.\r\nb\r\n"), 0, true, 'l' },
+	{ S("a\n.\rb\r\n"), S("a\r\n. b\r\n"), 0, true, 'b' },
+	{ S("a\r.\nb\r\n"), S("a .\r\nb\r\n"), 0, true, 'B' },
+	{ S("a\r.\rb\r\n"), S("a . b\r\n"), 0, true, 'r' },
+	{ S("a\n.\r\nb\r\n"), S("a\r\n.\r\nb\r\n"), 0, true, 'l' },
+	{ S("a\r.\r\nb\r\n"), S("a .\r\nb\r\n"), 0, true, 'r' },
+	{ S("a\r\n\0.\r\nb\r\n"), S(""), 0, true, 'n' },
+	{ S("a\r\n.\r\r\nb\r\n"), S("a\r\n. \r\nb\r\n"), 0, true, 'r' },
+	{ S("a\r\r\n.\r\r\nb\r\n"), S("a \r\n. \r\nb\r\n"), 0, true, 'r' },
+	{ S("a\r\r\r\n\n\n"), S("a  \r\n\r\n\r\n"), 0, true, 'B' },
+};
+
 static void feed(
     struct smtp_data *d, struct span *left, size_t len, struct buf *out)
 {
@@ -79,41 +135,72 @@ static void feed(
 	*left = span_from(*left, used);
 }
 
-static void check(const struct sample *s, const size_t *cuts, size_t count)
+static void check_flags(const struct sample *s, const struct smtp_data *d)
+{
+	bool has_both = s->flags == 'b' || s->flags == 'B';
+
+	ck_assert_int_eq(d->has_nul, s->flags == 'n');
+	if (s->flags == 'n')
+		return;
+	ck_assert_int_eq(d->has_bare_lf, s->flags == 'l' || has_both);
+	ck_assert_int_eq(d->has_bare_cr, s->flags == 'r' || has_both);
+	if (s->flags == 0)
+		ck_assert_int_eq(d->first_bare, 0);
+	else if (s->flags == 'l' || s->flags == 'b')
+		ck_assert_int_eq(d->first_bare, '\n');
+	else
+		ck_assert_int_eq(d->first_bare, '\r');
+}
+
+static void check(const struct sample *s, enum smtp_data_kind kind,
+    const size_t *cuts, size_t count)
 {
 	struct smtp_data d;
 	struct span left = s->in;
 	struct buf out;
 
-	smtp_data_init(&d);
+	smtp_data_init(&d, kind);
 	buf_init(&out, 4096);
 	for (size_t i = 0; i < count; i++)
 		feed(&d, &left, cuts[i], &out);
 	feed(&d, &left, left.len, &out);
+	if (kind == SMTP_DATA_CHUNKS)
+		smtp_data_end(&d, &out);
 	ck_assert_int_eq(d.state == SMTP_DATA_DONE, s->is_done);
 	ck_assert_uint_eq(left.len, s->left);
 	ck_assert(span_eq(buf_span(&out), s->out));
-	ck_assert_int_eq(d.has_nul, s->flags == 'n');
-	if (s->flags != 'n') {
-		ck_assert_int_eq(
-		    d.has_bare_lf, s->flags == 'l' || s->flags == 'b');
-		ck_assert_int_eq(
-		    d.has_bare_cr, s->flags == 'r' || s->flags == 'b');
-	}
+	check_flags(s, &d);
 	buf_finish(&out);
 }
 
-START_TEST(is_the_same_at_every_cut)
+/* In two and three pieces, and byte by byte. */
+static void check_cuts(const struct sample *s, enum smtp_data_kind kind)
 {
-	const struct sample *s = &samples[_i];
 	size_t n = s->in.len, ones[64];
 
 	for (size_t a = 0; a <= n; a++)
 		for (size_t b = 0; a + b <= n; b++)
-			check(s, (size_t[]){ a, b }, 2);
+			check(s, kind, (size_t[]){ a, b }, 2);
 	for (size_t i = 0; i < n; i++)
 		ones[i] = 1;
-	check(s, ones, n);
+	check(s, kind, ones, n);
+}
+
+START_TEST(is_the_same_at_every_cut)
+{
+	check_cuts(&samples[_i], SMTP_DATA_STRICT);
+}
+END_TEST
+
+START_TEST(lf_ends_what_began_with_it_on_a_lenient_listener_only)
+{
+	check_cuts(&lenient[_i], SMTP_DATA_LENIENT);
+}
+END_TEST
+
+START_TEST(chunks_have_no_dots_and_the_same_line_ends)
+{
+	check_cuts(&chunks[_i], SMTP_DATA_CHUNKS);
 }
 END_TEST
 
@@ -180,7 +267,7 @@ START_TEST(agrees_with_the_obvious_machine)
 		}
 		text[len++] = 'e';
 		memcpy(text + len, "\r\n.\r\n", 5);
-		smtp_data_init(&d);
+		smtp_data_init(&d, SMTP_DATA_STRICT);
 		buf_init(&fast, 2 * sizeof(text));
 		buf_init(&plain, 2 * sizeof(text));
 		struct span all = span_make(text, len + 5);
@@ -206,7 +293,7 @@ START_TEST(drops_what_is_too_large_and_finds_its_end)
 	struct buf out;
 	char big[1000];
 
-	smtp_data_init(&d);
+	smtp_data_init(&d, SMTP_DATA_STRICT);
 	buf_init(&out, 999);
 	memset(big, 'x', sizeof(big));
 	ck_assert_uint_eq(smtp_data_feed(&d, span_make(big, 999), &out), 999);
@@ -231,6 +318,11 @@ static Suite *make_suite(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, is_the_same_at_every_cut, 0,
 	    (int)(sizeof(samples) / sizeof(samples[0])));
+	tcase_add_loop_test(tc,
+	    lf_ends_what_began_with_it_on_a_lenient_listener_only, 0,
+	    (int)(sizeof(lenient) / sizeof(lenient[0])));
+	tcase_add_loop_test(tc, chunks_have_no_dots_and_the_same_line_ends, 0,
+	    (int)(sizeof(chunks) / sizeof(chunks[0])));
 	tcase_add_loop_test(tc, agrees_with_the_obvious_machine, 0,
 	    (int)(sizeof(mixes) / sizeof(mixes[0])));
 	tcase_add_test(tc, drops_what_is_too_large_and_finds_its_end);
