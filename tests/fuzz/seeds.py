@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""What the dialogs' clients send, as inputs for the targets that read it.
+
+usage: seeds.py DIRECTORY    writes DIRECTORY/session/*, DIRECTORY/command/*
+"""
+import pathlib
+import re
+import sys
+
+DIALOGS = pathlib.Path(__file__).resolve().parent.parent / "dialog"
+ESCAPES = {b"r": b"\r", b"n": b"\n", b"0": b"\0", b"t": b"\t", b"\\": b"\\"}
+MAX = 16 * 1024  # longer ones only make a run slow
+# What the first byte of an input of session.c chooses.
+LOGIN, OPEN = 0x20, 0x10
+TRANSPORTS = {"plain": 0, "starttls": 1, "tls": 2}
+
+
+def unescape(text):
+    def one(match):
+        if match[1]:
+            return bytes([int(match[1], 16)])
+        if match[2]:
+            return int(match[2]) * match[3]
+        return ESCAPES[match[4]]
+    return re.sub(rb"\\(?:x([0-9a-f]{2})|\{(\d+):([^}]*)\}|([rn0t\\]))", one, text)
+
+
+def sent(script):
+    """(settings, bytes) of a dialog; a TLS line separates nothing here."""
+    settings, out = {}, b""
+    for line in script.read_bytes().split(b"\n"):
+        line = re.sub(rb"^\[[a-z ]*\] ", b"", line)
+        if line.startswith(b"#! "):
+            key, _, value = line[3:].decode().partition(" ")
+            settings[key] = value
+        elif line.startswith(b"C:"):
+            out += line[3:] + b"\r\n"
+        elif line.startswith(b"R: "):
+            out += unescape(line[3:])
+    return settings, out
+
+
+def main(target):
+    for name in ("session", "command"):
+        (target / name).mkdir(parents=True, exist_ok=True)
+    for script in sorted(DIALOGS.glob("*.smtp")):
+        settings, data = sent(script)
+        if not data or len(data) > MAX:
+            continue
+        first = settings.get("first")
+        if first == "ehlo":
+            data = b"EHLO client.test\r\n" + data
+        flags = LOGIN if first == "auth" else OPEN if "open" in settings else 0
+        (target / "command" / script.stem).write_bytes(b"\x07" + data)
+        for name, transport in TRANSPORTS.items():
+            head = bytes([flags | transport, 0, 9])
+            (target / "session" / f"{script.stem}-{name}").write_bytes(head + data)
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))
