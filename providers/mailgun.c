@@ -273,6 +273,8 @@ static void classify_bad_request(const struct postern_response *response,
 		str_istarts(text, STR("bcc ")));
 
 	out->try_singly = is_address && response->recipient_count > 1;
+	if (is_address)
+		out->refusal = POSTERN_REFUSED_RECIPIENT;
 	answer_set(out,
 	    str_has(text, "not allowed to send") ? POSTERN_ACCOUNT
 						 : POSTERN_REJECTED,

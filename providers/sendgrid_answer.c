@@ -27,6 +27,8 @@ static void classify_bad_request(const struct postern_response *response,
 		is_recipient = is_recipient &&
 			       is_about_recipient(json_array_get(errors, i));
 	out->try_singly = is_recipient && response->recipient_count > 1;
+	if (is_recipient)
+		out->refusal = POSTERN_REFUSED_RECIPIENT;
 	answer_set(out, POSTERN_REJECTED, answer_member(first, "field"),
 	    answer_member(first, "message"));
 }

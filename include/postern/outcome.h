@@ -15,6 +15,14 @@ enum postern_class {
 	POSTERN_UNKNOWN       /* may have been taken: never blindly elsewhere */
 };
 
+/* What a refusal is about; decides the reply to the client. */
+enum postern_refusal {
+	POSTERN_REFUSED_MESSAGE = 0,
+	POSTERN_REFUSED_SIZE,
+	POSTERN_REFUSED_RECIPIENT, /* no such address, or malformed */
+	POSTERN_REFUSED_SUPPRESSED /* an address the provider will not use */
+};
+
 struct postern_response {
 	uint32_t size;
 	int status; /* HTTP */
@@ -55,6 +63,7 @@ struct postern_outcome {
 	 * one recipient per call it will tell.
 	 */
 	bool try_singly;
+	enum postern_refusal refusal; /* with POSTERN_REJECTED */
 };
 
 #endif

@@ -116,6 +116,8 @@ void answer_default(
 		return;
 	}
 	answer_set(out, result, STR(""), STR(""));
+	if (response->status == 413)
+		out->refusal = POSTERN_REFUSED_SIZE;
 	if (result == POSTERN_THROTTLED || result == POSTERN_TRANSIENT)
 		out->retry_after_ms = answer_retry_after_ms(response);
 }

@@ -40,7 +40,8 @@ static void answer(struct delivery *d, enum deliver_verdict verdict)
 	struct deliver_answer a = { .verdict = verdict,
 		.provider = d->sent_by,
 		.reason = d->reason,
-		.result = d->last_class };
+		.result = d->last_class,
+		.refusal = d->refusal };
 
 	if (!s)
 		return;

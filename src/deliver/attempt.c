@@ -91,7 +91,7 @@ static void send(struct delivery *d)
 	int rc = http_submit(d->owner->services.http, &a->http);
 	if (rc) {
 		drop_call(d);
-		outcome_not_sent(d, false, strerror(-rc));
+		outcome_not_sent(d, rc, strerror(-rc));
 		round_next(d);
 		return;
 	}
@@ -111,8 +111,7 @@ static void go_on(struct delivery *d)
 	if (a->build_rc == -ENOMEM)
 		outcome_postpone(d, "out of memory");
 	else
-		outcome_not_sent(
-		    d, a->build_rc == -EINVAL, a->build_error.text);
+		outcome_not_sent(d, a->build_rc, a->build_error.text);
 	round_next(d);
 }
 

@@ -63,6 +63,7 @@ struct deliver_answer {
 	const char *provider; /* SENT */
 	const char *reason;   /* REJECTED, DEFERRED: a line for the client */
 	enum postern_class result; /* of the last attempt, for the reply code */
+	enum postern_refusal refusal; /* REJECTED: likewise */
 };
 
 /*

@@ -118,6 +118,8 @@ struct delivery {
 	struct provider_result result;
 	char reason[POSTERN_REASON_SIZE]; /* of the last trouble, one line */
 	enum postern_class last_class;
+	enum postern_refusal refusal;  /* common to all, else MESSAGE */
+	bool is_refused;               /* refusal holds one */
 	char sent_by[STORE_NAME_SIZE]; /* who accepted last */
 
 	/* What this round did, for the log: recipients. */
@@ -206,10 +208,10 @@ void attempt_start(struct delivery *d);
 /* Apply the provider's answer, d->result, to the batch. */
 void outcome_apply(struct delivery *d);
 /*
- * No request left, because of this provider's module or connection: result
- * says so. is_refusal: the module cannot carry the message, ever.
+ * No request left. rc: -EINVAL the module cannot carry the message, ever;
+ * -EMSGSIZE likewise, for its size; else the trouble may pass.
  */
-void outcome_not_sent(struct delivery *d, bool is_refusal, const char *why);
+void outcome_not_sent(struct delivery *d, int rc, const char *why);
 /* No call was made for want of something of ours: try again shortly. */
 void outcome_postpone(struct delivery *d, const char *why);
 /* Nothing is known of a call that was under way when we stopped. */

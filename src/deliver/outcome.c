@@ -17,6 +17,7 @@
  */
 #include <deliver/deliver_internal.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -265,10 +266,25 @@ static void tell_failover(struct delivery *d, size_t i)
 	    LOG_STR("reason", d->result.outcome.reason));
 }
 
+/* Refusals for several reasons have only the message in common. */
+static void note_refusal(struct delivery *d, enum postern_refusal refusal)
+{
+	if (d->is_refused && d->refusal != refusal)
+		refusal = POSTERN_REFUSED_MESSAGE;
+	d->refusal = refusal;
+	d->is_refused = true;
+}
+
 static void note_trouble(struct delivery *d, enum postern_class result)
 {
+	const struct postern_outcome *o = &d->result.outcome;
+
 	if (result == POSTERN_ACCEPTED)
 		return;
+	if (result == POSTERN_REJECTED && !is_ambiguous(d))
+		note_refusal(d, o->result == POSTERN_REJECTED
+				    ? o->refusal
+				    : POSTERN_REFUSED_RECIPIENT);
 	d->last_class = result;
 	outcome_set_reason(d, d->result.outcome.reason);
 }
@@ -326,17 +342,22 @@ static void make_result(
 	    sizeof(d->result.outcome.reason), "%s", why);
 	provider_clean_text(
 	    d->result.outcome.reason, sizeof(d->result.outcome.reason));
-	note_trouble(d, result);
+	d->last_class = result;
+	outcome_set_reason(d, d->result.outcome.reason);
 }
 
-void outcome_not_sent(struct delivery *d, bool is_refusal, const char *why)
+void outcome_not_sent(struct delivery *d, int rc, const char *why)
 {
+	bool is_refusal = rc == -EINVAL || rc == -EMSGSIZE;
 	enum postern_class result =
 	    is_refusal ? POSTERN_REJECTED : POSTERN_TRANSIENT;
 	size_t moved = SIZE_MAX;
 
 	d->now_ms = clock_wall_ms();
 	make_result(d, result, why);
+	if (is_refusal)
+		note_refusal(d, rc == -EMSGSIZE ? POSTERN_REFUSED_SIZE
+						: POSTERN_REFUSED_MESSAGE);
 	log_warn("not_sent", LOG_STR("queue_id", d->id_text),
 	    LOG_STR("provider", d->attempt.provider->name),
 	    LOG_NUM("nrcpt", d->batch_count),

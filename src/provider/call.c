@@ -59,7 +59,7 @@ static int check_limits(const struct provider_call *c,
 	uint64_t size = message_size(c->input.message);
 
 	if (p->limits.message_size > 0 && size > p->limits.message_size)
-		return err_set(e, -EINVAL,
+		return err_set(e, -EMSGSIZE,
 		    "the message of %llu bytes is larger than the %llu that "
 		    "%s takes",
 		    (unsigned long long)size,

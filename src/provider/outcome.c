@@ -155,6 +155,10 @@ static void check_class(struct postern_outcome *out)
 		(void)snprintf(out->reason, sizeof(out->reason),
 		    "the module gave no verdict");
 	}
+	if (out->result != POSTERN_REJECTED ||
+	    out->refusal < POSTERN_REFUSED_MESSAGE ||
+	    out->refusal > POSTERN_REFUSED_SUPPRESSED)
+		out->refusal = POSTERN_REFUSED_MESSAGE;
 	if (out->retry_after_ms > RETRY_AFTER_MAX_MS)
 		out->retry_after_ms = RETRY_AFTER_MAX_MS;
 }
@@ -168,8 +172,11 @@ static void check_rejected(struct postern_outcome *out, size_t count)
 		out->rejected[count / 8] &= (uint8_t)((1u << count % 8) - 1);
 	for (size_t i = 0; i < count; i++)
 		refused += out->rejected[i / 8] >> i % 8 & 1;
-	if (count > 0 && refused == count)
-		out->result = POSTERN_REJECTED;
+	if (count == 0 || refused < count)
+		return;
+	if (out->result != POSTERN_REJECTED)
+		out->refusal = POSTERN_REFUSED_RECIPIENT;
+	out->result = POSTERN_REJECTED;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): said in one call */

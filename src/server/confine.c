@@ -7,6 +7,7 @@
 #include <server/confine.h>
 
 #include <base/log.h>
+#include <base/span.h>
 #include <config/config.h>
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <seccomp.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -84,11 +84,11 @@ static int allow_path(int ruleset, const char *path, uint64_t access)
 /* The folder a socket of the file system is made in. */
 static int allow_socket(int ruleset, const char *path, uint64_t access)
 {
-	const char *slash = strrchr(path, '/');
+	ptrdiff_t slash = span_rindex(span_of(path), '/');
 	char folder[PATH_MAX];
-	int len = slash > path ? (int)(slash - path) : 1;
+	int len = slash > 0 ? (int)slash : 1;
 
-	if (!slash || len >= (int)sizeof(folder))
+	if (slash < 0 || len >= (int)sizeof(folder))
 		return -EINVAL;
 	(void)snprintf(folder, sizeof(folder), "%.*s", len, path);
 	return allow_path(ruleset, folder, access);

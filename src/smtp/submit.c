@@ -134,6 +134,25 @@ static const char *deferral(enum postern_class result)
 	return "4.3.0";
 }
 
+static void reject(
+    struct smtp_session *s, enum postern_refusal refusal, const char *reason)
+{
+	switch (refusal) {
+	case POSTERN_REFUSED_SIZE:
+		(void)smtp_session_refuse(s, 552, "5.3.4", reason);
+		return;
+	case POSTERN_REFUSED_RECIPIENT:
+		(void)smtp_session_refuse(s, 550, "5.1.1", reason);
+		return;
+	case POSTERN_REFUSED_SUPPRESSED:
+		(void)smtp_session_refuse(s, 550, "5.7.1", reason);
+		return;
+	case POSTERN_REFUSED_MESSAGE:
+		break;
+	}
+	(void)smtp_session_refuse(s, 554, "5.6.0", reason);
+}
+
 static void refuse_message(
     struct smtp_session *s, const struct deliver_answer *answer)
 {
@@ -142,7 +161,7 @@ static void refuse_message(
 
 	switch (answer->verdict) {
 	case DELIVER_REJECTED:
-		(void)smtp_session_refuse(s, 554, "5.6.0",
+		reject(s, answer->refusal,
 		    reason ? reason : "Message refused by the provider");
 		break;
 	case DELIVER_DEFERRED:

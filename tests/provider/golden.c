@@ -181,11 +181,14 @@ static void parse_answer(struct answer *a, struct span block)
 	a->response.body = span_trim(head);
 }
 
-/* "class id=... retry_ms=... singly rejected=0,2: reason", as it applies */
+/* "class id=... retry_ms=... singly of=size rejected=0,2: reason", as it
+ * applies */
 static void render_outcome(const struct provider_result *result,
     size_t recipient_count, struct buf *out)
 {
 	const struct postern_outcome *o = &result->outcome;
+	static const char *const refusals[] = { "message", "size", "recipient",
+		"suppressed" };
 	const char *separator = " rejected=";
 	int rc = buf_add_str(out, provider_class_name(o->result));
 
@@ -196,6 +199,8 @@ static void render_outcome(const struct provider_result *result,
 		    (unsigned long long)o->retry_after_ms);
 	if (o->try_singly)
 		rc |= buf_add_str(out, " singly");
+	if (o->refusal != POSTERN_REFUSED_MESSAGE)
+		rc |= buf_printf(out, " of=%s", refusals[o->refusal]);
 	for (size_t i = 0; i < recipient_count; i++) {
 		if (!(o->rejected[i / 8] >> i % 8 & 1))
 			continue;

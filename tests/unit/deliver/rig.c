@@ -84,9 +84,11 @@ static void fake_classify(const void *settings,
 	case 422:
 		out->result = POSTERN_REJECTED;
 		out->try_singly = true; /* even of one, which is rude */
+		out->refusal = POSTERN_REFUSED_RECIPIENT;
 		break;
 	case 413:
 		out->result = POSTERN_REJECTED;
+		out->refusal = POSTERN_REFUSED_SIZE;
 		return; /* without a word */
 	case 414:
 		out->result = POSTERN_REJECTED;
@@ -481,6 +483,7 @@ static void on_answer(
 	ck_assert(!rig.is_answered);
 	rig.is_answered = true;
 	rig.verdict = a->verdict;
+	rig.refusal = a->refusal;
 	rig.result = a->result;
 	rig.calls_at_answer = rig.call_count;
 	(void)snprintf(rig.provider, sizeof(rig.provider), "%s", a->provider);

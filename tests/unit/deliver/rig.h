@@ -71,6 +71,7 @@ struct rig {
 	struct envelope_terms terms; /* of what rig_submit, rig_store make */
 	bool is_answered, is_idle;
 	enum deliver_verdict verdict;
+	enum postern_refusal refusal;
 	enum postern_class result;
 	char provider[64], reason[600];
 	size_t calls_at_answer;

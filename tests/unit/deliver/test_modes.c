@@ -85,6 +85,7 @@ START_TEST(a_refusal_without_words_is_a_sentence)
 	run();
 	ck_assert_int_eq(rig.verdict, DELIVER_REJECTED);
 	ck_assert_str_eq(rig.reason, "a answered 413");
+	ck_assert_int_eq(rig.refusal, POSTERN_REFUSED_SIZE);
 	ck_assert_str_eq(rig.last_row_reason, rig.reason);
 }
 END_TEST
@@ -105,8 +106,19 @@ START_TEST(hybrid_refuses_when_each_alone_is_refused)
 	recipients = 3;
 	run();
 	ck_assert_int_eq(rig.verdict, DELIVER_REJECTED);
+	ck_assert_int_eq(rig.refusal, POSTERN_REFUSED_RECIPIENT);
 	ck_assert_uint_eq(rig.call_count, 4); /* one of one is the end of it */
 	ck_assert_uint_eq(rig_count_state(STORE_FAILED), 3);
+}
+END_TEST
+
+START_TEST(refusals_for_several_reasons_are_of_the_message)
+{
+	rig.script[0] = SCRIPT(422, 422, 413);
+	recipients = 2;
+	run();
+	ck_assert_int_eq(rig.verdict, DELIVER_REJECTED);
+	ck_assert_int_eq(rig.refusal, POSTERN_REFUSED_MESSAGE);
 }
 END_TEST
 
@@ -457,6 +469,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, a_refusal_without_words_is_a_sentence);
 	tcase_add_test(t, a_long_refusal_is_cut_between_characters);
 	tcase_add_test(t, hybrid_refuses_when_each_alone_is_refused);
+	tcase_add_test(t, refusals_for_several_reasons_are_of_the_message);
 	tcase_add_test(t, hybrid_refuses_only_what_is_recorded_as_refused);
 	tcase_add_test(t, hybrid_says_queued_when_it_must_wait);
 	tcase_add_test(t, hybrid_says_queued_when_recipients_differ);

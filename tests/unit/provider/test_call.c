@@ -230,7 +230,7 @@ START_TEST(holds_to_the_limits_of_the_module)
 	ck_assert(strstr(e.text, "recipients"));
 	provider_call_free(c);
 	provider.limits = (struct postern_limits){ .message_size = 10 };
-	ck_assert_int_eq(run(&c, &e), -EINVAL);
+	ck_assert_int_eq(run(&c, &e), -EMSGSIZE);
 	ck_assert(strstr(e.text, "larger"));
 	provider_call_free(c);
 	provider_call_free(NULL);
