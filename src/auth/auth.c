@@ -158,17 +158,14 @@ static const char *intern(struct auth *a, const char *mechanisms)
 }
 
 const char *auth_mechanisms(
-    struct auth *a, struct config *config, int tls_bits, bool allow_plaintext)
+    struct auth *a, struct config *config, const struct auth_channel *channel)
 {
-	const char *mechanisms;
-	struct view *v;
+	char offered[VIEW_MECHANISMS_SIZE];
+	struct view *v = auth_view(a, config);
 
-	if (tls_bits <= 0 && !allow_plaintext)
-		return "";
-	v = auth_view(a, config);
 	if (!v)
 		return "";
-	mechanisms = intern(a, v->mechanisms);
+	view_list_mechanisms(v, channel, offered);
 	view_unref(v);
-	return mechanisms;
+	return intern(a, offered);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <base/err.h>
+#include <base/netaddr.h>
 #include <base/span.h>
 
 #include <stdbool.h>
@@ -37,15 +38,28 @@ struct auth *auth_new(const struct config *config, struct err *e);
  */
 void auth_free(struct auth *a);
 
+/* How a client is connected; what it points to is borrowed for a call. */
+struct auth_channel {
+	int tls_bits;         /* 0 = no TLS */
+	bool allow_plaintext; /* passwords also then */
+	struct netaddr peer;
+	/*
+	 * What the client's certificate was verified to name, ending with
+	 * NULL: "dns:host", "email:a@b", "uri:...", "CN=...", "sha256:" with
+	 * 64 lower-case hexadecimal digits. NULL: none was verified.
+	 */
+	const char *const *proven;
+};
+
 /*
  * Space-separated mechanisms to offer, valid until auth_free; "" when none is
- * possible now. tls_bits 0 = no TLS, where nothing is offered unless
- * allow_plaintext. SCRAM-SHA-256 is offered when all users have such a
- * record. Cheap: worked out once per configuration, of which the latest two
- * are kept by reference. Any thread.
+ * possible now, as without TLS unless allow_plaintext. SCRAM-SHA-256 is
+ * offered when all users with a password have such a record, EXTERNAL when
+ * the certificate is a user's. Cheap: worked out once per configuration, of
+ * which the latest two are kept by reference. Any thread.
  */
 const char *auth_mechanisms(
-    struct auth *a, struct config *config, int tls_bits, bool allow_plaintext);
+    struct auth *a, struct config *config, const struct auth_channel *channel);
 
 enum auth_result {
 	AUTH_OK = 0,          /* 235 2.7.0 */
@@ -54,7 +68,8 @@ enum auth_result {
 	AUTH_UNAVAILABLE,     /* 454 4.7.0; not the client's failure */
 	AUTH_NO_MECHANISM,    /* 504 5.5.4 */
 	AUTH_NEEDS_TLS,       /* 538 5.7.11; nothing was evaluated */
-	AUTH_MALFORMED        /* 501 5.5.2 */
+	AUTH_MALFORMED,       /* 501 5.5.2 */
+	AUTH_DISABLED         /* 525 5.7.13; the credentials were right */
 };
 
 /* Borrowed strings are valid until auth_step or auth_end. */
@@ -76,8 +91,7 @@ struct auth_start {
 	struct span mechanism;
 	bool has_initial;    /* false: no initial response was given */
 	struct span initial; /* decoded */
-	int tls_bits;
-	bool allow_plaintext;
+	struct auth_channel channel;
 	/*
 	 * Runs once per begin and per step, on the loop, never inside them.
 	 * May call auth_step and auth_end.

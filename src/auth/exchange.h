@@ -21,8 +21,8 @@ struct exchange_setup {
 	struct verifier *verifier;
 	struct verify_wait *wait;
 	const char *hostname;
-	int tls_bits;
-	bool allow_plaintext;
+	struct auth_channel channel;  /* without proven */
+	const char *certificate_user; /* for EXTERNAL; may be NULL */
 };
 
 struct exchange *exchange_new(const struct exchange_setup *setup); /* NULL */

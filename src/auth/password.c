@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #define SCRAM_PREFIX "SCRAM-SHA-256$"
+#define SCRAM_LABEL "{SCRAM-SHA-256}"
 
 enum {
 	SALT_MIN = 8,
@@ -37,6 +38,37 @@ static const struct crypt_method crypt_methods[] = {
 	{ { "$5$", 3 }, 3, 43 }, /* SHA-256 */
 	{ { "$6$", 3 }, 3, 86 }  /* SHA-512 */
 };
+
+/* What others store, and why we do not take it. */
+static const struct {
+	struct span prefix;
+	const char *what;
+} weak_methods[] = {
+	{ { "$1$", 3 }, "an MD5 hash ($1$)" },
+	{ { "$apr1$", 6 }, "an MD5 hash ($apr1$)" },
+	{ { "$md5", 4 }, "an MD5 hash ($md5)" },
+	{ { "$sha1$", 6 }, "a SHA-1 hash ($sha1$)" },
+	{ { "$3$", 3 }, "an NT hash ($3$)" },
+	{ { "_", 1 }, "a DES hash" },
+};
+
+/* {SCHEME} labels of records that are crypt's after them. */
+static const struct span crypt_labels[] = { { "{CRYPT}", 7 },
+	{ "{BLF-CRYPT}", 11 }, { "{SHA256-CRYPT}", 14 },
+	{ "{SHA512-CRYPT}", 14 }, { SCRAM_LABEL, sizeof(SCRAM_LABEL) - 1 } };
+
+struct span password_without_label(struct span record)
+{
+	size_t n = sizeof(crypt_labels) / sizeof(crypt_labels[0]);
+
+	for (size_t i = 0; i < n; i++) {
+		size_t len = crypt_labels[i].len;
+
+		if (span_ieq(span_first(record, len), crypt_labels[i]))
+			return span_from(record, len);
+	}
+	return record;
+}
 
 static const struct crypt_method *find_crypt_method(struct span record)
 {
@@ -84,20 +116,55 @@ static bool has_valid_cost(struct span record)
 	       cost >= 4 && record.ptr[6] == '$';
 }
 
+/* Thirteen characters of crypt's own alphabet: the oldest hashes. */
+static bool is_des(struct span record)
+{
+	static const char alphabet[] = "./0123456789"
+				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "abcdefghijklmnopqrstuvwxyz";
+	size_t i = 0;
+
+	while (i < record.len && memchr(alphabet, record.ptr[i], 64))
+		i++;
+	return record.len == 13 && i == 13;
+}
+
+/* Nothing we can verify, or nothing we should. */
+static int refuse_crypt(struct span record, struct err *e)
+{
+	size_t n = sizeof(weak_methods) / sizeof(weak_methods[0]);
+	const char *weak = is_des(record) ? "a DES hash" : NULL;
+
+	for (size_t i = 0; i < n && !weak; i++)
+		if (span_starts_with(record, weak_methods[i].prefix))
+			weak = weak_methods[i].what;
+	if (weak)
+		return err_set(e, -EINVAL,
+		    "%s is guessed too fast to protect a password; make a "
+		    "new record with `postern passwd`",
+		    weak);
+	if (span_starts_with(record, SPAN("$argon2")))
+		return err_set(e, -EINVAL,
+		    "argon2 is not supported; use yescrypt ($y$) or "
+		    "`postern passwd`");
+	if (span_starts_with(record, SPAN("{")))
+		return err_set(e, -EINVAL,
+		    "only {CRYPT}, {BLF-CRYPT}, {SHA256-CRYPT}, "
+		    "{SHA512-CRYPT} and {SCRAM-SHA-256} are supported; make a "
+		    "new record with `postern passwd`");
+	return err_set(e, -EINVAL,
+	    "neither a SCRAM-SHA-256 record nor a yescrypt, bcrypt, "
+	    "scrypt or SHA crypt hash; make one with `postern passwd`");
+}
+
 static int check_crypt(struct span record, struct err *e)
 {
 	const struct crypt_method *m = find_crypt_method(record);
 	char setting[PASSWORD_RECORD_SIZE];
 	int rc;
 
-	if (!m && span_starts_with(record, SPAN("$argon2")))
-		return err_set(e, -EINVAL,
-		    "argon2 is not supported; use yescrypt ($y$) or "
-		    "`postern passwd`");
 	if (!m)
-		return err_set(e, -EINVAL,
-		    "neither a SCRAM-SHA-256 record nor a yescrypt, bcrypt, "
-		    "scrypt or SHA crypt hash; make one with `postern passwd`");
+		return refuse_crypt(record, e);
 	if (!is_whole(m, record))
 		return err_set(e, -EINVAL,
 		    "the %.*s hash is incomplete or damaged",
@@ -112,6 +179,18 @@ static int check_crypt(struct span record, struct err *e)
 	return 0;
 }
 
+static bool has_scram_label(struct span record)
+{
+	return span_ieq(
+	    span_first(record, sizeof(SCRAM_LABEL) - 1), SPAN(SCRAM_LABEL));
+}
+
+bool password_is_scram(struct span record)
+{
+	return span_starts_with(record, SPAN("SCRAM-")) ||
+	       has_scram_label(record);
+}
+
 enum password_scheme password_check_record(struct span record, struct err *e)
 {
 	struct password_scram scram;
@@ -120,11 +199,13 @@ enum password_scheme password_check_record(struct span record, struct err *e)
 		(void)err_set(e, -EINVAL, "longer than any password record");
 		return PASSWORD_INVALID;
 	}
-	if (span_starts_with(record, SPAN("SCRAM-")))
+	if (password_is_scram(record))
 		return password_parse_scram(record, &scram, e) == 0
 			   ? PASSWORD_SCRAM_SHA256
 			   : PASSWORD_INVALID;
-	return check_crypt(record, e) == 0 ? PASSWORD_CRYPT : PASSWORD_INVALID;
+	return check_crypt(password_without_label(record), e) == 0
+		   ? PASSWORD_CRYPT
+		   : PASSWORD_INVALID;
 }
 
 static bool decode_key(struct span text, uint8_t key[HASH_SHA256_SIZE])
@@ -154,38 +235,50 @@ static bool decode_salt(struct span text, struct password_scram *out)
 	return true;
 }
 
+/* The four parts, in either notation; false when they are not there. */
+static bool split_scram(struct span record, struct span parts[4])
+{
+	struct span rest = password_without_label(record);
+	const char *separators = ",,,"; /* Dovecot's */
+
+	if (span_starts_with(rest, SPAN(SCRAM_PREFIX))) {
+		rest = span_from(rest, sizeof(SCRAM_PREFIX) - 1);
+		separators = ":$:";
+	}
+	for (size_t i = 0; i < 3; i++)
+		parts[i] = span_cut(&rest, separators[i]);
+	parts[3] = rest;
+	return rest.ptr != NULL;
+}
+
 int password_parse_scram(
     struct span record, struct password_scram *out, struct err *e)
 {
 	struct password_scram s = { .iterations = 0 };
 	unsigned long long iterations;
-	struct span count, salt, stored;
-	struct span rest = record;
+	struct span parts[4];
 
-	if (!span_starts_with(record, SPAN(SCRAM_PREFIX)))
+	if (!span_starts_with(record, SPAN(SCRAM_PREFIX)) &&
+	    !has_scram_label(record))
 		return err_set(e, -EINVAL,
 		    "only SCRAM-SHA-256 records are supported, in the form "
 		    "SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey");
-	rest = span_from(record, sizeof(SCRAM_PREFIX) - 1);
-	count = span_cut(&rest, ':');
-	salt = span_cut(&rest, '$');
-	stored = span_cut(&rest, ':');
-	if (!rest.ptr)
+	if (!split_scram(record, parts))
 		return err_set(e, -EINVAL,
 		    "the SCRAM record is incomplete: its form is "
 		    "SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey");
-	if (!span_parse_u64(count, PASSWORD_ITERATIONS_MAX, &iterations) ||
+	if (!span_parse_u64(parts[0], PASSWORD_ITERATIONS_MAX, &iterations) ||
 	    iterations < PASSWORD_ITERATIONS_MIN)
 		return err_set(e, -EINVAL,
 		    "the SCRAM record's iteration count must be within "
 		    "%d and %d",
 		    PASSWORD_ITERATIONS_MIN, PASSWORD_ITERATIONS_MAX);
-	if (!decode_salt(salt, &s))
+	if (!decode_salt(parts[1], &s))
 		return err_set(e, -EINVAL,
 		    "the SCRAM record's salt is not base64 of %d to %d bytes",
 		    SALT_MIN, PASSWORD_SALT_MAX);
-	if (!decode_key(stored, s.stored_key) ||
-	    !decode_key(rest, s.server_key))
+	if (!decode_key(parts[2], s.stored_key) ||
+	    !decode_key(parts[3], s.server_key))
 		return err_set(e, -EINVAL,
 		    "the SCRAM record's keys are not base64 of %d bytes",
 		    HASH_SHA256_SIZE);
@@ -310,7 +403,7 @@ int password_verify(struct span record, struct span password)
 	case PASSWORD_SCRAM_SHA256:
 		return verify_scram(record, password);
 	case PASSWORD_CRYPT:
-		return verify_crypt(record, password);
+		return verify_crypt(password_without_label(record), password);
 	case PASSWORD_INVALID:
 		break;
 	}

@@ -8,6 +8,7 @@
 #include <base/hash.h>
 #include <base/span.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,8 +36,16 @@ struct password_scram {
 	uint8_t server_key[HASH_SHA256_SIZE];
 };
 
+/*
+ * Records may stand behind a {SCHEME}, as Dovecot and LDAP servers write
+ * them; {SCRAM-SHA-256} then has Dovecot's commas too. All functions here
+ * take both; this is the record without it.
+ */
+struct span password_without_label(struct span record);
 /* Which scheme a record is of; INVALID, with e set, when malformed. */
 enum password_scheme password_check_record(struct span record, struct err *e);
+/* Whether it says it is SCRAM's, of any kind. */
+bool password_is_scram(struct span record);
 /* 0, or -EINVAL with e set. */
 int password_parse_scram(
     struct span record, struct password_scram *out, struct err *e);

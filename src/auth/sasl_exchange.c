@@ -14,6 +14,19 @@ void sasl_set_detail(struct exchange *x, const char *text)
 		(void)snprintf(x->detail, sizeof(x->detail), "%s", text);
 }
 
+const struct config_user *sasl_find_user(struct exchange *x, struct span name)
+{
+	const struct config_user *user =
+	    config_find_user(x->setup.view->config, name);
+
+	if (!user || user->allow_from.count == 0 ||
+	    network_list_has(user->allow_from.items, user->allow_from.count,
+		&x->setup.channel.peer))
+		return user;
+	sasl_set_detail(x, "may not log in from this address");
+	return NULL;
+}
+
 static int get_option(void *context, const char *plugin, const char *option,
     const char **result, unsigned *len)
 {
@@ -87,16 +100,19 @@ static int may_act_as(sasl_conn_t *conn, void *context, const char *requested,
 static int set_security(struct exchange *x)
 {
 	sasl_security_properties_t props = { 0 };
-	sasl_ssf_t ssf =
-	    x->setup.tls_bits > 0 ? (sasl_ssf_t)x->setup.tls_bits : 0;
+	int bits = x->setup.channel.tls_bits;
+	sasl_ssf_t ssf = bits > 0 ? (sasl_ssf_t)bits : 0;
 	int rc;
 
 	props.security_flags = SASL_SEC_NOANONYMOUS;
-	if (!x->setup.allow_plaintext)
+	if (!x->setup.channel.allow_plaintext)
 		props.security_flags |= SASL_SEC_NOPLAINTEXT;
 	rc = sasl_setprop(x->conn, SASL_SEC_PROPS, &props);
 	if (rc == SASL_OK)
 		rc = sasl_setprop(x->conn, SASL_SSF_EXTERNAL, &ssf);
+	if (rc == SASL_OK && x->setup.certificate_user)
+		rc = sasl_setprop(
+		    x->conn, SASL_AUTH_EXTERNAL, x->setup.certificate_user);
 	return rc;
 }
 
@@ -124,6 +140,7 @@ struct exchange *exchange_new(const struct exchange_setup *setup)
 		return NULL;
 	}
 	x->setup.hostname = NULL;
+	x->setup.channel.proven = NULL;
 	return x;
 }
 
@@ -138,7 +155,8 @@ void exchange_free(struct exchange *x)
 bool exchange_is_available(const char *mechanism)
 {
 	struct exchange_setup setup = { .hostname = "localhost",
-		.tls_bits = 256 };
+		.channel.tls_bits = 256,
+		.certificate_user = "somebody" };
 	struct exchange *x = exchange_new(&setup);
 	const char *list = NULL;
 	struct span rest;
@@ -176,22 +194,6 @@ static enum auth_result result_of(const struct exchange *x, int rc)
 	}
 }
 
-/* libsasl2 said yes; we say who, and only if the user exists. */
-static void fill_user(struct exchange *x, struct auth_answer *out)
-{
-	const void *name = NULL;
-	const struct config_user *user = NULL;
-
-	if (sasl_getprop(x->conn, SASL_USERNAME, &name) == SASL_OK && name)
-		user = config_find_user(x->setup.view->config, span_of(name));
-	if (user) {
-		out->user = user->name;
-		return;
-	}
-	out->result = AUTH_BAD_CREDENTIALS;
-	out->detail = "unknown user";
-}
-
 /* For the log: who it was, as far as known, and why. */
 static void fill_failure(struct exchange *x, struct auth_answer *out)
 {
@@ -206,6 +208,26 @@ static void fill_failure(struct exchange *x, struct auth_answer *out)
 	}
 	sasl_set_detail(x, sasl_errdetail(x->conn));
 	out->detail = x->detail;
+}
+
+/* libsasl2 said yes; we say who, and only if the user may. */
+static void fill_user(struct exchange *x, struct auth_answer *out)
+{
+	const void *name = NULL;
+	const struct config_user *user = NULL;
+
+	if (sasl_getprop(x->conn, SASL_USERNAME, &name) == SASL_OK && name)
+		user = sasl_find_user(x, span_of(name));
+	if (!user) {
+		out->result = AUTH_BAD_CREDENTIALS;
+		fill_failure(x, out);
+		return;
+	}
+	out->user = user->name;
+	if (user->disabled) {
+		out->result = AUTH_DISABLED;
+		out->detail = "account disabled";
+	}
 }
 
 /* What a call of libsasl2 means; false when it waits for a hash. */
@@ -228,6 +250,7 @@ static bool answer(struct exchange *x, int rc, const char *reply,
 	case AUTH_NO_MECHANISM:
 	case AUTH_NEEDS_TLS:
 	case AUTH_MALFORMED:
+	case AUTH_DISABLED:
 		fill_failure(x, out);
 		break;
 	}

@@ -42,6 +42,11 @@ int sasl_library_init(const char *plugin_dir, struct err *e);
 
 /* Keep the first reason of a failure, for the log. */
 void sasl_set_detail(struct exchange *x, const char *text);
+/*
+ * Who may log in under this name from where this client is, or NULL. A user
+ * who may not is treated as a name nobody has; only the log tells.
+ */
+const struct config_user *sasl_find_user(struct exchange *x, struct span name);
 
 /* Entry points of our plugins. */
 sasl_server_plug_init_t sasl_plain_init; /* PLAIN and LOGIN */

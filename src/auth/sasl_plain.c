@@ -64,7 +64,7 @@ static int refuse_user(const struct credentials *c, struct exchange *x)
 {
 	struct span name = span_make(c->authid.text, c->authid.len);
 
-	if (config_find_user(x->setup.view->config, name))
+	if (sasl_find_user(x, name))
 		sasl_set_detail(x, "wrong password");
 	return SASL_BADAUTH;
 }
@@ -97,8 +97,7 @@ static int verify(struct credentials *c, sasl_server_params_t *params,
 	struct exchange *x = sasl_exchange_of(params);
 	const struct view *view = x->setup.view;
 	struct span name = span_make(c->authid.text, c->authid.len);
-	struct span record =
-	    view_record_of(config_find_user(view->config, name));
+	struct span record = view_record_of(sasl_find_user(x, name));
 	struct verify_question q = {
 		.name = name,
 		.record = record.len ? record : view->dummy_record,
@@ -178,7 +177,8 @@ static int login_step(void *context, sasl_server_params_t *params,
 	*reply_len = 0;
 	switch (c->state) {
 	case STATE_START:
-		if (!in)
+		/* Empty is no name either: some send "AUTH LOGIN =". */
+		if (text.len == 0)
 			return ask(
 			    c, STATE_NAME, SPAN("Username:"), reply, reply_len);
 		/* The name may come with the command: fall through. */

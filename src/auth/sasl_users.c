@@ -24,17 +24,20 @@ static bool is_wanted(const struct propval *p, unsigned flags)
 static int lookup(void *global, sasl_server_params_t *params, unsigned flags,
     const char *user, unsigned user_len)
 {
-	const struct view *view = sasl_exchange_of(params)->setup.view;
+	struct exchange *x = sasl_exchange_of(params);
+	const struct view *view = x->setup.view;
 	const struct propval *p = params->utils->prop_get(params->propctx);
 	struct span name = span_make(user, user_len);
-	struct span record =
-	    view_record_of(config_find_user(view->config, name));
-	char decoy[PASSWORD_RECORD_SIZE];
+	struct span record = view_record_of(sasl_find_user(x, name));
+	struct password_scram scram;
+	char text[PASSWORD_RECORD_SIZE];
 
 	(void)global;
-	view_decoy_record(view, name, decoy);
-	if (!view_is_scram_record(record))
-		record = span_of(decoy);
+	view_decoy_record(view, name, text);
+	/* In the one notation that libscram reads. */
+	if (password_parse_scram(record, &scram, NULL) == 0)
+		password_format_scram(&scram, text);
+	record = span_of(text);
 	for (; p && p->name; p++)
 		if (is_wanted(p, flags) &&
 		    params->utils->prop_set(params->propctx, p->name,

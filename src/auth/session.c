@@ -5,6 +5,7 @@
  * task of its wait, likewise, and the hash itself, which owns what it needs.
  */
 #include <auth/auth_internal.h>
+#include <auth/certificate.h>
 #include <auth/exchange.h>
 #include <loop/loop.h>
 
@@ -85,16 +86,21 @@ static bool start_exchange(
 		.verifier = s->verifier,
 		.wait = &s->wait,
 		.hostname = start->hostname,
-		.tls_bits = start->tls_bits,
-		.allow_plaintext = start->allow_plaintext,
+		.channel = start->channel,
 	};
 	const char *mechanism = view_find_mechanism(s->view, start->mechanism);
+	const struct config_user *owner =
+	    certificate_user(start->config, start->channel.proven);
 
 	if (!mechanism)
 		return refuse(s, AUTH_NO_MECHANISM, "mechanism not offered");
 	s->mechanism = mechanism;
-	if (start->tls_bits <= 0 && !start->allow_plaintext)
-		return refuse(s, AUTH_NEEDS_TLS, "no TLS");
+	if (!view_offers(mechanism, s->view, &start->channel))
+		return start->channel.tls_bits > 0
+			   ? refuse(s, AUTH_NO_MECHANISM,
+				 "no certificate of a user")
+			   : refuse(s, AUTH_NEEDS_TLS, "no TLS");
+	setup.certificate_user = owner ? owner->name : NULL;
 	s->exchange = exchange_new(&setup);
 	if (!s->exchange)
 		return refuse(s, AUTH_UNAVAILABLE, "libsasl2 has no memory");

@@ -8,6 +8,7 @@
  * made up, to somebody who asked before and after) with a chance of 3 in n,
  * and three users would have to work together to compute it.
  */
+#include <auth/certificate.h>
 #include <auth/view.h>
 
 #include <stdio.h>
@@ -22,7 +23,8 @@ enum {
 	KINDS_MAX = 16
 };
 
-static const char *const known_mechanisms[] = { "PLAIN", "LOGIN", SCRAM };
+static const char *const known_mechanisms[] = { "PLAIN", "LOGIN", SCRAM,
+	"EXTERNAL" };
 
 /* How many users have records of one method and cost. */
 struct kind {
@@ -41,10 +43,12 @@ struct survey {
 /* The part of a record that decides how long hashing takes. */
 static struct span kind_key(struct span record)
 {
-	struct span rest = record, part;
+	struct span rest = password_without_label(record), part;
+	bool has_label = rest.ptr != record.ptr;
 
-	if (view_is_scram_record(record))
-		return span_cut(&rest, ':');
+	if (password_is_scram(record))
+		return span_cut(&rest, has_label ? ',' : ':');
+	record = rest;
 	(void)span_cut(&rest, '$');
 	part = span_cut(&rest, '$'); /* the method */
 	/* Then parameters, unless the salt follows at once. */
@@ -98,7 +102,7 @@ static void survey_users(struct survey *s, const struct config *config)
 		if (!record.len)
 			continue;
 		count_kind(s, record);
-		if (view_is_scram_record(record))
+		if (password_is_scram(record))
 			keep_smallest(s, record);
 		else
 			s->all_scram = false;
@@ -115,23 +119,28 @@ static const char *known_mechanism(struct span name)
 	return NULL;
 }
 
+static void add_word(char list[VIEW_MECHANISMS_SIZE], const char *word)
+{
+	size_t len = strlen(list);
+
+	(void)snprintf(list + len, VIEW_MECHANISMS_SIZE - len, "%s%s",
+	    len ? " " : "", word);
+}
+
 /*
  * SCRAM is offered before the user is known, and clients that choose it do
  * not fall back: only when it works for all of them.
  */
-static void list_mechanisms(struct view *v, bool all_scram)
+static void choose_mechanisms(struct view *v, bool all_scram)
 {
 	const struct postern_list *list = &v->config->auth.mechanisms;
-	size_t len = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
 		const char *name =
 		    known_mechanism(span_of(CONFIG_STRING(*list, i)));
-		if (!name || view_find_mechanism(v, span_of(name)) ||
-		    (!all_scram && !strcmp(name, SCRAM)))
-			continue;
-		len += (size_t)snprintf(v->mechanisms + len,
-		    sizeof(v->mechanisms) - len, "%s%s", len ? " " : "", name);
+		if (name && !view_find_mechanism(v, span_of(name)) &&
+		    (all_scram || strcmp(name, SCRAM) != 0))
+			add_word(v->mechanisms, name);
 	}
 }
 
@@ -162,7 +171,7 @@ struct view *view_new(struct config *config)
 	atomic_init(&v->refs, 1);
 	v->config = config_ref(config);
 	survey_users(&survey, config);
-	list_mechanisms(v, survey.all_scram);
+	choose_mechanisms(v, survey.all_scram);
 	choose_dummy(v, &survey);
 	hash_hmac_sha256(SPAN("postern decoy key"),
 	    span_make(survey.smallest, sizeof(survey.smallest)), v->decoy_key);
@@ -198,16 +207,33 @@ const char *view_find_mechanism(const struct view *v, struct span name)
 	return NULL;
 }
 
+bool view_offers(const char *mechanism, const struct view *v,
+    const struct auth_channel *channel)
+{
+	if (!strcmp(mechanism, "EXTERNAL"))
+		return certificate_user(v->config, channel->proven) != NULL;
+	return channel->tls_bits > 0 || channel->allow_plaintext;
+}
+
+void view_list_mechanisms(const struct view *v,
+    const struct auth_channel *channel, char out[VIEW_MECHANISMS_SIZE])
+{
+	struct span rest = span_of(v->mechanisms);
+
+	out[0] = '\0';
+	while (rest.ptr) {
+		const char *name = known_mechanism(span_cut(&rest, ' '));
+
+		if (name && view_offers(name, v, channel))
+			add_word(out, name);
+	}
+}
+
 struct span view_record_of(const struct config_user *user)
 {
 	if (!user || !user->password_hash.ptr)
 		return SPAN("");
 	return span_make(user->password_hash.ptr, user->password_hash.len);
-}
-
-bool view_is_scram_record(struct span record)
-{
-	return span_starts_with(record, SPAN(SCRAM "$"));
 }
 
 void view_decoy_record(

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <auth/auth.h>
 #include <auth/password.h>
 #include <base/hash.h>
 #include <base/span.h>
@@ -20,7 +21,7 @@ enum {
 struct view {
 	atomic_uint refs;
 	struct config *config; /* a reference */
-	/* Offered under TLS, in the order of the configuration. */
+	/* All there can be, in the order of the configuration. */
 	char mechanisms[VIEW_MECHANISMS_SIZE];
 	/*
 	 * The record to hash against for a name nobody has: a real one, of
@@ -36,11 +37,16 @@ struct view *view_new(struct config *config);
 struct view *view_ref(struct view *v);
 void view_unref(struct view *v); /* accepts NULL */
 
-/* The name as it is offered, when v offers it (in any case); else NULL. */
+/* Those of them that this client can use now. */
+void view_list_mechanisms(const struct view *v,
+    const struct auth_channel *channel, char out[VIEW_MECHANISMS_SIZE]);
+/* The name as it is configured, when it is (in any case); else NULL. */
 const char *view_find_mechanism(const struct view *v, struct span name);
+/* Whether this client can use one of these names. */
+bool view_offers(const char *mechanism, const struct view *v,
+    const struct auth_channel *channel);
 /* Empty for NULL and for a user who cannot log in. */
 struct span view_record_of(const struct config_user *user);
-bool view_is_scram_record(struct span record);
 /*
  * What to tell a SCRAM client that asks for a name nobody has: always the
  * same for one name, like a real record; no password fits.

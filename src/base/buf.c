@@ -39,6 +39,14 @@ void buf_finish_secret(struct buf *b)
 	buf_finish(b);
 }
 
+void buf_cleanse_consumed(struct buf *b)
+{
+	if (!b->data)
+		return;
+	hash_cleanse(b->data, b->start);
+	hash_cleanse(b->data + b->end, b->cap + 1 - b->end);
+}
+
 static void compact(struct buf *b)
 {
 	size_t len = buf_len(b);

@@ -27,6 +27,11 @@ void buf_finish(struct buf *b);
  * their full size first: growing frees the smaller memory as it is.
  */
 void buf_finish_secret(struct buf *b);
+/*
+ * Overwrite what was consumed and the room behind the live bytes, where older
+ * ones may have been moved from. The live bytes stay where they are.
+ */
+void buf_cleanse_consumed(struct buf *b);
 static inline size_t buf_len(const struct buf *b)
 {
 	return b->end - b->start;

@@ -107,44 +107,6 @@ static void check_hostname(struct check *c)
 		    "and the system's own name is not a valid one");
 }
 
-static bool is_mechanism(const char *name, struct words_nearest *nearest)
-{
-	static const char *const known[] = { "PLAIN", "LOGIN",
-		"SCRAM-SHA-256" };
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		words_nearest_offer(nearest, known[i]);
-		if (span_eq(span_of(name), span_of(known[i])))
-			return true;
-	}
-	return false;
-}
-
-static void check_auth(struct check *c)
-{
-	const struct postern_list *list = &c->config->auth.mechanisms;
-	const struct node *n =
-	    node_get(node_get(c->root, "auth"), "mechanisms");
-	const struct node *item;
-
-	if (n && n->type == NODE_SEQUENCE && n->count == 0)
-		report_error(c->report, n, "must name at least one");
-	if (!n || list->count == 0)
-		return;
-	item = n->type == NODE_SEQUENCE ? n->first : n;
-	for (size_t i = 0; i < list->count; i++, item = item->next) {
-		const char *name = CONFIG_STRING(*list, i);
-		struct words_nearest nearest = words_nearest_to(span_of(name));
-
-		if (name && !is_mechanism(name, &nearest))
-			report_error(c->report, item,
-			    "must be one of PLAIN, LOGIN, SCRAM-SHA-256%s%s%s",
-			    nearest.best ? " (did you mean " : "",
-			    nearest.best ? nearest.best : "",
-			    nearest.best ? "?)" : "");
-	}
-}
-
 static void check_queue(struct check *c)
 {
 	const struct config_queue *q = &c->config->queue;
@@ -255,7 +217,7 @@ void check_tls(struct check *c)
 
 /* --- users --- */
 
-static bool is_fixed_identity(const struct check *c, const char *name)
+bool check_is_fixed_identity(const struct check *c, const char *name)
 {
 	const struct postern_list *list = &c->config->listeners;
 
@@ -268,26 +230,6 @@ static bool is_fixed_identity(const struct check *c, const char *name)
 			return true;
 	}
 	return false;
-}
-
-static void check_password(
-    struct check *c, const struct node *n, const struct config_user *user)
-{
-	const struct postern_secret *hash = &user->password_hash;
-	const struct node *at = node_get(n, "password_hash");
-	struct err e = { 0 };
-
-	if (!at)
-		at = node_get(n, "password_hash_file");
-	if (!at) {
-		if (!is_fixed_identity(c, user->name))
-			report_missing(c->report, n, "password_hash",
-			    "make one with `postern passwd`");
-		return;
-	}
-	if (hash->ptr && c->helpers->check_password_record(
-			     span_make(hash->ptr, hash->len), &e) != 0)
-		report_error(c->report, at, "%s", e.text);
 }
 
 /* A client can only log in with what survives SASL's canonical form. */
@@ -310,7 +252,7 @@ static void check_user(
 	check_patterns(c, n, "senders", &user->senders);
 	if (!user->name)
 		return;
-	check_password(c, n, user);
+	check_credentials(c, n, user);
 	if (!config_lower(span_of(user->name), key, &lower)) {
 		report_error(c->report, node_get(n, "name"),
 		    "must have at most %d bytes", CONFIG_USER_MAX);

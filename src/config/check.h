@@ -30,6 +30,10 @@ void check_listeners(struct check *c);
 void check_tls(struct check *c);
 void check_providers(struct check *c); /* and loads their modules */
 void check_routes(struct check *c);    /* and resolves their providers */
+void check_auth(struct check *c);
+/* How user, described by map, can log in. */
+void check_credentials(
+    struct check *c, const struct node *map, const struct config_user *user);
 
 /* --- what the parts share --- */
 
@@ -38,6 +42,8 @@ struct node *check_first(
     const struct check *c, const char *key, const struct postern_list *list);
 /* A name must be fit for labels, paths and command lines. */
 void check_name(struct check *c, const struct node *entry, const char *name);
+/* Whether mail without a login comes as this user somewhere. */
+bool check_is_fixed_identity(const struct check *c, const char *name);
 /* Every pattern of the list under key. */
 void check_patterns(struct check *c, const struct node *map, const char *key,
     const struct postern_list *list);

@@ -82,6 +82,9 @@ struct config_user {
 	struct postern_rate rate;    /* messages; token bucket */
 	int64_t daily;               /* messages per UTC day, 0 = no limit */
 	int mode;
+	struct postern_list certificates; /* const char *; see tables */
+	struct postern_list allow_from;   /* struct network; empty = any */
+	bool disabled;
 	size_t index; /* place in config.users; set by config_load */
 };
 
@@ -145,6 +148,7 @@ struct config_smtp {
 	uint64_t header_bytes, header_field_bytes;
 	int64_t header_fields, max_hops;
 	uint64_t command_timeout_ms, first_command_timeout_ms;
+	uint64_t auth_step_timeout_ms;
 	uint64_t data_idle_ms, data_total_ms, session_total_ms;
 	bool hide_client;   /* in Received */
 	bool add_sender;    /* where From does not name the sender */

@@ -88,8 +88,9 @@ const struct postern_field tables_tls[] = {
 const struct postern_field tables_auth[] = {
 	{ .name = "mechanisms", .type = POSTERN_TYPE_STRINGS,
 	  AT(config_auth, mechanisms),
-	  .preset = "[PLAIN, LOGIN, SCRAM-SHA-256]",
-	  .doc = "SASL mechanisms to offer" },
+	  .preset = "[PLAIN, LOGIN, SCRAM-SHA-256, EXTERNAL]",
+	  .doc = "SASL mechanisms to offer; EXTERNAL only after a client "
+		 "certificate that is a user's" },
 	{ .name = "workers", .type = POSTERN_TYPE_INT,
 	  AT(config_auth, workers), .preset = "2", RANGE(1, 64),
 	  .doc = "threads that compute password hashes" },
@@ -129,6 +130,18 @@ const struct postern_field tables_user[] = {
 	  AT(config_user, mode), .preset = "inherit", .names = tables_mode_names,
 	  .flags = RELOAD,
 	  .doc = "when 250 is answered; inherit: as the listener says" },
+	{ .name = "certificates", .type = POSTERN_TYPE_STRINGS,
+	  AT(config_user, certificates), .flags = RELOAD,
+	  .doc = "client certificates that log in without a password: a "
+		 "subject alternative name (dns:, email: or uri: in front is "
+		 "optional), CN=name, sha256:fingerprint; when missing, those "
+		 "that name the user" },
+	{ .name = "allow_from", .type = POSTERN_TYPE_NETWORKS,
+	  AT(config_user, allow_from), .flags = RELOAD,
+	  .doc = "where this user may log in from; anywhere when missing" },
+	{ .name = "disabled", .type = POSTERN_TYPE_BOOL,
+	  AT(config_user, disabled), .preset = "false", .flags = RELOAD,
+	  .doc = "may not log in any more, and is told so" },
 	{ .name = NULL },
 };
 
@@ -197,6 +210,10 @@ static const struct postern_field timeout_rows[] = {
 	  AT(config_smtp, first_command_timeout_ms), .preset = "1m",
 	  RANGE(SECOND, HOUR), .flags = RELOAD,
 	  .doc = "waiting for the first command" },
+	{ .name = "auth_step", .type = POSTERN_TYPE_DURATION,
+	  AT(config_smtp, auth_step_timeout_ms), .preset = "1m",
+	  RANGE(SECOND, HOUR), .flags = RELOAD,
+	  .doc = "waiting for the next line of a login" },
 	{ .name = "data_idle", .type = POSTERN_TYPE_DURATION,
 	  AT(config_smtp, data_idle_ms), .preset = "3m",
 	  RANGE(SECOND, HOUR), .flags = RELOAD,

@@ -45,11 +45,15 @@ static bool decode(struct span text, struct response *out)
 	return true;
 }
 
-/* The line itself held the same secret. */
+/* The line itself held the same secret; what came after it stays. */
 static void wipe_input(struct smtp_session *s)
 {
-	if (buf_len(conn_in(s->conn)) == 0)
-		buf_finish_secret(conn_in(s->conn));
+	struct buf *in = conn_in(s->conn);
+
+	if (buf_len(in) == 0)
+		buf_finish_secret(in);
+	else
+		buf_cleanse_consumed(in);
 }
 
 void smtp_auth_drop(struct smtp_session *s)
@@ -132,6 +136,7 @@ static enum smtp_next begin_refusal(
 
 	counter_add(&s->service->counters->auth_bad, 1);
 	log_failure(s, "auth_failed", answer->detail, answer->user);
+	s->auth_is_disabled = answer->result == AUTH_DISABLED;
 	smtp_auth_drop(s);
 	if (delay == 0)
 		return smtp_auth_refuse(s);
@@ -144,8 +149,11 @@ enum smtp_next smtp_auth_refuse(struct smtp_session *s)
 {
 	int64_t limit = s->config->auth.max_failures;
 
-	smtp_session_reply(
-	    s, 535, "5.7.8", "Authentication credentials invalid");
+	if (s->auth_is_disabled)
+		smtp_session_reply(s, 525, "5.7.13", "User account disabled");
+	else
+		smtp_session_reply(
+		    s, 535, "5.7.8", "Authentication credentials invalid");
 	if (limit <= 0 || ++s->auth_failures < (uint64_t)limit)
 		return SMTP_NEXT;
 	log_warn("abuse_limit", LOG_STR("client.address", conn_peer(s->conn)),
@@ -173,6 +181,7 @@ static enum smtp_next judge(
 	case AUTH_CONTINUE:
 		return challenge(s, answer->challenge);
 	case AUTH_BAD_CREDENTIALS:
+	case AUTH_DISABLED:
 		return begin_refusal(s, answer);
 	case AUTH_NO_MECHANISM:
 		return deny(
@@ -207,8 +216,7 @@ static enum smtp_next begin(struct smtp_session *s, struct span mechanism,
 		.mechanism = mechanism,
 		.has_initial = initial->bytes.ptr != NULL,
 		.initial = initial->bytes,
-		.tls_bits = conn_tls_bits(s->conn),
-		.allow_plaintext = s->listener->allow_plaintext_auth,
+		.channel = smtp_session_channel(s),
 		.on_answer = on_answer,
 		.ctx = s,
 	};
@@ -250,25 +258,26 @@ enum smtp_next smtp_cmd_auth(
 enum smtp_next smtp_auth_line(struct smtp_session *s, struct span line)
 {
 	struct response response = { .data = NULL };
+	enum smtp_next next = SMTP_NEXT;
 
 	if (span_eq(line, SPAN("*"))) {
 		smtp_auth_drop(s);
 		smtp_session_reply(s, 501, "5.7.0", "Authentication cancelled");
-		return SMTP_NEXT;
-	}
-	if (!decode(line, &response)) {
+	} else if (!decode(line, &response)) {
 		smtp_auth_drop(s);
 		smtp_session_reply(s, 501, "5.5.2", "Cannot decode base64");
-		return SMTP_NEXT;
+	} else {
+		auth_step(s->auth, response.bytes);
+		next = smtp_session_wait(s, SMTP_WAIT_AUTH);
 	}
-	auth_step(s->auth, response.bytes);
 	wipe(&response);
 	wipe_input(s);
-	return smtp_session_wait(s, SMTP_WAIT_AUTH);
+	return next;
 }
 
 enum smtp_next smtp_auth_line_too_long(struct smtp_session *s)
 {
+	wipe_input(s);
 	smtp_auth_drop(s);
 	smtp_session_reply(
 	    s, 500, "5.5.6", "Authentication exchange line is too long");

@@ -61,6 +61,8 @@ static void arm_for_client(struct smtp_session *s)
 	if (s->state == SMTP_ST_DATA || s->state == SMTP_ST_BDAT ||
 	    s->chunk.left > 0)
 		smtp_session_arm(s, smtp_content_time(s));
+	else if (s->state == SMTP_ST_AUTH)
+		smtp_session_arm(s, limits->auth_step_timeout_ms);
 	else
 		smtp_session_arm(s, s->has_spoken
 					? limits->command_timeout_ms

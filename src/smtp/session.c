@@ -143,12 +143,19 @@ bool smtp_session_needs_auth(const struct smtp_session *s)
 	return !s->user && !s->listener->allow_unauthenticated;
 }
 
+struct auth_channel smtp_session_channel(const struct smtp_session *s)
+{
+	return (struct auth_channel){ .tls_bits = conn_tls_bits(s->conn),
+		.allow_plaintext = s->listener->allow_plaintext_auth,
+		.peer = *conn_peer_addr(s->conn) };
+}
+
 const char *smtp_session_mechanisms(const struct smtp_session *s)
 {
 	if (s->user || smtp_session_needs_tls(s))
 		return "";
-	return auth_mechanisms(s->service->auth, s->config,
-	    conn_tls_bits(s->conn), s->listener->allow_plaintext_auth);
+	struct auth_channel channel = smtp_session_channel(s);
+	return auth_mechanisms(s->service->auth, s->config, &channel);
 }
 
 const struct config_user *smtp_session_identity(const struct smtp_session *s)

@@ -12,6 +12,7 @@
 #include <smtp/line.h>
 #include <smtp/session.h>
 
+#include <auth/auth.h>
 #include <base/buf.h>
 #include <base/counters.h>
 #include <base/id.h>
@@ -113,6 +114,7 @@ struct smtp_session {
 	unsigned violations; /* bits of enum smtp_violation: logged once */
 	const struct config_user *user; /* NULL before AUTH */
 	struct auth_session *auth;
+	bool auth_is_disabled; /* the refusal to come is about that */
 	unsigned errors, refusals, junk, auth_failures, auth_outages;
 	bool is_error;          /* the command at hand failed */
 	const char *end_reason; /* for the log */
@@ -154,6 +156,8 @@ enum smtp_next smtp_chunk_input(struct smtp_session *s);
 bool smtp_session_offers_tls(const struct smtp_session *s);
 bool smtp_session_needs_tls(const struct smtp_session *s);
 bool smtp_session_needs_auth(const struct smtp_session *s);
+/* The connection as auth sees it; borrowed from the session. */
+struct auth_channel smtp_session_channel(const struct smtp_session *s);
 /* Mechanisms to offer now, "" for none. */
 const char *smtp_session_mechanisms(const struct smtp_session *s);
 /* Who sends: the login, or the listener's user where none is needed. */

@@ -199,12 +199,17 @@ struct auth_session {
 	bool is_posted, is_ended;
 };
 
+static bool is_offered(const struct auth_channel *channel)
+{
+	return channel->tls_bits > 0 || channel->allow_plaintext;
+}
+
 const char *auth_mechanisms(
-    struct auth *a, struct config *config, int tls_bits, bool allow_plaintext)
+    struct auth *a, struct config *config, const struct auth_channel *channel)
 {
 	(void)a;
 	(void)config;
-	return tls_bits > 0 || allow_plaintext ? "PLAIN LOGIN" : "";
+	return is_offered(channel) ? "PLAIN LOGIN" : "";
 }
 
 static void check(struct auth_session *s, struct span user, struct span pass)
@@ -214,6 +219,8 @@ static void check(struct auth_session *s, struct span user, struct span pass)
 		s->answer.result = AUTH_UNAVAILABLE;
 	else if (span_eq(user, SPAN("alice")) && span_eq(pass, SPAN("secret")))
 		s->answer.result = AUTH_OK;
+	else if (span_eq(user, SPAN("gone")) && span_eq(pass, SPAN("secret")))
+		s->answer.result = AUTH_DISABLED;
 	else if (span_eq(user, SPAN("ghost"))) /* verified, but not known */
 		s->answer.result = AUTH_OK;
 	else
@@ -280,9 +287,10 @@ static void first(struct auth_session *s)
 		return; /* no answer, ever */
 	if (!is_login && strcmp(s->mechanism, "PLAIN") != 0) {
 		s->answer.result = AUTH_NO_MECHANISM;
-	} else if (s->start.tls_bits == 0 && !s->start.allow_plaintext) {
+	} else if (!is_offered(&s->start.channel)) {
 		s->answer.result = AUTH_NEEDS_TLS;
-	} else if (s->start.has_initial) {
+	} else if (s->start.has_initial &&
+		   (!is_login || s->start.initial.len > 0)) {
 		step(s, s->start.initial);
 		return;
 	} else {

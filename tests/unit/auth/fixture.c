@@ -41,6 +41,15 @@ static int check_record(struct span record, struct err *e)
 	return password_check_record(record, e) == PASSWORD_INVALID ? -1 : 0;
 }
 
+static void write_user(FILE *f, const struct fixture_user *u)
+{
+	fprintf(f, "  - name: '%s'\n", u->name);
+	if (u->record)
+		fprintf(f, "    password_hash: '%s'\n", u->record);
+	if (u->more)
+		fprintf(f, "    %s\n", u->more);
+}
+
 static void write_config(FILE *f, const struct fixture_user *users,
     const char *mechanisms, const char *cache_ttl)
 {
@@ -63,8 +72,7 @@ static void write_config(FILE *f, const struct fixture_user *users,
 		fprintf(f, "  cache_ttl: %s\n", cache_ttl);
 	fprintf(f, "users:\n");
 	for (; users->name; users++)
-		fprintf(f, "  - name: '%s'\n    password_hash: '%s'\n",
-		    users->name, users->record);
+		write_user(f, users);
 }
 
 struct config *fixture_config(const struct fixture_user *users,
@@ -172,8 +180,7 @@ void fixture_begin(struct client *c)
 		.mechanism = span_of(c->mechanism),
 		.has_initial = c->has_initial,
 		.initial = c->initial,
-		.tls_bits = c->tls_bits,
-		.allow_plaintext = c->allow_plaintext,
+		.channel = c->channel,
 		.on_answer = on_answer,
 		.ctx = c,
 	};
@@ -333,8 +340,10 @@ void fixture_open_with(const struct fixture_user *users)
 
 void fixture_open(void)
 {
-	const struct fixture_user users[] = { { "Alice", fixture.alice_record },
-		{ "bob@example.com", fixture.bob_record }, { NULL, NULL } };
+	const struct fixture_user users[] = { { "Alice", fixture.alice_record,
+						  NULL },
+		{ "bob@example.com", fixture.bob_record, NULL },
+		{ NULL, NULL, NULL } };
 
 	fixture_open_with(users);
 }
@@ -346,13 +355,22 @@ void fixture_close(void)
 	config_unref(fixture.config);
 }
 
+const char *fixture_offers(
+    struct config *config, int tls_bits, bool allow_plaintext)
+{
+	const struct auth_channel channel = { .tls_bits = tls_bits,
+		.allow_plaintext = allow_plaintext };
+
+	return auth_mechanisms(fixture.auth, config, &channel);
+}
+
 struct client fixture_client(const char *mechanism)
 {
 	return (struct client){ .auth = fixture.auth,
 		.loop = fixture.loop,
 		.config = fixture.config,
 		.mechanism = mechanism,
-		.tls_bits = 256 };
+		.channel.tls_bits = 256 };
 }
 
 struct client fixture_plain_client(struct span message)

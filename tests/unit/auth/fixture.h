@@ -19,6 +19,7 @@ enum {
 
 struct fixture_user {
 	const char *name, *record;
+	const char *more; /* one more key of it, in YAML; NULL for none */
 };
 
 /* Ends with name NULL. mechanisms: YAML list, or NULL for the default. */
@@ -38,8 +39,7 @@ struct client {
 	struct span responses[FIXTURE_STEPS_MAX];
 	/* Instead of responses; ptr NULL ends the session there. */
 	struct span (*respond)(struct client *c, struct span challenge);
-	int tls_bits;
-	bool allow_plaintext;
+	struct auth_channel channel;
 	/* Set by the exchange. */
 	struct auth_session *session;
 	size_t steps;
@@ -85,6 +85,10 @@ struct client fixture_plain_client(struct span message);
 struct client fixture_scram_client(const char *name, const char *password);
 /* Log in with it. */
 enum auth_result fixture_plain(struct span message);
+
+/* What fixture.auth offers with that much TLS. */
+const char *fixture_offers(
+    struct config *config, int tls_bits, bool allow_plaintext);
 
 /* Run one AUTH command to its end. */
 enum auth_result fixture_login(struct client *c);

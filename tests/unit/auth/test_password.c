@@ -107,6 +107,45 @@ START_TEST(refuses_nul_behind_the_password)
 }
 END_TEST
 
+/* As Dovecot and LDAP servers write them. */
+static const char *const labels[] = { "{CRYPT}", "{crypt}", "{SHA512-CRYPT}",
+	"{SHA256-CRYPT}", "{BLF-CRYPT}" };
+
+START_TEST(takes_records_behind_labels)
+{
+	for (size_t n = 0; n < sizeof(samples) / sizeof(samples[0]); n++) {
+		bool is_scram =
+		    span_starts_with(span_of(samples[n].record), SPAN("SCRAM"));
+		char text[PASSWORD_RECORD_SIZE];
+		int len = snprintf(text, sizeof(text), "%s%s",
+		    is_scram ? "{scram-sha-256}" : labels[_i],
+		    samples[n].record);
+		struct span record = span_make(text, (size_t)len);
+
+		ck_assert_int_eq(password_check_record(record, NULL),
+		    is_scram ? PASSWORD_SCRAM_SHA256 : PASSWORD_CRYPT);
+		ck_assert_int_eq(
+		    password_verify(record, span_of(samples[n].password)), 0);
+		ck_assert_int_eq(
+		    password_verify(record, SPAN("other")), -EACCES);
+	}
+}
+END_TEST
+
+START_TEST(takes_dovecots_notation_of_scram)
+{
+	struct span record =
+	    SPAN("{SCRAM-SHA-256}4096," SALT "," STORED "," SERVER);
+
+	ck_assert_int_eq(
+	    password_check_record(record, NULL), PASSWORD_SCRAM_SHA256);
+	ck_assert(password_is_scram(record));
+	ck_assert_int_eq(
+	    password_verify(record, span_of(samples[0].password)), 0);
+	ck_assert_int_eq(password_verify(record, SPAN("other")), -EACCES);
+}
+END_TEST
+
 START_TEST(tells_the_scheme)
 {
 	ck_assert_int_eq(
@@ -123,8 +162,22 @@ static const struct {
 } damaged[] = {
 	{ "", "postern passwd" },
 	{ "secret", "postern passwd" },
-	{ "$1$salt$qJH7.N4xYta3aEG/dfqo/0", "postern passwd" },
-	{ "ab1234567890.", "postern passwd" },
+	{ "$1$salt$qJH7.N4xYta3aEG/dfqo/0", "an MD5 hash ($1$)" },
+	{ "{CRYPT}$1$salt$qJH7.N4xYta3aEG/dfqo/0", "an MD5 hash ($1$)" },
+	{ "$apr1$salt$qJH7.N4xYta3aEG/dfqo/0", "an MD5 hash ($apr1$)" },
+	{ "$sha1$40000$jtNX3nZ2$hBNaIXkt4wBI2o5rsi8KejSjNqIq", "SHA-1" },
+	{ "$3$$8846f7eaee8fb117ad06bdd830b7586c", "an NT hash" },
+	{ "ab1234567890.", "a DES hash" },
+	{ "{crypt}ab1234567890.", "a DES hash" },
+	{ "_J9..rasmBYk8r9AiWNc", "a DES hash" },
+	{ "{SSHA}pKqkNr1tq3wtQqk+UcPyA3HnA2NsU5NJ", "{SHA512-CRYPT}" },
+	{ "{PLAIN}secret", "are supported" },
+	{ "{CRYPT}", "postern passwd" },
+	{ "{CRYPT}{CRYPT}$6$", "are supported" },
+	{ "{SCRAM-SHA-256}", "incomplete" },
+	{ "{SCRAM-SHA-256}4096," SALT "," STORED, "incomplete" },
+	{ "{SCRAM-SHA-256}4096," SALT "," STORED ",AAAA", "keys" },
+	{ "4096," SALT "," STORED "," SERVER, "postern passwd" },
 	{ "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA", "argon2" },
 	{ "$y$j9T$vDq/mbJ.SMmjdaNLS.hpO0$VKyoikQq0M", "incomplete" },
 	{ "$y$j9T$vDq/mbJ.SMmjdaNLS.hpO0", "incomplete" },
@@ -272,6 +325,9 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(t, verifies_records_of_other_tools, 0, count);
 	tcase_add_loop_test(t, refuses_nul_behind_the_password, 0, count);
 	tcase_add_test(t, keys_fit_the_example_of_the_rfc);
+	tcase_add_loop_test(t, takes_records_behind_labels, 0,
+	    sizeof(labels) / sizeof(labels[0]));
+	tcase_add_test(t, takes_dovecots_notation_of_scram);
 	tcase_add_test(t, tells_the_scheme);
 	tcase_add_loop_test(t, refuses_damaged_records, 0,
 	    sizeof(damaged) / sizeof(damaged[0]));

@@ -19,11 +19,14 @@ static void close_library(void)
 	auth_library_done();
 }
 
+static const struct auth_channel channel = { .tls_bits = 128 };
+
 static struct config *config_with(const char *mechanisms)
 {
 	char record[FIXTURE_TEXT_SIZE];
 	const struct fixture_user users[] = {
-		{ "alice", fixture_scram("secret", record) }, { NULL, NULL }
+		{ "alice", fixture_scram("secret", record), NULL },
+		{ NULL, NULL, NULL }
 	};
 
 	return fixture_config(users, mechanisms, NULL);
@@ -49,7 +52,7 @@ START_TEST(does_without_modules_when_scram_is_not_wanted)
 
 	ck_assert_msg(auth != NULL, "%s", e.text);
 	ck_assert_str_eq(
-	    auth_mechanisms(auth, config, 128, false), "LOGIN PLAIN");
+	    auth_mechanisms(auth, config, &channel), "LOGIN PLAIN");
 	auth_free(auth);
 	config_unref(config);
 }

@@ -167,8 +167,9 @@ END_TEST
 
 START_TEST(no_cache_when_its_time_is_zero)
 {
-	const struct fixture_user users[] = { { "alice", fixture.alice_record },
-		{ NULL, NULL } };
+	const struct fixture_user users[] = {
+		{ "alice", fixture.alice_record, NULL }, { NULL, NULL, NULL }
+	};
 	struct config *other = fixture_config(users, NULL, "0s");
 
 	for (int i = 0; i < 3; i++) {
@@ -186,7 +187,8 @@ START_TEST(a_changed_password_counts_at_once)
 {
 	char record[256];
 	const struct fixture_user users[] = {
-		{ "alice", fixture_scram("new one", record) }, { NULL, NULL }
+		{ "alice", fixture_scram("new one", record), NULL },
+		{ NULL, NULL, NULL }
 	};
 	struct config *other = fixture_config(users, NULL, NULL);
 	struct client old = fixture_plain_client(SPAN("\0alice\0wonder land"));
@@ -210,16 +212,16 @@ END_TEST
 
 START_TEST(many_reloads_leave_nothing_behind)
 {
-	const struct fixture_user users[] = { { "alice", fixture.alice_record },
-		{ NULL, NULL } };
+	const struct fixture_user users[] = {
+		{ "alice", fixture.alice_record, NULL }, { NULL, NULL, NULL }
+	};
 
 	for (int i = 0; i < 20; i++) {
 		struct config *next = fixture_config(users, NULL, NULL);
 		struct client c =
 		    fixture_plain_client(SPAN("\0alice\0wonder land"));
 
-		ck_assert_str_eq(
-		    auth_mechanisms(fixture.auth, next, 256, false),
+		ck_assert_str_eq(fixture_offers(next, 256, false),
 		    "PLAIN LOGIN SCRAM-SHA-256");
 		c.config = next;
 		ck_assert_int_eq(fixture_login(&c), AUTH_OK);
@@ -277,7 +279,8 @@ START_TEST(a_session_ends_while_its_hash_runs)
 		    fixture_plain_client(SPAN("\0alice\0wonder land"));
 		c.config = fixture_config(
 		    (const struct fixture_user[]){
-			{ "alice", fixture.alice_record }, { NULL, NULL } },
+			{ "alice", fixture.alice_record, NULL },
+			{ NULL, NULL, NULL } },
 		    NULL, "0s");
 		onloop_call(fixture.loop, begin_and_end, &c);
 		config_unref(c.config);
@@ -295,7 +298,7 @@ START_TEST(a_session_ends_at_any_moment)
 {
 	struct config *uncached = fixture_config(
 	    (const struct fixture_user[]){
-		{ "alice", fixture.alice_record }, { NULL, NULL } },
+		{ "alice", fixture.alice_record, NULL }, { NULL, NULL, NULL } },
 	    NULL, "0s");
 
 	/* Somewhere in here the end meets the verdict on its way home. */
@@ -371,7 +374,7 @@ static void *log_in_often(void *arg)
 
 		c.loop = s.loop = w->loop;
 		c.config = s.config = w->configs[i % 2];
-		(void)auth_mechanisms(fixture.auth, c.config, 256, false);
+		(void)fixture_offers(c.config, 256, false);
 		w->ok += fixture_login(&c) == AUTH_OK;
 		w->ok += fixture_login(&s) == AUTH_OK;
 	}
@@ -386,7 +389,7 @@ START_TEST(loops_share_cache_and_hashes)
 	struct worker w[WORKERS] = { { .ok = 0 } };
 	struct config *other = fixture_config(
 	    (const struct fixture_user[]){
-		{ "alice", fixture.alice_record }, { NULL, NULL } },
+		{ "alice", fixture.alice_record, NULL }, { NULL, NULL, NULL } },
 	    NULL, NULL);
 
 	for (int i = 0; i < WORKERS; i++) {

@@ -61,7 +61,7 @@ START_TEST(strangers_cost_what_most_users_cost)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct fixture_user users[6] = { { NULL, NULL } };
+		struct fixture_user users[6] = { { NULL, NULL, NULL } };
 		struct view *v;
 		for (size_t n = 0; cases[i].records[n]; n++) {
 			(void)snprintf(names[n], sizeof(names[n]), "u%zu", n);
@@ -78,8 +78,9 @@ END_TEST
 
 START_TEST(decoys_have_the_usual_iterations)
 {
-	struct fixture_user users[] = { { "a", NULL }, { "b", NULL },
-		{ "c", NULL }, { NULL, NULL } };
+	struct fixture_user users[] = { { "a", NULL, NULL },
+		{ "b", NULL, NULL }, { "c", NULL, NULL },
+		{ NULL, NULL, NULL } };
 	char record[PASSWORD_RECORD_SIZE];
 	struct password_scram s;
 	struct view *v;
@@ -108,7 +109,7 @@ static void salt_of(const struct view *v, uint8_t salt[16])
 
 START_TEST(a_changed_password_seldom_changes_the_decoys)
 {
-	struct fixture_user users[USERS_MAX + 1] = { { NULL, NULL } };
+	struct fixture_user users[USERS_MAX + 1] = { { NULL, NULL, NULL } };
 	char other[FIXTURE_TEXT_SIZE];
 	uint8_t before[16], after[16];
 	int changed = 0;
@@ -139,7 +140,8 @@ END_TEST
 START_TEST(works_without_any_user)
 {
 	struct config *config = fixture_config(
-	    (const struct fixture_user[]){ { "only", BCRYPT }, { NULL, NULL } },
+	    (const struct fixture_user[]){
+		{ "only", BCRYPT, NULL }, { NULL, NULL, NULL } },
 	    NULL, NULL);
 	char record[PASSWORD_RECORD_SIZE];
 	struct view *v;
@@ -158,12 +160,13 @@ END_TEST
 
 START_TEST(finds_mechanisms_in_any_case)
 {
-	struct fixture_user users[] = { { "a", NULL }, { NULL, NULL } };
+	struct fixture_user users[] = { { "a", NULL, NULL },
+		{ NULL, NULL, NULL } };
 	struct view *v;
 
 	users[0].record = fixture_scram("secret", scram[0]);
 	v = view_of(users);
-	ck_assert_str_eq(v->mechanisms, "PLAIN LOGIN SCRAM-SHA-256");
+	ck_assert_str_eq(v->mechanisms, "PLAIN LOGIN SCRAM-SHA-256 EXTERNAL");
 	ck_assert_str_eq(
 	    view_find_mechanism(v, SPAN("scram-sha-256")), "SCRAM-SHA-256");
 	ck_assert_str_eq(view_find_mechanism(v, SPAN("Login")), "LOGIN");

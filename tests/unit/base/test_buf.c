@@ -141,6 +141,21 @@ START_TEST(is_usable_after_finish)
 }
 END_TEST
 
+/* Also where bytes were before they were moved to the start. */
+START_TEST(overwrites_what_is_held_no_more)
+{
+	ck_assert_int_eq(buf_add_str(&b, "command secret tail"), 0);
+	buf_consume(&b, 15);
+	buf_cleanse_consumed(&b);
+	check_holds("tail");
+	for (size_t i = 0; i <= b.cap; i++)
+		ck_assert(b.data[i] == 0 || (i >= b.start && i < b.end));
+	buf_finish(&b);
+	buf_cleanse_consumed(&b);
+	check_holds("");
+}
+END_TEST
+
 START_TEST(keeps_memory_until_shrunk)
 {
 	ck_assert_int_eq(buf_reserve(&b, 900), 0);
@@ -249,6 +264,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_failed_print_adds_nothing);
 	tcase_add_test(t, reserved_room_is_written_in_place);
 	tcase_add_test(t, is_usable_after_finish);
+	tcase_add_test(t, overwrites_what_is_held_no_more);
 	tcase_add_test(t, keeps_memory_until_shrunk);
 	tcase_add_test(t, hands_its_memory_over_as_a_c_string);
 	tcase_add_test(t, a_zero_maximum_holds_nothing);
