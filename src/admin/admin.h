@@ -13,6 +13,7 @@ struct admin;
 struct config;
 struct counters;
 struct loop;
+struct peers;
 struct quota;
 struct store;
 
@@ -28,6 +29,7 @@ struct admin_services {
 	struct store *store;          /* either store may be NULL */
 	struct store *volatile_store; /* asked second for a message */
 	struct quota *quota;          /* may be NULL */
+	struct peers *peers;          /* may be NULL */
 };
 
 /*

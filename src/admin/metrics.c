@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include <admin/admin_internal.h>
-#include <admin/exposition.h>
+#include <admin/metrics_internal.h>
 #include <admin/process.h>
 #include <admin/totals.h>
 #include <base/clock.h>
@@ -17,104 +17,36 @@
 #include <provider/provider.h>
 #include <store/store.h>
 
-struct render {
-	struct exposition x;
-	const struct admin *a;
-	const struct config *config;
-	const struct counters *c; /* the sum over workers */
-};
-
-static void counter(struct render *r, const char *name, const char *help,
+void metrics_counter(struct metrics *r, const char *name, const char *help,
     const counter_value *value)
 {
 	exposition_family(&r->x, name, EXPOSITION_COUNTER, help);
 	exposition_u64(&r->x, NO_LABELS, counter_get(value));
 }
 
-static void gauge(
-    struct render *r, const char *name, const char *help, uint64_t value)
+void metrics_gauge(
+    struct metrics *r, const char *name, const char *help, uint64_t value)
 {
 	exposition_family(&r->x, name, EXPOSITION_GAUGE, help);
 	exposition_u64(&r->x, NO_LABELS, value);
 }
 
-/* -- listeners -- */
-
-/* One family with a sample per listener. */
-static void per_listener(struct render *r, const char *name,
-    enum exposition_type type, const char *help, size_t offset)
-{
-	size_t n = r->config->listeners.count;
-
-	exposition_family(&r->x, name, type, help);
-	for (size_t i = 0; i < n && i < COUNTER_LISTENERS_MAX; i++) {
-		const struct config_listener *l =
-		    CONFIG_AT(r->config->listeners, struct config_listener, i);
-		const void *at = (const char *)&r->c->listeners[i] + offset;
-
-		exposition_u64(
-		    &r->x, LABELS("listener", l->name), counter_get(at));
-	}
-}
-
-#define LISTENER(field) offsetof(struct counter_listener, field)
-
-static void render_smtp(struct render *r)
-{
-	per_listener(r, "smtp_connections", EXPOSITION_COUNTER,
-	    "Connections accepted.", LISTENER(connections));
-	per_listener(r, "smtp_connections_active", EXPOSITION_GAUGE,
-	    "Connections open now.", LISTENER(active));
-	per_listener(r, "smtp_connections_refused", EXPOSITION_COUNTER,
-	    "Connections refused by a limit.", LISTENER(refused));
-	per_listener(r, "messages_received", EXPOSITION_COUNTER,
-	    "Messages answered with 250.", LISTENER(messages));
-	per_listener(r, "messages_received_bytes", EXPOSITION_COUNTER,
-	    "Bytes of messages answered with 250.", LISTENER(bytes));
-	per_listener(r, "recipients_received", EXPOSITION_COUNTER,
-	    "Recipients of messages answered with 250.", LISTENER(recipients));
-	per_listener(r, "messages_rejected", EXPOSITION_COUNTER,
-	    "Messages refused at any stage.", LISTENER(rejected));
-	counter(r, "smtp_commands", "SMTP commands read.", &r->c->commands);
-	counter(r, "smtp_tls_sessions", "TLS handshakes that succeeded.",
-	    &r->c->tls_sessions);
-	counter(r, "smtp_tls_failures", "TLS handshakes that failed.",
-	    &r->c->tls_failures);
-	exposition_family(&r->x, "message_accept_duration_seconds",
-	    EXPOSITION_HISTOGRAM, "From the end of data to the reply.");
-	exposition_histogram(&r->x, NO_LABELS, &r->c->accept_latency);
-}
-
-static void render_auth(struct render *r)
-{
-	exposition_family(&r->x, "auth_attempts", EXPOSITION_COUNTER,
-	    "Logins tried, by result.");
-	exposition_u64(
-	    &r->x, LABELS("result", "ok"), counter_get(&r->c->auth_ok));
-	exposition_u64(&r->x, LABELS("result", "bad_credentials"),
-	    counter_get(&r->c->auth_bad));
-	exposition_u64(&r->x, LABELS("result", "tempfail"),
-	    counter_get(&r->c->auth_unavailable));
-	counter(r, "quota_rejections", "Messages refused by a user's quota.",
-	    &r->c->quota_refused);
-}
-
 /* -- providers -- */
 
 static const struct config_provider *provider_at(
-    const struct render *r, size_t i)
+    const struct metrics *r, size_t i)
 {
 	return CONFIG_AT(r->config->providers, struct config_provider, i);
 }
 
-static size_t provider_count(const struct render *r)
+static size_t provider_count(const struct metrics *r)
 {
 	size_t n = r->config->providers.count;
 
 	return n < COUNTER_PROVIDERS_MAX ? n : COUNTER_PROVIDERS_MAX;
 }
 
-static void render_deliveries(struct render *r)
+static void render_deliveries(struct metrics *r)
 {
 	exposition_family(&r->x, "deliveries", EXPOSITION_COUNTER,
 	    "Calls to providers, by result class.");
@@ -136,7 +68,7 @@ static void render_deliveries(struct render *r)
 		    &r->c->providers[i].latency);
 }
 
-static void per_provider(struct render *r, const char *name,
+static void per_provider(struct metrics *r, const char *name,
     enum exposition_type type, const char *help, size_t offset)
 {
 	exposition_family(&r->x, name, type, help);
@@ -151,7 +83,7 @@ static void per_provider(struct render *r, const char *name,
 
 /* Wall-clock milliseconds shown as seconds. */
 static void per_provider_time(
-    struct render *r, const char *name, const char *help, size_t offset)
+    struct metrics *r, const char *name, const char *help, size_t offset)
 {
 	exposition_family(&r->x, name, EXPOSITION_GAUGE, help);
 	for (size_t i = 0; i < provider_count(r); i++) {
@@ -165,7 +97,7 @@ static void per_provider_time(
 
 #define PROVIDER(field) offsetof(struct counter_provider, field)
 
-static void render_providers(struct render *r)
+static void render_providers(struct metrics *r)
 {
 	render_deliveries(r);
 	per_provider(r, "failovers", EXPOSITION_COUNTER,
@@ -182,7 +114,7 @@ static void render_providers(struct render *r)
 
 /* -- queue and store -- */
 
-static void render_queue(struct render *r)
+static void render_queue(struct metrics *r)
 {
 	exposition_family(&r->x, "queue_messages", EXPOSITION_GAUGE,
 	    "Messages not final, by state.");
@@ -196,14 +128,14 @@ static void render_queue(struct render *r)
 	    counter_get(&r->c->sent_recipients));
 	exposition_u64(&r->x, LABELS("outcome", "failed"),
 	    counter_get(&r->c->failed_recipients));
-	counter(r, "delivery_retries", "Messages put off to a later attempt.",
-	    &r->c->deferred);
-	counter(r, "unknown_outcomes",
+	metrics_counter(r, "delivery_retries",
+	    "Messages put off to a later attempt.", &r->c->deferred);
+	metrics_counter(r, "unknown_outcomes",
 	    "Attempts of which nobody knows whether they were accepted.",
 	    &r->c->unknown);
 }
 
-static void render_store(struct render *r)
+static void render_store(struct metrics *r)
 {
 	struct store *s = r->a->services.store;
 	struct store_stats stats;
@@ -211,12 +143,12 @@ static void render_store(struct render *r)
 	if (!s)
 		return;
 	store_stats(s, &stats);
-	gauge(r, "spool_messages", "Messages in the spool, not final.",
+	metrics_gauge(r, "spool_messages", "Messages in the spool, not final.",
 	    stats.messages);
-	gauge(r, "spool_bytes", "Bytes of their bodies.", stats.bytes);
-	gauge(r, "spool_free_bytes", "Free space on the spool's disk.",
+	metrics_gauge(r, "spool_bytes", "Bytes of their bodies.", stats.bytes);
+	metrics_gauge(r, "spool_free_bytes", "Free space on the spool's disk.",
 	    stats.free_bytes);
-	gauge(r, "spool_writable", "1 while the spool takes messages.",
+	metrics_gauge(r, "spool_writable", "1 while the spool takes messages.",
 	    stats.is_writable);
 	exposition_family(&r->x, "spool_errors", EXPOSITION_COUNTER,
 	    "Writes and syncs that failed.");
@@ -233,24 +165,24 @@ static void render_store(struct render *r)
 
 /* -- the process -- */
 
-static void render_build(struct render *r)
+static void render_build(struct metrics *r)
 {
 	const struct admin *a = r->a;
 
 	exposition_family(&r->x, "build_info", EXPOSITION_GAUGE,
 	    "Always 1; the label says what runs.");
 	exposition_u64(&r->x, LABELS("version", POSTERN_VERSION), 1);
-	gauge(r, "config_last_reload_successful",
+	metrics_gauge(r, "config_last_reload_successful",
 	    "1 while the configuration in use is the newest one.",
 	    a->is_config_current);
 	exposition_family(&r->x, "config_last_reload_success_timestamp_seconds",
 	    EXPOSITION_GAUGE, "When the configuration was last loaded.");
 	exposition_milli(&r->x, NO_LABELS, (uint64_t)a->config_loaded_ms);
-	gauge(r, "ready", "What /readyz answers, 1 = ready.",
+	metrics_gauge(r, "ready", "What /readyz answers, 1 = ready.",
 	    health_is(&a->health, HEALTH_READY));
 }
 
-static void render_loops(struct render *r)
+static void render_loops(struct metrics *r)
 {
 	const struct health *h = &r->a->health;
 	char index[24];
@@ -267,7 +199,7 @@ static void render_loops(struct render *r)
 	exposition_u64(&r->x, NO_LABELS, log_dropped());
 }
 
-static void render_requests(struct render *r)
+static void render_requests(struct metrics *r)
 {
 	static const char *const paths[ENDPOINT_PATHS] = {
 		[ENDPOINT_INDEX] = "/",
@@ -288,7 +220,7 @@ static void render_requests(struct render *r)
 		    &r->x, LABELS("path", paths[i]), r->a->requests[i]);
 }
 
-static void render_process(struct render *r)
+static void render_process(struct metrics *r)
 {
 	struct process_figures p;
 
@@ -297,10 +229,10 @@ static void render_process(struct render *r)
 	exposition_family(&r->x, "process_cpu_seconds", EXPOSITION_COUNTER,
 	    "User and system time.");
 	exposition_milli(&r->x, NO_LABELS, p.cpu_ms);
-	gauge(r, "process_resident_memory_bytes", "Resident memory.",
+	metrics_gauge(r, "process_resident_memory_bytes", "Resident memory.",
 	    p.resident_bytes);
-	gauge(r, "process_open_fds", "Open descriptors.", p.open_fds);
-	gauge(r, "process_max_fds", "Limit on descriptors.", p.max_fds);
+	metrics_gauge(r, "process_open_fds", "Open descriptors.", p.open_fds);
+	metrics_gauge(r, "process_max_fds", "Limit on descriptors.", p.max_fds);
 	exposition_family(&r->x, "process_start_time_seconds", EXPOSITION_GAUGE,
 	    "When the process started.");
 	exposition_milli(&r->x, NO_LABELS, (uint64_t)r->a->started_ms);
@@ -309,7 +241,7 @@ static void render_process(struct render *r)
 int metrics_render(const struct admin *a, bool is_openmetrics, struct buf *out)
 {
 	struct counters *sum = malloc(sizeof(*sum));
-	struct render r = {
+	struct metrics r = {
 		.x = { .out = out,
 		    .is_openmetrics = is_openmetrics,
 		    .prefix = "postern_" },
@@ -322,8 +254,7 @@ int metrics_render(const struct admin *a, bool is_openmetrics, struct buf *out)
 		return -ENOMEM;
 	totals_read(&a->services, sum);
 	render_build(&r);
-	render_smtp(&r);
-	render_auth(&r);
+	metrics_smtp(&r);
 	render_queue(&r);
 	render_providers(&r);
 	render_store(&r);

@@ -61,16 +61,29 @@ static json_t *totals(const struct counters *c)
 	    count(&c->sent_recipients), "failed_recipients",
 	    count(&c->failed_recipients), "deferred", count(&c->deferred),
 	    "unknown", count(&c->unknown), "quota_refused",
-	    count(&c->quota_refused), "commands", count(&c->commands),
-	    "tls_sessions", count(&c->tls_sessions), "tls_failures",
-	    count(&c->tls_failures));
+	    count(&c->quota_refused) + count(&c->rate_refused), "commands",
+	    count(&c->commands), "tls_sessions", count(&c->tls_sessions),
+	    "tls_failures", count(&c->tls_failures));
+}
+
+/* Over all mechanisms. */
+static json_int_t logins(const struct counters *c, enum counter_login result)
+{
+	json_int_t sum = 0;
+
+	for (size_t i = 0; i < COUNTER_MECHANISMS; i++)
+		sum += count(&c->logins[i][result]);
+	return sum;
 }
 
 static json_t *auth(const struct counters *c)
 {
-	return json_pack("{s:I, s:I, s:I}", "ok", count(&c->auth_ok),
-	    "bad_credentials", count(&c->auth_bad), "unavailable",
-	    count(&c->auth_unavailable));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "ok",
+	    logins(c, COUNTER_LOGIN_OK), "bad_credentials",
+	    logins(c, COUNTER_LOGIN_BAD), "unavailable",
+	    logins(c, COUNTER_LOGIN_UNAVAILABLE), "disabled",
+	    logins(c, COUNTER_LOGIN_DISABLED), "limited",
+	    logins(c, COUNTER_LOGIN_LIMITED));
 }
 
 static json_t *listener(
@@ -79,9 +92,9 @@ static json_t *listener(
 	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 	    "name", l->name, "address", l->address, "connections",
 	    count(&c->connections), "active", count(&c->active), "refused",
-	    count(&c->refused), "messages", count(&c->messages), "bytes",
-	    count(&c->bytes), "recipients", count(&c->recipients), "rejected",
-	    count(&c->rejected));
+	    (json_int_t)counter_sum(c->refused, COUNTER_REFUSALS), "messages",
+	    count(&c->messages), "bytes", count(&c->bytes), "recipients",
+	    count(&c->recipients), "rejected", count(&c->rejected));
 }
 
 static json_t *listeners(const struct config *config, const struct counters *c)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <base/counter_labels.h>
 #include <postern/outcome.h>
 
 #include <stdatomic.h>
@@ -38,18 +39,23 @@ struct counter_provider {
 };
 
 struct counter_listener {
-	counter_value connections, active, refused;
+	counter_value connections, active;
+	counter_value refused[COUNTER_REFUSALS]; /* connections */
+	counter_value ended[COUNTER_ENDS];       /* sessions */
 	counter_value messages, bytes, recipients;
-	counter_value rejected; /* messages refused at any stage */
+	counter_value rejected; /* transactions without an accepted message */
 };
 
 struct counters {
 	struct counter_listener listeners[COUNTER_LISTENERS_MAX];
 	struct counter_provider providers[COUNTER_PROVIDERS_MAX];
 	counter_value commands;
+	counter_value replies[COUNTER_VERBS][COUNTER_REPLY_CLASSES];
+	counter_value violations[COUNTER_VIOLATIONS];
 	counter_value tls_sessions, tls_failures;
-	counter_value auth_ok, auth_bad, auth_unavailable;
-	counter_value quota_refused;
+	counter_value logins[COUNTER_MECHANISMS][COUNTER_LOGINS];
+	counter_value rejects[COUNTER_STAGES][COUNTER_REJECTS];
+	counter_value rate_refused, quota_refused;
 	counter_value accepted; /* messages answered 250 */
 	counter_value sent_recipients, failed_recipients, deferred;
 	counter_value scheduled; /* messages waiting for their due time */
@@ -78,6 +84,16 @@ static inline void counter_set(counter_value *c, uint64_t v)
 static inline uint64_t counter_get(const counter_value *c)
 {
 	return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+/* The sum of an array of counters. */
+static inline uint64_t counter_sum(const counter_value *c, size_t count)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += counter_get(&c[i]);
+	return sum;
 }
 
 void counter_observe_us(struct counter_histogram *h, uint64_t us);

@@ -72,6 +72,7 @@ struct config_auth {
 	int64_t workers;                /* threads for hashes */
 	int64_t max_failures;           /* per session */
 	uint64_t failure_delay_ms;
+	int64_t failures_per_minute, failures_per_day; /* of a network */
 	uint64_t cache_ttl_ms;
 };
 
@@ -140,9 +141,13 @@ enum config_lines {
 
 struct config_smtp {
 	const char *banner;
+	struct postern_list exempt; /* struct network */
 	uint64_t max_message_size;
 	int64_t max_recipients, max_messages_per_session;
-	int64_t sessions_total, sessions_per_ip;
+	int64_t sessions_total, sessions_per_ip, sessions_per_user;
+	struct postern_rate connects_per_ip;
+	int64_t ipv6_prefix; /* bits that make one IPv6 network */
+	bool stress;         /* shorter limits when nearly full */
 	int64_t soft_errors, hard_errors, junk_commands;
 	uint64_t error_delay_ms;
 	uint64_t header_bytes, header_field_bytes;

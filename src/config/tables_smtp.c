@@ -85,6 +85,18 @@ const struct postern_field tables_tls[] = {
 	{ .name = NULL },
 };
 
+static const struct postern_field network_failures_rows[] = {
+	{ .name = "per_minute", .type = POSTERN_TYPE_INT,
+	  AT(config_auth, failures_per_minute), .preset = "10",
+	  RANGE(0, 1000000), .flags = RELOAD,
+	  .doc = "failed logins of one network; 0 = no limit" },
+	{ .name = "per_day", .type = POSTERN_TYPE_INT,
+	  AT(config_auth, failures_per_day), .preset = "50",
+	  RANGE(0, 1000000), .flags = RELOAD,
+	  .doc = "failed logins of one network; 0 = no limit" },
+	{ .name = NULL },
+};
+
 const struct postern_field tables_auth[] = {
 	{ .name = "mechanisms", .type = POSTERN_TYPE_STRINGS,
 	  AT(config_auth, mechanisms),
@@ -101,7 +113,12 @@ const struct postern_field tables_auth[] = {
 	{ .name = "failure_delay", .type = POSTERN_TYPE_DURATION,
 	  AT(config_auth, failure_delay_ms), .preset = "2s",
 	  RANGE(0, MINUTE), .flags = RELOAD,
-	  .doc = "how long the answer to a failed login waits" },
+	  .doc = "how long the answer to a failed login waits; doubles with "
+		 "each further one of the network, up to 15s" },
+	/* A map in the file only, as smtp.limits. */
+	{ .name = "network_failures", .type = POSTERN_TYPE_MAP, .offset = 0,
+	  .fields = network_failures_rows, .flags = RELOAD,
+	  .doc = "failed logins after which a network must wait" },
 	{ .name = "cache_ttl", .type = POSTERN_TYPE_DURATION,
 	  AT(config_auth, cache_ttl_ms), .preset = "10m", RANGE(0, DAY),
 	  .doc = "how long a verified password need not be hashed again" },
@@ -166,6 +183,26 @@ static const struct postern_field limit_rows[] = {
 	  AT(config_smtp, sessions_per_ip), .preset = "50",
 	  RANGE(1, 1000000), .flags = RELOAD,
 	  .doc = "sessions at the same time from one address (IPv6: one /64)" },
+	{ .name = "sessions_per_user", .type = POSTERN_TYPE_INT,
+	  AT(config_smtp, sessions_per_user), .preset = "20",
+	  RANGE(0, 1000000), .flags = RELOAD,
+	  .doc = "sessions at the same time of one user; 0 = no limit" },
+	{ .name = "connects_per_ip", .type = POSTERN_TYPE_RATE,
+	  AT(config_smtp, connects_per_ip), .preset = "300/min",
+	  .flags = RELOAD,
+	  .doc = "connections of one address per time; 0 = no limit" },
+	{ .name = "ipv6_prefix", .type = POSTERN_TYPE_INT,
+	  AT(config_smtp, ipv6_prefix), .preset = "64",
+	  RANGE(16, 128), .flags = RELOAD,
+	  .doc = "bits of an IPv6 address that tell clients apart" },
+	{ .name = "exempt", .type = POSTERN_TYPE_NETWORKS,
+	  AT(config_smtp, exempt), .preset = "[127.0.0.0/8, '::1', unix]",
+	  .flags = RELOAD,
+	  .doc = "networks without limits per address and penalties" },
+	{ .name = "stress", .type = POSTERN_TYPE_BOOL,
+	  AT(config_smtp, stress), .preset = "true", .flags = RELOAD,
+	  .doc = "give idle clients and errors little room while sessions are "
+		 "above 80 % of sessions_total" },
 	{ .name = "soft_errors", .type = POSTERN_TYPE_INT,
 	  AT(config_smtp, soft_errors), .preset = "10",
 	  RANGE(1, 1000), .flags = RELOAD,

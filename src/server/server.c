@@ -18,6 +18,7 @@
 #include <mail/mime.h>
 #include <net/listener.h>
 #include <net/tls.h>
+#include <policy/peers.h>
 #include <policy/quota.h>
 #include <server/confine.h>
 #include <server/notify.h>
@@ -45,7 +46,7 @@ struct server {
 	struct auth *auth;
 	struct quota *quota;
 	struct blocking *pool;
-	struct smtp_limits *limits;
+	struct peers *peers;
 	size_t session_ceiling; /* by descriptors */
 	struct admin *admin;
 	struct signals *on_term, *on_int, *on_hup;
@@ -279,8 +280,8 @@ static int make_services(struct server *s, struct err *e)
 {
 	s->pool = blocking_new(POOL_THREADS, POOL_WAITING);
 	s->quota = quota_new();
-	s->limits = smtp_limits_new(s->session_ceiling);
-	if (!s->pool || !s->quota || !s->limits)
+	s->peers = peers_new(s->session_ceiling);
+	if (!s->pool || !s->quota || !s->peers)
 		return err_set(e, -ENOMEM, "no memory for the services");
 	int rc = store_each_quota(s->store, restore_quota, s);
 	if (rc)
@@ -315,7 +316,7 @@ static int make_workers(struct server *s, const int *fds, struct err *e)
 		.store = s->store,
 		.volatile_store = s->volatile_store,
 		.pool = s->pool,
-		.limits = s->limits,
+		.peers = s->peers,
 		.on_finished = on_worker_finished,
 		.ctx = s,
 	};
@@ -347,6 +348,7 @@ static int start_admin(struct server *s, struct err *e)
 		.store = s->store,
 		.volatile_store = s->volatile_store,
 		.quota = s->quota,
+		.peers = s->peers,
 	};
 
 	s->admin = admin_new(s->loop, &services, e);
@@ -415,7 +417,7 @@ static void take_down(struct server *s)
 	store_close(s->volatile_store);
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_free(s->workers[i]);
-	smtp_limits_free(s->limits);
+	peers_free(s->peers);
 	quota_free(s->quota);
 	free(s->tls);
 	free(s->workers);

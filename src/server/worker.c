@@ -187,7 +187,7 @@ static int make_parts(struct worker *w, struct err *e)
 	w->smtp.deliver = w->deliver;
 	w->smtp.store = s->store;
 	w->smtp.counters = &w->counters;
-	w->smtp.limits = s->limits;
+	w->smtp.peers = s->peers;
 	return 0;
 }
 

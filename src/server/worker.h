@@ -17,7 +17,7 @@ struct blocking;
 struct config;
 struct loop;
 struct quota;
-struct smtp_limits;
+struct peers;
 struct store;
 struct tls_ctx;
 struct store_pending;
@@ -33,7 +33,7 @@ struct worker_services {
 	struct quota *quota;
 	struct store *store, *volatile_store;
 	struct blocking *pool;
-	struct smtp_limits *limits;
+	struct peers *peers;
 	struct tls_ctx *tls; /* this worker's own; NULL without certificates */
 	/* Runs on the worker's thread when it has nothing left to do. */
 	void (*on_finished)(struct worker *w, void *ctx);

@@ -11,7 +11,9 @@
 #include <base/hash.h>
 #include <base/log.h>
 #include <net/conn.h>
+#include <policy/peers.h>
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* A decoded response; wiped when done with. */
@@ -85,7 +87,7 @@ static enum smtp_next unavailable(
 {
 	int64_t limit = s->config->auth.max_failures;
 
-	counter_add(&s->service->counters->auth_unavailable, 1);
+	smtp_tally_login(s, COUNTER_LOGIN_UNAVAILABLE);
 	log_failure(s, "auth_unavailable", reason, user);
 	smtp_auth_drop(s);
 	smtp_session_reply(s, 454, "4.7.0", "Temporary authentication failure");
@@ -96,13 +98,40 @@ static enum smtp_next unavailable(
 	return smtp_session_close(s, "auth unavailable");
 }
 
+/* The network has had its failures: right or wrong, nobody hears it now. */
+static enum smtp_next lock_out(struct smtp_session *s)
+{
+	smtp_tally_login(s, COUNTER_LOGIN_LIMITED);
+	smtp_abuse_log(s, "network_failures");
+	smtp_auth_drop(s);
+	smtp_session_reply(s, 421, "4.7.0", "Too many failed authentications");
+	return smtp_session_close(s, "abuse");
+}
+
+static enum smtp_next too_many_sessions(
+    struct smtp_session *s, const struct config_user *user)
+{
+	smtp_tally_login(s, COUNTER_LOGIN_LIMITED);
+	log_failure(s, "auth_limited", "sessions_per_user", user->name);
+	smtp_auth_drop(s);
+	smtp_session_reply(s, 421, "4.7.0",
+	    "Too many sessions of this user, at most %" PRId64
+	    " at the same time",
+	    s->config->smtp.sessions_per_user);
+	return smtp_session_close(s, "abuse");
+}
+
 static enum smtp_next succeed(
     struct smtp_session *s, const struct auth_answer *answer)
 {
-	s->user = config_find_user(s->config, span_of(answer->user));
-	if (!s->user) /* removed since: not the snapshot of this session */
+	const struct config_user *user =
+	    config_find_user(s->config, span_of(answer->user));
+
+	if (!user) /* removed since: not the snapshot of this session */
 		return unavailable(s, "no such user any more", answer->user);
-	counter_add(&s->service->counters->auth_ok, 1);
+	if (!smtp_abuse_log_in(s, user))
+		return too_many_sessions(s, user);
+	smtp_tally_login(s, COUNTER_LOGIN_OK);
 	log_info("auth_ok", LOG_STR("client.address", conn_peer(s->conn)),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name),
@@ -125,41 +154,44 @@ static enum smtp_next challenge(struct smtp_session *s, struct span raw)
 	buf_commit(&out, b64_encode(raw.ptr, raw.len, buf_tail(&out)));
 	(void)buf_add_str(&out, "\r\n");
 	conn_write(s->conn, out.data, buf_len(&out));
+	smtp_tally_reply(s, 334, NULL);
 	buf_finish(&out);
 	return SMTP_NEXT;
 }
 
+/* Time counts from the response on, so that a slow hash does not show. */
 static enum smtp_next begin_refusal(
     struct smtp_session *s, const struct auth_answer *answer)
 {
-	uint64_t delay = s->config->auth.failure_delay_ms;
+	uint64_t due = s->auth_asked_at + peers_login_failed(s->service->peers,
+					      s->peer, &s->config->auth);
+	uint64_t now = loop_now(s->service->loop);
 
-	counter_add(&s->service->counters->auth_bad, 1);
-	log_failure(s, "auth_failed", answer->detail, answer->user);
 	s->auth_is_disabled = answer->result == AUTH_DISABLED;
+	smtp_tally_login(s,
+	    s->auth_is_disabled ? COUNTER_LOGIN_DISABLED : COUNTER_LOGIN_BAD);
+	log_failure(s, "auth_failed", answer->detail, answer->user);
 	smtp_auth_drop(s);
-	if (delay == 0)
+	if (due <= now)
 		return smtp_auth_refuse(s);
 	(void)smtp_session_wait(s, SMTP_WAIT_AUTH_DELAY);
-	smtp_session_arm(s, delay);
+	smtp_session_arm(s, due - now);
 	return SMTP_WAIT;
 }
 
 enum smtp_next smtp_auth_refuse(struct smtp_session *s)
 {
 	int64_t limit = s->config->auth.max_failures;
+	bool is_over = limit > 0 && ++s->auth_failures >= (uint64_t)limit;
 
 	if (s->auth_is_disabled)
 		smtp_session_reply(s, 525, "5.7.13", "User account disabled");
 	else
 		smtp_session_reply(
 		    s, 535, "5.7.8", "Authentication credentials invalid");
-	if (limit <= 0 || ++s->auth_failures < (uint64_t)limit)
+	if (!is_over && !smtp_abuse_is_locked_out(s))
 		return SMTP_NEXT;
-	log_warn("abuse_limit", LOG_STR("client.address", conn_peer(s->conn)),
-	    LOG_STR("session_id", s->id),
-	    LOG_STR("listener", s->listener->name),
-	    LOG_STR("kind", "auth_failures"));
+	smtp_abuse_log(s, is_over ? "auth_failures" : "network_failures");
 	smtp_session_reply(s, 421, "4.7.0", "Too many failed authentications");
 	return smtp_session_close(s, "abuse");
 }
@@ -172,9 +204,21 @@ static enum smtp_next deny(struct smtp_session *s, unsigned code,
 	return SMTP_NEXT;
 }
 
+/*
+ * Of guesses verified side by side those beyond the limit get one answer,
+ * whatever was found.
+ */
+static bool is_verdict(enum auth_result result)
+{
+	return result == AUTH_OK || result == AUTH_BAD_CREDENTIALS ||
+	       result == AUTH_DISABLED;
+}
+
 static enum smtp_next judge(
     struct smtp_session *s, const struct auth_answer *answer)
 {
+	if (is_verdict(answer->result) && smtp_abuse_is_locked_out(s))
+		return lock_out(s);
 	switch (answer->result) {
 	case AUTH_OK:
 		return succeed(s, answer);
@@ -221,6 +265,7 @@ static enum smtp_next begin(struct smtp_session *s, struct span mechanism,
 		.ctx = s,
 	};
 
+	s->auth_asked_at = loop_now(s->service->loop);
 	s->auth = auth_begin(s->service->auth, &start);
 	if (!s->auth)
 		return unavailable(s, "out of memory", NULL);
@@ -239,6 +284,8 @@ enum smtp_next smtp_cmd_auth(
 
 	if (s->user) {
 		smtp_session_reply(s, 503, "5.5.1", "Already authenticated");
+	} else if (smtp_abuse_is_locked_out(s)) {
+		next = lock_out(s);
 	} else if (mechanism.len == 0) {
 		smtp_session_reply(s, 501, "5.5.4",
 		    "Syntax: AUTH mechanism [initial-response]");
@@ -267,6 +314,7 @@ enum smtp_next smtp_auth_line(struct smtp_session *s, struct span line)
 		smtp_auth_drop(s);
 		smtp_session_reply(s, 501, "5.5.2", "Cannot decode base64");
 	} else {
+		s->auth_asked_at = loop_now(s->service->loop);
 		auth_step(s->auth, response.bytes);
 		next = smtp_session_wait(s, SMTP_WAIT_AUTH);
 	}

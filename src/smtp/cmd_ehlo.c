@@ -118,6 +118,7 @@ enum smtp_next smtp_cmd_ehlo(
 	if (o.rc == 0) {
 		o.text.data[o.last + 3] = ' ';
 		conn_write(s->conn, o.text.data, buf_len(&o.text));
+		smtp_tally_reply(s, 250, NULL);
 	} else {
 		next = no_memory(s);
 	}

@@ -140,7 +140,8 @@ static bool charge(struct smtp_session *s, const struct mail_args *m,
 		(void)snprintf(text, sizeof(text),
 		    "Rate limit, retry in %" PRIu64 " s",
 		    divide_up(answer.retry_after_ms, 1000));
-		counter_add(&s->service->counters->quota_refused, 1);
+		counter_add(&s->service->counters->rate_refused, 1);
+		s->reject = COUNTER_REJECT_RATE;
 		return refuse(s, m, 450, "4.7.1", text);
 	case QUOTA_DAILY:
 		break;
@@ -150,6 +151,7 @@ static bool charge(struct smtp_session *s, const struct mail_args *m,
 	    " h",
 	    user->daily, divide_up(answer.retry_after_ms, MS_PER_HOUR));
 	counter_add(&s->service->counters->quota_refused, 1);
+	s->reject = COUNTER_REJECT_QUOTA;
 	return refuse(s, m, 451, "4.7.1", text);
 }
 

@@ -53,32 +53,40 @@ static bool is_able(const struct smtp_session *s)
 	       !conn_is_congested(s->conn);
 }
 
+/* Content is being sent, in one way or the other. */
+static bool takes_content(const struct smtp_session *s)
+{
+	return s->state == SMTP_ST_DATA || s->state == SMTP_ST_BDAT ||
+	       s->chunk.left > 0;
+}
+
 /* Time for the next thing the client must do. */
 static void arm_for_client(struct smtp_session *s)
 {
-	const struct config_smtp *limits = &s->config->smtp;
-
-	if (s->state == SMTP_ST_DATA || s->state == SMTP_ST_BDAT ||
-	    s->chunk.left > 0)
+	if (takes_content(s))
 		smtp_session_arm(s, smtp_content_time(s));
-	else if (s->state == SMTP_ST_AUTH)
-		smtp_session_arm(s, limits->auth_step_timeout_ms);
 	else
-		smtp_session_arm(s, s->has_spoken
-					? limits->command_timeout_ms
-					: limits->first_command_timeout_ms);
+		smtp_session_arm(s, smtp_abuse_command_ms(s));
+}
+
+void smtp_session_retime(struct smtp_session *s)
+{
+	if (s->wait == SMTP_WAIT_NONE && s->state != SMTP_ST_END &&
+	    !takes_content(s))
+		arm_for_client(s);
 }
 
 /* Errors and refusals cost time, and too many errors cost the session. */
 static void charge_errors(struct smtp_session *s)
 {
 	const struct config_smtp *limits = &s->config->smtp;
+	int64_t hard = smtp_abuse_hard_errors(s);
 
 	if (!s->is_error)
 		return;
 	s->is_error = false;
-	if (limits->hard_errors > 0 &&
-	    s->errors >= (uint64_t)limits->hard_errors) {
+	s->verb = COUNTER_VERBS;
+	if (hard > 0 && s->errors >= (uint64_t)hard) {
 		smtp_session_reply(s, 421, "4.7.0", "Too many errors");
 		smtp_session_end(s, "errors");
 	} else if (limits->soft_errors > 0 && limits->error_delay_ms > 0 &&
@@ -104,6 +112,7 @@ static enum smtp_next too_long(struct smtp_session *s)
 	s->has_spoken = true;
 	if (s->state == SMTP_ST_AUTH)
 		return smtp_auth_line_too_long(s);
+	s->verb = COUNTER_VERB_OTHER;
 	smtp_session_reply(s, 500, "5.5.2", "Line too long");
 	return SMTP_NEXT;
 }
@@ -126,8 +135,10 @@ static bool is_idle(const struct smtp_session *s)
 
 void smtp_session_drain(struct smtp_session *s)
 {
-	if (is_idle(s))
-		follow(s, shutting_down(s));
+	if (!is_idle(s))
+		return;
+	s->verb = COUNTER_VERBS;
+	follow(s, shutting_down(s));
 }
 
 /* The client's turn; when draining, it has had its last one. */
@@ -220,6 +231,8 @@ void smtp_session_on_timer(struct loop_timer *t)
 
 	switch (s->wait) {
 	case SMTP_WAIT_NONE:
+		if (!takes_content(s))
+			s->verb = COUNTER_VERBS;
 		smtp_session_reply(s, 421, "4.4.2", "Timeout");
 		smtp_session_end(s, "timeout");
 		break;

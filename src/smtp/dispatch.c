@@ -12,7 +12,8 @@ enum {
 	VERB_TLS = 1 << 0,     /* not before STARTTLS where TLS is a must */
 	VERB_AUTH = 1 << 1,    /* not before a login where one is a must */
 	VERB_NO_ARGS = 1 << 2, /* nothing may follow */
-	VERB_JUNK = 1 << 3     /* too many of them count as errors */
+	VERB_JUNK = 1 << 3,    /* too many of them count as errors */
+	VERB_LAST = 1 << 4     /* of a pipelined group (RFC 2920 3.1) */
 };
 
 enum {
@@ -31,13 +32,14 @@ struct verb {
 
 static const struct verb verbs[] = {
 	{ "ATRN", smtp_cmd_unimplemented, ANY, 0 },
-	{ "AUTH", smtp_cmd_auth, READY, VERB_TLS },
+	{ "AUTH", smtp_cmd_auth, READY, VERB_TLS | VERB_LAST },
 	{ "BDAT", smtp_cmd_bdat, ANY, 0 },
-	{ "DATA", smtp_cmd_data, IN_MAIL, VERB_TLS | VERB_AUTH | VERB_NO_ARGS },
-	{ "EHLO", smtp_cmd_ehlo, ANY, VERB_JUNK },
+	{ "DATA", smtp_cmd_data, IN_MAIL,
+	    VERB_TLS | VERB_AUTH | VERB_NO_ARGS | VERB_LAST },
+	{ "EHLO", smtp_cmd_ehlo, ANY, VERB_JUNK | VERB_LAST },
 	{ "ETRN", smtp_cmd_unimplemented, ANY, 0 },
 	{ "EXPN", smtp_cmd_unimplemented, ANY, 0 },
-	{ "HELO", smtp_cmd_helo, ANY, VERB_JUNK },
+	{ "HELO", smtp_cmd_helo, ANY, VERB_JUNK | VERB_LAST },
 	{ "HELP", smtp_cmd_help, ANY, VERB_TLS | VERB_AUTH | VERB_JUNK },
 	{ "MAIL", smtp_cmd_mail, READY, VERB_TLS | VERB_AUTH },
 	{ "NOOP", smtp_cmd_noop, ANY, VERB_JUNK },
@@ -102,10 +104,14 @@ static bool is_refused(struct smtp_session *s, const struct verb *v,
 	return true;
 }
 
+/* To be greeted, first and after STARTTLS, is what everyone must do. */
 static void charge_junk(struct smtp_session *s)
 {
-	int64_t limit = s->config->smtp.junk_commands;
+	int64_t limit = smtp_abuse_junk_commands(s);
 
+	if (s->state == SMTP_ST_START &&
+	    (s->verb == COUNTER_VERB_EHLO || s->verb == COUNTER_VERB_HELO))
+		return;
 	if (s->tx || limit <= 0 || ++s->junk <= (uint64_t)limit)
 		return;
 	s->errors++;
@@ -119,6 +125,7 @@ enum smtp_next smtp_dispatch(struct smtp_session *s, struct span line)
 	bool is_first = !s->has_spoken;
 
 	s->has_spoken = true;
+	s->verb = COUNTER_VERB_OTHER;
 	counter_add(&s->service->counters->commands, 1);
 	if (smtp_command_parse(line, &cmd) < 0) {
 		smtp_session_violation(s, SMTP_INVALID_CHARACTER);
@@ -137,6 +144,10 @@ enum smtp_next smtp_dispatch(struct smtp_session *s, struct span line)
 		smtp_session_reply(s, 500, "5.5.1", "Command not recognized");
 		return SMTP_NEXT;
 	}
+	s->verb = counter_label_find(
+	    counter_verb_names, COUNTER_VERBS, v->name, COUNTER_VERB_OTHER);
+	if ((v->flags & VERB_LAST) && buf_len(conn_in(s->conn)) > 0)
+		smtp_session_violation(s, SMTP_PIPELINING);
 	if (v->flags & VERB_JUNK)
 		charge_junk(s);
 	if (is_refused(s, v, &cmd))

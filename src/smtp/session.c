@@ -32,6 +32,7 @@ void smtp_session_reply(struct smtp_session *s, unsigned code,
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	conn_write(s->conn, line, smtp_reply_format(&reply, line));
+	smtp_tally_reply(s, code, enhanced);
 	if (code >= 500) {
 		s->errors++;
 		s->is_error = true;
@@ -76,17 +77,7 @@ enum smtp_next smtp_session_close(struct smtp_session *s, const char *reason)
 
 void smtp_session_violation(struct smtp_session *s, enum smtp_violation kind)
 {
-	static const char *const names[] = {
-		[SMTP_BARE_LF] = "bare_lf",
-		[SMTP_BARE_CR] = "bare_cr",
-		[SMTP_NUL] = "nul",
-		[SMTP_PREGREET] = "pregreet",
-		[SMTP_INJECTION] = "starttls_injection",
-		[SMTP_LONG_LINE] = "long_line",
-		[SMTP_INVALID_CHARACTER] = "invalid_character",
-		[SMTP_OTHER_PROTOCOL] = "other_protocol",
-	};
-
+	counter_add(&s->service->counters->violations[kind], 1);
 	if (s->violations & 1u << kind)
 		return;
 	s->violations |= 1u << kind;
@@ -94,7 +85,7 @@ void smtp_session_violation(struct smtp_session *s, enum smtp_violation kind)
 	    LOG_STR("client.address", conn_peer(s->conn)),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name),
-	    LOG_STR("kind", names[kind]));
+	    LOG_STR("kind", counter_violation_names[kind]));
 }
 
 enum smtp_next smtp_session_foreign(struct smtp_session *s)
@@ -121,7 +112,7 @@ void smtp_session_forget(struct smtp_session *s)
 	free(s->helo);
 	s->helo = NULL;
 	s->is_esmtp = false;
-	s->user = NULL;
+	smtp_abuse_log_out(s);
 	smtp_session_set_state(s, SMTP_ST_START);
 }
 
@@ -247,6 +238,7 @@ static void log_end(const struct smtp_session *s, enum conn_end why)
 		    LOG_STR("listener", s->listener->name),
 		    LOG_STR("reason", conn_tls_error(s->conn)));
 	}
+	smtp_tally_end(s, describe(s, why));
 	log_debug("session_end", LOG_STR("client.address", conn_peer(s->conn)),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name),
@@ -259,18 +251,19 @@ static void on_closed(struct conn *c, enum conn_end why, void *ctx)
 	struct smtp_session *s = ctx;
 	struct smtp_service *service = s->service;
 
+	(void)c;
 	smtp_tx_drop(s, "lost");
 	smtp_auth_drop(s);
 	log_end(s, why);
 	loop_timer_stop(service->loop, &s->timer);
-	smtp_limits_leave(service->limits, conn_peer_addr(c));
+	smtp_abuse_log_out(s);
+	smtp_abuse_leave(service, s->peer);
 	counter_sub(&s->counts->active, 1);
 	list_remove(&s->link);
 	config_unref(s->config);
 	free(s->helo);
 	free(s);
-	if (--service->session_count == 0 && service->on_empty)
-		service->on_empty(service->ctx);
+	smtp_service_left(service);
 }
 
 static const struct conn_ops session_ops = {
@@ -281,8 +274,8 @@ static const struct conn_ops session_ops = {
 	.on_closed = on_closed,
 };
 
-static struct smtp_session *session_new(
-    struct smtp_service *service, struct conn *c, size_t listener)
+static struct smtp_session *session_new(struct smtp_service *service,
+    struct conn *c, size_t listener, struct peer *peer)
 {
 	struct smtp_session *s = calloc(1, sizeof(*s));
 
@@ -293,7 +286,10 @@ static struct smtp_session *session_new(
 	s->listener =
 	    CONFIG_AT(s->config->listeners, struct config_listener, listener);
 	s->counts = smtp_service_counts(service, listener);
+	s->peer = peer;
 	s->conn = c;
+	s->verb = COUNTER_VERBS;
+	s->reject = COUNTER_REJECTS;
 	id_format(id_make(), s->id);
 	smtp_line_init(&s->lines);
 	loop_timer_init(&s->timer, smtp_session_on_timer);
@@ -307,10 +303,10 @@ static struct smtp_session *session_new(
 	return s;
 }
 
-bool smtp_session_open(
-    struct smtp_service *service, struct conn *c, size_t listener)
+bool smtp_session_open(struct smtp_service *service, struct conn *c,
+    size_t listener, struct peer *peer)
 {
-	struct smtp_session *s = session_new(service, c, listener);
+	struct smtp_session *s = session_new(service, c, listener, peer);
 
 	if (!s)
 		return false;

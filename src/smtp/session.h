@@ -14,6 +14,7 @@ struct conn;
 struct counters;
 struct deliver;
 struct loop;
+struct peers;
 struct quota;
 struct store;
 struct tls_ctx;
@@ -28,20 +29,14 @@ struct smtp_service {
 	struct deliver *deliver;
 	struct store *store;
 	struct counters *counters;
-	struct smtp_limits *limits; /* shared by all workers */
-	struct list sessions;       /* struct smtp_session.link */
+	struct peers *peers;  /* shared by all workers */
+	struct list sessions; /* struct smtp_session.link */
 	size_t session_count;
+	bool is_stressed;            /* what waits was timed for that */
 	bool is_draining;            /* 421 at the next command outside DATA */
 	void (*on_empty)(void *ctx); /* the last session ended; may be NULL */
 	void *ctx;
 };
-
-/*
- * Sessions per address and in all, over all workers. ceiling: how many the
- * process can hold at most (its descriptors), whatever the configuration says.
- */
-struct smtp_limits *smtp_limits_new(size_t ceiling);
-void smtp_limits_free(struct smtp_limits *l);
 
 void smtp_service_init(struct smtp_service *s, struct loop *loop);
 void smtp_service_finish(struct smtp_service *s);

@@ -61,8 +61,13 @@ enum smtp_violation {
 	SMTP_INJECTION,
 	SMTP_LONG_LINE,
 	SMTP_INVALID_CHARACTER,
-	SMTP_OTHER_PROTOCOL
+	SMTP_OTHER_PROTOCOL,
+	SMTP_PIPELINING, /* behind what must be the last of a group */
+	SMTP_VIOLATIONS
 };
+
+_Static_assert((int)SMTP_VIOLATIONS == (int)COUNTER_VIOLATIONS,
+    "counter_violation_names has a word for each");
 
 /* A transaction: MAIL to the end of its message or RSET. */
 struct smtp_tx {
@@ -101,6 +106,7 @@ struct smtp_session {
 	struct config *config; /* as it was at the start */
 	const struct config_listener *listener;
 	struct counter_listener *counts;
+	struct peer *peer; /* for policy/peers; NULL: an exempt address */
 	struct conn *conn;
 	enum smtp_state state;
 	enum smtp_wait wait;
@@ -112,12 +118,15 @@ struct smtp_session {
 	bool is_eof;         /* the client will send no more */
 	bool has_spoken;     /* a first command was read */
 	unsigned violations; /* bits of enum smtp_violation: logged once */
-	const struct config_user *user; /* NULL before AUTH */
+	const struct config_user *user; /* NULL before AUTH; counted */
 	struct auth_session *auth;
-	bool auth_is_disabled; /* the refusal to come is about that */
+	bool auth_is_disabled;  /* the refusal to come is about that */
+	uint64_t auth_asked_at; /* loop time of the client's last response */
 	unsigned errors, refusals, junk, auth_failures, auth_outages;
-	bool is_error;          /* the command at hand failed */
-	const char *end_reason; /* for the log */
+	bool is_error;              /* the command at hand failed */
+	enum counter_verb verb;     /* of it; COUNTER_VERBS: there is none */
+	enum counter_reject reject; /* why, where its reply does not say */
+	const char *end_reason;     /* for the log */
 	uint64_t messages;
 	struct smtp_tx *tx;
 	struct smtp_chunk chunk;
@@ -206,10 +215,14 @@ void smtp_session_on_timer(struct loop_timer *t);
 /* --- session.c and service.c, for each other --- */
 
 /* Begin with an admitted connection. False for memory: nothing was done. */
-bool smtp_session_open(
-    struct smtp_service *service, struct conn *c, size_t listener);
+bool smtp_session_open(struct smtp_service *service, struct conn *c,
+    size_t listener, struct peer *peer);
 /* Say 421 if nothing is under way. */
 void smtp_session_drain(struct smtp_session *s);
+/* Time for a command has another length now. */
+void smtp_session_retime(struct smtp_session *s);
+/* A session is gone. */
+void smtp_service_left(struct smtp_service *service);
 struct counter_listener *smtp_service_counts(
     struct smtp_service *service, size_t listener);
 
@@ -260,15 +273,39 @@ uint64_t smtp_content_time(const struct smtp_session *s);
 /* All content is in and good: check, rewrite and hand over. */
 enum smtp_next smtp_submit(struct smtp_session *s);
 
-/* --- limits.c --- */
+/* --- abuse.c --- */
 
-enum smtp_admission {
-	SMTP_ADMIT = 0,
-	SMTP_ADMIT_TOO_MANY, /* from this address */
-	SMTP_ADMIT_FULL
-};
+/*
+ * Count a connection in, for *out_peer, or say why not and close it: false.
+ */
+bool smtp_abuse_admit(struct smtp_service *service, struct conn *c,
+    size_t listener, struct peer **out_peer);
+/* Say why not, count it, close. */
+void smtp_abuse_refuse(struct smtp_service *service, struct conn *c,
+    size_t listener, enum counter_refusal reason);
+/* Undo smtp_abuse_admit. */
+void smtp_abuse_leave(struct smtp_service *service, struct peer *peer);
+/* The event by which others (fail2ban) learn whom to keep out. */
+void smtp_abuse_log(const struct smtp_session *s, const char *kind);
+/* Count the session as one of user's; false when there are too many. */
+bool smtp_abuse_log_in(struct smtp_session *s, const struct config_user *user);
+/* And no longer; fine without a login. */
+void smtp_abuse_log_out(struct smtp_session *s);
+/* Whether its network may not even try to log in. */
+bool smtp_abuse_is_locked_out(const struct smtp_session *s);
+/* Limits as they are for this session now, under stress or not. */
+uint64_t smtp_abuse_command_ms(const struct smtp_session *s);
+int64_t smtp_abuse_hard_errors(const struct smtp_session *s);
+int64_t smtp_abuse_junk_commands(const struct smtp_session *s);
 
-/* Count a session in; smtp_limits_leave follows if it was admitted. */
-enum smtp_admission smtp_limits_enter(struct smtp_limits *l,
-    const struct netaddr *peer, const struct config_smtp *limits);
-void smtp_limits_leave(struct smtp_limits *l, const struct netaddr *peer);
+/* --- tally.c --- */
+
+/* A reply to the command at hand, for metrics; enhanced may be NULL. */
+void smtp_tally_reply(
+    struct smtp_session *s, unsigned code, const char *enhanced);
+/* What a refusal with that enhanced code is about. Pure. */
+enum counter_reject smtp_tally_reason(
+    enum counter_stage stage, const char *enhanced);
+void smtp_tally_login(struct smtp_session *s, enum counter_login result);
+/* reason: as in the log. */
+void smtp_tally_end(const struct smtp_session *s, const char *reason);

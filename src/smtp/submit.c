@@ -161,10 +161,12 @@ static void refuse_message(
 
 	switch (answer->verdict) {
 	case DELIVER_REJECTED:
+		s->reject = COUNTER_REJECT_PROVIDER;
 		reject(s, answer->refusal,
 		    reason ? reason : "Message refused by the provider");
 		break;
 	case DELIVER_DEFERRED:
+		s->reject = COUNTER_REJECT_PROVIDER;
 		(void)smtp_session_refuse(s, 451, deferral(answer->result),
 		    reason ? reason : "No provider took the message");
 		break;

@@ -54,7 +54,7 @@ providers: [{name: sink, type: raw, url: "http://127.0.0.1:18080/raw"}]
 spool: {path: $work/$1/spool, min_free: 0}
 stats: {address: "127.0.0.1:$(($2 + 1))"}
 log: {level: warn}
-smtp: {limits: {max_messages_per_session: 100000, sessions_per_ip: 10000}}
+smtp: {limits: {max_messages_per_session: 100000, sessions_per_ip: 10000, sessions_per_user: 10000}}
 shutdown: {lame_duck: 0s}
 YAML
     "$bin/postern" serve -c "$work/$1.yaml" &

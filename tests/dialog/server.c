@@ -8,6 +8,7 @@
 #include <net/conn.h>
 #include <net/listener.h>
 #include <net/tls.h>
+#include <policy/peers.h>
 
 #include <support/onloop.h>
 #include <support/unit.h>
@@ -44,8 +45,8 @@ void server_start(
 	}
 	s->service.deliver = fakes_deliver(s->loop);
 	s->service.counters = &s->counters;
-	s->service.limits = smtp_limits_new(1000);
-	ck_assert_ptr_nonnull(s->service.limits);
+	s->service.peers = peers_new(1000);
+	ck_assert_ptr_nonnull(s->service.peers);
 	onloop_call(s->loop, start, s);
 }
 
@@ -110,6 +111,6 @@ void server_stop(struct server *s)
 	onloop_call(s->loop, stop, s);
 	onloop_stop(s->loop);
 	smtp_service_finish(&s->service);
-	smtp_limits_free(s->service.limits);
+	peers_free(s->service.peers);
 	tls_ctx_unref(s->service.tls);
 }

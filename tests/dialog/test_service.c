@@ -8,6 +8,7 @@
 
 #include <base/clock.h>
 #include <base/log.h>
+#include <policy/peers.h>
 #include <smtp/session_internal.h>
 
 #include <errno.h>
@@ -79,8 +80,9 @@ START_TEST(limits_sessions_of_one_address)
 	expect(&b, "220 ");
 	client_close(&b);
 	server_stop(&server);
-	ck_assert_uint_eq(
-	    counter_get(&server.counters.listeners[0].refused), 1);
+	ck_assert_uint_eq(counter_get(&server.counters.listeners[0]
+					   .refused[COUNTER_REFUSED_SESSIONS]),
+	    1);
 	ck_assert_uint_eq(
 	    counter_get(&server.counters.listeners[0].connections), 2);
 }
@@ -121,61 +123,165 @@ START_TEST(cannot_say_it_before_a_handshake)
 }
 END_TEST
 
-static struct netaddr address(const char *text)
+/* A session that is open when the store breaks hears of it at MAIL. */
+START_TEST(turns_clients_away_while_the_store_is_broken)
 {
-	struct netaddr a = { .family = NETADDR_UNIX };
+	struct client a, b;
 
-	if (strcmp(text, "local") != 0)
-		ck_assert(netaddr_parse(span_of(text), &a));
-	return a;
-}
-
-static enum smtp_admission enter(
-    struct smtp_limits *l, const char *peer, const struct config_smtp *c)
-{
-	struct netaddr a = address(peer);
-
-	return smtp_limits_enter(l, &a, c);
-}
-
-static void leave(struct smtp_limits *l, const char *peer)
-{
-	struct netaddr a = address(peer);
-
-	smtp_limits_leave(l, &a);
-}
-
-START_TEST(counts_networks_of_ipv6)
-{
-	struct smtp_limits *l = smtp_limits_new(1000);
-	struct config_smtp *c = &settings.config.smtp;
-
-	c->sessions_per_ip = 2;
-	ck_assert_int_eq(enter(l, "2001:db8::1", c), SMTP_ADMIT);
-	ck_assert_int_eq(enter(l, "2001:db8::2", c), SMTP_ADMIT);
-	ck_assert_int_eq(enter(l, "2001:db8::3", c), SMTP_ADMIT_TOO_MANY);
-	ck_assert_int_eq(enter(l, "2001:db8:0:1::1", c), SMTP_ADMIT);
-	ck_assert_int_eq(enter(l, "192.0.2.1", c), SMTP_ADMIT);
-	ck_assert_int_eq(enter(l, "local", c), SMTP_ADMIT);
-	leave(l, "2001:db8::2");
-	ck_assert_int_eq(enter(l, "2001:db8::4", c), SMTP_ADMIT);
-	smtp_limits_free(l);
-	smtp_limits_free(NULL);
+	settings.listener.allow_unauthenticated = true;
+	settings.listener.user = "alice";
+	server_start(&server, &settings, &certs.tls);
+	client_open(&a, server.port);
+	expect(&a, "220 ");
+	fakes.store_rc = -EIO;
+	say(&a, "HELO x\r\nMAIL FROM:<a@b.test>\r\n");
+	expect(&a, "250 mx.test");
+	expect(&a, "451 4.3.0 Queue file write error (");
+	client_open(&b, server.port);
+	expect(&b, "421 4.3.2 Not accepting mail");
+	ck_assert(client_sees_close(&b));
+	client_close(&b);
+	/* Who never stores anything is served. */
+	settings.user.mode = CONFIG_MODE_DIRECT;
+	client_open(&b, server.port);
+	expect(&b, "220 ");
+	client_close(&a);
+	client_close(&b);
+	server_stop(&server);
 }
 END_TEST
 
-START_TEST(never_exceeds_what_the_process_can_hold)
+/* From 127.0.0.1, whatever else happens elsewhere. */
+START_TEST(limits_connects_of_one_address)
 {
-	struct smtp_limits *l = smtp_limits_new(2);
-	struct config_smtp *c = &settings.config.smtp;
+	struct client a;
 
-	c->sessions_total = 0; /* no limit of the operator's */
-	ck_assert_int_eq(enter(l, "192.0.2.1", c), SMTP_ADMIT);
-	ck_assert_int_eq(enter(l, "192.0.2.2", c), SMTP_ADMIT);
-	ck_assert_int_eq(enter(l, "192.0.2.3", c), SMTP_ADMIT_FULL);
-	leave(l, "192.0.2.1");
-	ck_assert_int_eq(enter(l, "192.0.2.3", c), SMTP_ADMIT);
-	smtp_limits_free(l);
+	settings.config.smtp.connects_per_ip =
+	    (struct postern_rate){ .count = 2, .per_ms = 3600000 };
+	server_start(&server, &settings, &certs.tls);
+	for (int i = 0; i < 3; i++) {
+		client_open(&a, server.port);
+		expect(&a, i < 2 ? "220 "
+				 : "421 4.7.0 Too many connections from "
+				   "127.0.0.1");
+		client_close(&a);
+	}
+	server_stop(&server);
+	ck_assert_uint_eq(
+	    counter_get(
+		&server.counters.listeners[0].refused[COUNTER_REFUSED_RATE]),
+	    1);
+}
+END_TEST
+
+START_TEST(turns_away_networks_that_failed_to_log_in)
+{
+	struct client a, b;
+
+	settings.config.auth.failures_per_minute = 2;
+	server_start(&server, &settings, &certs.tls);
+	client_open(&a, server.port);
+	client_open(&b, server.port);
+	expect(&a, "220 ");
+	expect(&b, "220 ");
+	say(&a, "EHLO x\r\nAUTH PLAIN AGFsaWNlAHdyb25n\r\n"
+		"AUTH PLAIN AGFsaWNlAHdyb25n\r\n");
+	while (strncmp(client_line(&a), "535 5.7.8", 9) != 0)
+		;
+	expect(&a, "535 5.7.8");
+	expect(&a, "421 4.7.0 Too many failed authentications (");
+	ck_assert(client_sees_close(&a));
+	/* One inside: the right password is not even looked at. */
+	say(&b, "EHLO x\r\nAUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n");
+	while (strncmp(client_line(&b), "250-", 4) == 0)
+		;
+	expect(&b, "421 4.7.0 Too many failed authentications (");
+	ck_assert(client_sees_close(&b));
+	client_close(&b);
+	/* And one at the door. */
+	client_open(&b, server.port);
+	expect(&b, "421 4.7.0 Too many failed authentications");
+	ck_assert(client_sees_close(&b));
+	client_close(&a);
+	client_close(&b);
+	server_stop(&server);
+	ck_assert_uint_eq(
+	    counter_get(
+		&server.counters.listeners[0].refused[COUNTER_REFUSED_LOGINS]),
+	    1);
+	ck_assert_uint_eq(
+	    counter_get(&server.counters.logins[COUNTER_MECHANISM_PLAIN]
+					       [COUNTER_LOGIN_BAD]),
+	    2);
+	ck_assert_uint_eq(counter_sum(server.counters.logins[0],
+			      COUNTER_MECHANISMS * COUNTER_LOGINS),
+	    3);
+}
+END_TEST
+
+START_TEST(limits_sessions_of_one_user)
+{
+	struct client c[3];
+
+	settings.config.smtp.sessions_per_user = 1;
+	server_start(&server, &settings, &certs.tls);
+	for (int i = 0; i < 3; i++) {
+		client_open(&c[i], server.port);
+		say(&c[i], "EHLO x\r\nAUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n");
+		expect(&c[i], "220 ");
+		while (strncmp(client_line(&c[i]), "250-", 4) == 0)
+			;
+		if (i != 1) {
+			expect(&c[i], "235 2.7.0");
+			continue;
+		}
+		expect(&c[i], "421 4.7.0 Too many sessions of this user, at "
+			      "most 1 at the same time (");
+		ck_assert(client_sees_close(&c[i]));
+		client_close(&c[0]);
+		client_close(&c[1]);
+		await_sessions(&server, 0);
+	}
+	client_close(&c[2]);
+	server_stop(&server);
+}
+END_TEST
+
+START_TEST(gives_idle_clients_less_time_under_stress)
+{
+	struct client c[9];
+
+	settings.config.smtp.sessions_total = 10;
+	settings.config.smtp.stress = true;
+	settings.config.smtp.hard_errors = 3;
+	server_start(&server, &settings, &certs.tls);
+	for (int i = 0; i < 8; i++) {
+		client_open(&c[i], server.port);
+		expect(&c[i], "220 ");
+	}
+	say(&c[0], "FOO\r\n");
+	expect(&c[0], "500 5.5.1");
+	ck_assert(!peers_is_stressed(server.service.peers));
+	client_open(&c[8], server.port);
+	expect(&c[8], "220 ");
+	ck_assert(peers_is_stressed(server.service.peers));
+	/* What everyone must do is no junk, and no error goes through. */
+	say(&c[1], "EHLO x\r\nRSET\r\nRSET\r\n");
+	while (strncmp(client_line(&c[1]), "250-", 4) == 0)
+		;
+	expect(&c[1], "250 2.0.0");
+	expect(&c[1], "250 2.0.0");
+	expect(&c[1], "421 4.7.0 Too many errors");
+	say(&c[0], "FOO\r\n");
+	expect(&c[0], "500 5.5.1");
+	expect(&c[0], "421 4.7.0 Too many errors");
+	await_sessions(&server, 7);
+	client_close(&c[8]);
+	await_sessions(&server, 6);
+	ck_assert(!peers_is_stressed(server.service.peers));
+	for (int i = 0; i < 8; i++)
+		client_close(&c[i]);
+	server_stop(&server);
 }
 END_TEST
 
@@ -417,17 +523,17 @@ static void *client_thread(void *arg)
 /* Workers with limits, counters and TLS keys in common. */
 START_TEST(shares_limits_between_loops)
 {
-	struct smtp_limits *limits, *own[WORKERS];
+	struct peers *shared, *own[WORKERS];
 	pthread_t threads[CLIENTS];
 	uint64_t connections = 0, sessions = 0;
 
 	settings.listener.tls = CONFIG_TLS_IMPLICIT;
 	for (int i = 0; i < WORKERS; i++)
 		server_start(&workers[i], &settings, &certs.tls);
-	limits = workers[0].service.limits;
+	shared = workers[0].service.peers;
 	for (int i = 1; i < WORKERS; i++) {
-		own[i] = workers[i].service.limits;
-		workers[i].service.limits = limits;
+		own[i] = workers[i].service.peers;
+		workers[i].service.peers = shared;
 	}
 	for (int i = 0; i < CLIENTS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL,
@@ -439,8 +545,8 @@ START_TEST(shares_limits_between_loops)
 		await_sessions(&workers[i], 0);
 	for (int i = WORKERS - 1; i >= 0; i--) {
 		if (i > 0) {
-			smtp_limits_free(own[i]);
-			workers[i].service.limits = NULL;
+			peers_free(own[i]);
+			workers[i].service.peers = NULL;
 		}
 		server_stop(&workers[i]);
 		connections +=
@@ -464,8 +570,11 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, limits_sessions_of_one_address);
 	tcase_add_test(tc, limits_sessions_in_all);
 	tcase_add_test(tc, cannot_say_it_before_a_handshake);
-	tcase_add_test(tc, counts_networks_of_ipv6);
-	tcase_add_test(tc, never_exceeds_what_the_process_can_hold);
+	tcase_add_test(tc, turns_clients_away_while_the_store_is_broken);
+	tcase_add_test(tc, limits_connects_of_one_address);
+	tcase_add_test(tc, turns_away_networks_that_failed_to_log_in);
+	tcase_add_test(tc, limits_sessions_of_one_user);
+	tcase_add_test(tc, gives_idle_clients_less_time_under_stress);
 	tcase_add_test(tc, drains_who_is_idle_now_and_others_later);
 	tcase_add_test(tc, drains_inside_a_transaction_at_the_next_command);
 	tcase_add_loop_test(tc, answers_who_only_stopped_sending, 0, 2);

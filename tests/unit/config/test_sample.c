@@ -199,13 +199,17 @@ static void assert_same_numbers(const struct config *a, const struct config *b)
 	ck_assert_str_eq(a->smtp.banner, b->smtp.banner);
 	ck_assert_uint_eq(
 	    a->http.connect_timeout_ms, b->http.connect_timeout_ms);
-	/* All of smtp but the pointer it begins with. */
+	ck_assert_uint_eq(a->smtp.exempt.count, b->smtp.exempt.count);
+	/* All of smtp but the pointers it begins with. */
 	ck_assert_mem_eq(&a->smtp.max_message_size, &b->smtp.max_message_size,
 	    offsetof(struct config_smtp, null_sender) -
 		offsetof(struct config_smtp, max_message_size));
 	ck_assert_int_eq(a->auth.workers, b->auth.workers);
 	ck_assert_int_eq(a->auth.max_failures, b->auth.max_failures);
 	ck_assert_uint_eq(a->auth.failure_delay_ms, b->auth.failure_delay_ms);
+	ck_assert_int_eq(
+	    a->auth.failures_per_minute, b->auth.failures_per_minute);
+	ck_assert_int_eq(a->auth.failures_per_day, b->auth.failures_per_day);
 	ck_assert_uint_eq(a->auth.cache_ttl_ms, b->auth.cache_ttl_ms);
 	ck_assert_uint_eq(a->auth.mechanisms.count, b->auth.mechanisms.count);
 }

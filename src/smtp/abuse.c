@@ -1,0 +1,238 @@
+/*
+ * Where sessions meet the limits of policy/peers: who is let in, what is said
+ * to the others, and how much patience there is with those inside.
+ */
+#include <smtp/session_internal.h>
+
+#include <smtp/reply.h>
+
+#include <base/log.h>
+#include <net/conn.h>
+#include <policy/peers.h>
+#include <store/store.h>
+
+#include <errno.h>
+#include <stdio.h>
+
+enum {
+	STRESS_COMMAND_MS = 10 * 1000,
+	STRESS_HARD_ERRORS = 1,
+	STRESS_JUNK_COMMANDS = 1
+};
+
+/* --- refused at the door: a line, and no session --- */
+
+static void refused_event(struct conn *c, void *ctx)
+{
+	(void)c;
+	(void)ctx;
+}
+
+static void refused_closed(struct conn *c, enum conn_end why, void *ctx)
+{
+	(void)c;
+	(void)why;
+	(void)ctx;
+}
+
+static const struct conn_ops refused_ops = {
+	.on_data = refused_event,
+	.on_eof = refused_event,
+	.on_drained = refused_event,
+	.on_tls = refused_event,
+	.on_closed = refused_closed,
+};
+
+static const struct config_listener *listener_at(
+    const struct smtp_service *service, size_t listener)
+{
+	return CONFIG_AT(
+	    service->config->listeners, struct config_listener, listener);
+}
+
+void smtp_abuse_refuse(struct smtp_service *service, struct conn *c,
+    size_t listener, enum counter_refusal reason)
+{
+	static const struct smtp_reply replies[COUNTER_REFUSALS] = {
+		[COUNTER_REFUSED_ACCESS] = { 554, "5.7.1", "Access denied",
+		    NULL },
+		[COUNTER_REFUSED_SESSIONS] = { 421, "4.7.0", NULL, NULL },
+		[COUNTER_REFUSED_RATE] = { 421, "4.7.0", NULL, NULL },
+		[COUNTER_REFUSED_LOGINS] = { 421, "4.7.0",
+		    "Too many failed authentications", NULL },
+		[COUNTER_REFUSED_FULL] = { 421, "4.3.2",
+		    "Too busy, try again later", NULL },
+		[COUNTER_REFUSED_STORAGE] = { 421, "4.3.2",
+		    "Not accepting mail", NULL },
+		[COUNTER_REFUSED_SHUTDOWN] = { 421, "4.3.2", "Shutting down",
+		    NULL },
+		[COUNTER_REFUSED_MEMORY] = { 421, "4.3.0",
+		    "Temporary system problem", NULL },
+	};
+	struct smtp_reply reply = replies[reason];
+	char text[128], line[SMTP_REPLY_MAX];
+
+	(void)snprintf(
+	    text, sizeof(text), "Too many connections from %s", conn_peer(c));
+	if (!reply.text)
+		reply.text = text;
+	counter_add(
+	    &smtp_service_counts(service, listener)->refused[reason], 1);
+	conn_set_ops(c, &refused_ops, NULL);
+	/* Before a handshake there is no way to say it. */
+	if (listener_at(service, listener)->tls != CONFIG_TLS_IMPLICIT)
+		conn_write(c, line, smtp_reply_format(&reply, line));
+	conn_close(c);
+}
+
+/* What an address did to itself is abuse; that we are full is not. */
+static void log_refused(const struct smtp_service *service,
+    const struct conn *c, size_t listener, enum counter_refusal reason)
+{
+	const char *name = listener_at(service, listener)->name;
+	bool is_ours = reason == COUNTER_REFUSED_FULL;
+
+	log_warn(is_ours ? "connection_refused" : "abuse_limit",
+	    LOG_STR("client.address", conn_peer(c)), LOG_STR("listener", name),
+	    LOG_STR("kind", counter_refusal_names[reason]));
+}
+
+static enum counter_refusal refusal_of(enum peers_verdict verdict)
+{
+	switch (verdict) {
+	case PEERS_TOO_MANY:
+		return COUNTER_REFUSED_SESSIONS;
+	case PEERS_TOO_FAST:
+		return COUNTER_REFUSED_RATE;
+	case PEERS_FAILED_LOGINS:
+		return COUNTER_REFUSED_LOGINS;
+	case PEERS_ADMITTED:
+	case PEERS_FULL:
+		break;
+	}
+	return COUNTER_REFUSED_FULL;
+}
+
+/* Whether someone on this listener may send what is never stored. */
+static bool has_direct_mode(const struct config *c, size_t listener)
+{
+	const struct config_listener *l =
+	    CONFIG_AT(c->listeners, struct config_listener, listener);
+	int mode = l->mode == CONFIG_MODE_INHERIT ? c->queue.mode : l->mode;
+
+	for (size_t i = 0; i < c->users.count; i++) {
+		int own = CONFIG_AT(c->users, struct config_user, i)->mode;
+
+		if (own == CONFIG_MODE_DIRECT ||
+		    (own == CONFIG_MODE_INHERIT && mode == CONFIG_MODE_DIRECT))
+			return true;
+	}
+	return false;
+}
+
+/* Nothing can be taken: a client with several servers should ask another. */
+static bool is_broken(const struct smtp_service *service, size_t listener)
+{
+	int rc = store_check(service->store);
+
+	return rc < 0 && rc != -ENOSPC &&
+	       !has_direct_mode(service->config, listener);
+}
+
+bool smtp_abuse_admit(struct smtp_service *service, struct conn *c,
+    size_t listener, struct peer **out_peer)
+{
+	const struct config *config = service->config;
+	struct peers_visit visit;
+
+	if (service->is_draining) {
+		smtp_abuse_refuse(
+		    service, c, listener, COUNTER_REFUSED_SHUTDOWN);
+		return false;
+	}
+	if (is_broken(service, listener)) {
+		smtp_abuse_refuse(
+		    service, c, listener, COUNTER_REFUSED_STORAGE);
+		return false;
+	}
+	visit = peers_enter(
+	    service->peers, conn_peer_addr(c), &config->smtp, &config->auth);
+	if (visit.verdict != PEERS_ADMITTED) {
+		enum counter_refusal reason = refusal_of(visit.verdict);
+
+		if (visit.is_news)
+			log_refused(service, c, listener, reason);
+		smtp_abuse_refuse(service, c, listener, reason);
+		return false;
+	}
+	*out_peer = visit.peer;
+	return true;
+}
+
+void smtp_abuse_leave(struct smtp_service *service, struct peer *peer)
+{
+	peers_leave(service->peers, peer);
+}
+
+/* --- inside --- */
+
+void smtp_abuse_log(const struct smtp_session *s, const char *kind)
+{
+	log_warn("abuse_limit", LOG_STR("client.address", conn_peer(s->conn)),
+	    LOG_STR("session_id", s->id),
+	    LOG_STR("listener", s->listener->name), LOG_STR("kind", kind));
+}
+
+bool smtp_abuse_log_in(struct smtp_session *s, const struct config_user *user)
+{
+	if (!peers_user_enter(s->service->peers, user->name,
+		s->config->smtp.sessions_per_user))
+		return false;
+	s->user = user;
+	return true;
+}
+
+void smtp_abuse_log_out(struct smtp_session *s)
+{
+	if (s->user)
+		peers_user_leave(s->service->peers, s->user->name);
+	s->user = NULL;
+}
+
+bool smtp_abuse_is_locked_out(const struct smtp_session *s)
+{
+	return peers_is_locked_out(
+	    s->service->peers, s->peer, &s->config->auth);
+}
+
+/* Exempt clients are those we are here for: stress is not their doing. */
+static bool is_stressed(const struct smtp_session *s)
+{
+	return s->peer && peers_is_stressed(s->service->peers);
+}
+
+uint64_t smtp_abuse_command_ms(const struct smtp_session *s)
+{
+	const struct config_smtp *limits = &s->config->smtp;
+	uint64_t ms = limits->command_timeout_ms;
+
+	if (s->state == SMTP_ST_AUTH)
+		ms = limits->auth_step_timeout_ms;
+	else if (!s->has_spoken)
+		ms = limits->first_command_timeout_ms;
+	if (is_stressed(s) && (ms == 0 || ms > STRESS_COMMAND_MS))
+		ms = STRESS_COMMAND_MS;
+	return ms;
+}
+
+int64_t smtp_abuse_hard_errors(const struct smtp_session *s)
+{
+	return is_stressed(s) ? STRESS_HARD_ERRORS
+			      : s->config->smtp.hard_errors;
+}
+
+int64_t smtp_abuse_junk_commands(const struct smtp_session *s)
+{
+	return is_stressed(s) ? STRESS_JUNK_COMMANDS
+			      : s->config->smtp.junk_commands;
+}
