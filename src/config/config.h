@@ -152,6 +152,7 @@ struct config_smtp {
 	uint64_t error_delay_ms;
 	uint64_t header_bytes, header_field_bytes;
 	int64_t header_fields, max_hops;
+	int64_t mime_depth, mime_parts;
 	uint64_t command_timeout_ms, first_command_timeout_ms;
 	uint64_t auth_step_timeout_ms;
 	uint64_t data_idle_ms, data_total_ms, session_total_ms;

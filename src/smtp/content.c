@@ -44,7 +44,10 @@ uint64_t smtp_content_time(const struct smtp_session *s)
 size_t smtp_content_take(struct smtp_session *s, struct span in)
 {
 	struct smtp_tx *tx = s->tx;
+	size_t before = buf_len(&tx->body);
 	size_t used = smtp_data_feed(&tx->data, in, &tx->body);
+
+	mime_scan_feed(&tx->mime, span_from(buf_span(&tx->body), before));
 
 	tx->received += used;
 	return used;
@@ -84,9 +87,27 @@ bool smtp_content_is_over(struct smtp_session *s, enum smtp_next *out_next)
 	return false;
 }
 
+static bool is_beyond(size_t value, int64_t limit)
+{
+	return limit > 0 && value > (uint64_t)limit;
+}
+
+/* Null when the parts of the content are few enough. */
+static const char *check_parts(const struct smtp_session *s)
+{
+	const struct config_smtp *limits = &s->config->smtp;
+
+	if (is_beyond(s->tx->mime.deepest, limits->mime_depth))
+		return "MIME parts are nested too deeply";
+	if (is_beyond(s->tx->mime.parts, limits->mime_parts))
+		return "Message has too many MIME parts";
+	return NULL;
+}
+
 bool smtp_content_is_refused(struct smtp_session *s)
 {
 	struct smtp_tx *tx = s->tx;
+	const char *parts = check_parts(s);
 
 	if (tx->data.has_bare_lf)
 		smtp_session_violation(s, SMTP_BARE_LF);
@@ -101,6 +122,8 @@ bool smtp_content_is_refused(struct smtp_session *s)
 	} else if (tx->data.is_out_of_memory) {
 		(void)smtp_session_refuse(
 		    s, 452, "4.3.1", "Insufficient system storage");
+	} else if (parts) {
+		(void)smtp_session_refuse(s, 554, "5.6.0", parts);
 	} else {
 		return false;
 	}

@@ -20,6 +20,7 @@
 #include <deliver/deliver.h>
 #include <loop/loop.h>
 #include <mail/envelope.h>
+#include <mail/mime_scan.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -81,6 +82,7 @@ struct smtp_tx {
 	bool is_charged; /* one message, on quota_day */
 	int64_t quota_day;
 	struct smtp_data data;
+	struct mime_scan mime;
 	struct buf body;    /* the content as it will be stored */
 	uint64_t received;  /* bytes of content, with what was dropped */
 	uint64_t data_ends; /* loop time by which it must be in; 0 = open */
