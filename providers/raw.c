@@ -98,6 +98,7 @@ const struct postern_provider postern_provider_v1 = {
 	.size = sizeof(struct postern_provider),
 	.name = "raw",
 	.doc = "Posts the message as it is to a URL.",
+	.flags = POSTERN_CARRIES_UTF8,
 	.fields = raw_fields,
 	.settings_size = sizeof(struct raw_settings),
 	.build = raw_build,

@@ -67,7 +67,12 @@ struct postern_host {
 };
 
 enum {
-	POSTERN_NEEDS_CONTENT = 1 << 0 /* build wants mail->content */
+	POSTERN_NEEDS_CONTENT = 1 << 0, /* build wants mail->content */
+	/*
+	 * Addresses and header fields in UTF-8 (RFC 6531) reach the recipient
+	 * as they are. Without it such a message never comes to build.
+	 */
+	POSTERN_CARRIES_UTF8 = 1 << 1
 };
 
 struct postern_limits {
@@ -84,7 +89,7 @@ struct postern_provider {
 	uint32_t abi, size;
 	const char *name; /* the `type` in the configuration */
 	const char *doc;  /* one line */
-	unsigned flags;   /* POSTERN_NEEDS_* */
+	unsigned flags;   /* POSTERN_NEEDS_*, POSTERN_CARRIES_* */
 	struct postern_limits limits;
 	const struct postern_field *fields; /* settings; ends with name NULL */
 	size_t settings_size; /* of the struct the fields point into */

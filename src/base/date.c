@@ -125,16 +125,29 @@ void date_format_rfc5322(int64_t wall_ms, char out[DATE_RFC5322_SIZE])
 	*at = '\0';
 }
 
+static char *put_date_time(char *at, const struct civil *c)
+{
+	at = put_number(at, c->year, 4);
+	at = put_number(put_str(at, "-"), c->month, 2);
+	at = put_number(put_str(at, "-"), c->day, 2);
+	return put_time(put_str(at, "T"), c);
+}
+
 void date_format_rfc3339(int64_t wall_ms, char out[DATE_RFC3339_SIZE])
 {
 	struct civil c = civil_of(wall_ms);
-	char *at = put_number(out, c.year, 4);
+	char *at = put_date_time(out, &c);
 
-	at = put_number(put_str(at, "-"), c.month, 2);
-	at = put_number(put_str(at, "-"), c.day, 2);
-	at = put_time(put_str(at, "T"), &c);
 	at = put_number(put_str(at, "."), c.ms, 3);
 	at = put_str(at, "Z");
+	*at = '\0';
+}
+
+void date_format_rfc3339_s(int64_t wall_ms, char out[DATE_RFC3339_SIZE])
+{
+	struct civil c = civil_of(wall_ms);
+	char *at = put_str(put_date_time(out, &c), "Z");
+
 	*at = '\0';
 }
 
@@ -180,10 +193,27 @@ static bool take_time(struct span *s, struct civil *c)
 	       c->minute < 60 && c->second <= 60; /* a leap second */
 }
 
+/* Days of the epoch; false for a day the month does not have. */
+static bool to_days(int year, int month, int day, int64_t *out)
+{
+	struct civil same;
+
+	*out = days_of(year, month, day);
+	/* Such a day comes back as another date. */
+	set_date(&same, *out);
+	return same.day == day && same.month == month;
+}
+
+static int64_t seconds_of(const struct civil *c)
+{
+	return (c->hour * 60 + c->minute) * 60 + c->second;
+}
+
 int date_parse_http(struct span s, int64_t *out_wall_ms)
 {
-	struct civil c, same;
+	struct civil c;
 	int year, month;
+	int64_t days;
 
 	if (!take_name(&s, day_names, 7, &c.weekday) || !take(&s, SPAN(", ")) ||
 	    !take_number(&s, 2, &c.day) || !take(&s, SPAN(" ")) ||
@@ -191,12 +221,61 @@ int date_parse_http(struct span s, int64_t *out_wall_ms)
 	    !take_number(&s, 4, &year) || !take(&s, SPAN(" ")) ||
 	    !take_time(&s, &c) || !span_eq(s, SPAN(" GMT")))
 		return -EINVAL;
-	int64_t days = days_of(year, month + 1, c.day);
-	/* A day the month does not have comes back as another date. */
-	set_date(&same, days);
-	if (same.day != c.day || same.month != month + 1)
+	if (!to_days(year, month + 1, c.day, &days))
 		return -EINVAL;
-	int64_t seconds = (c.hour * 60 + c.minute) * 60 + c.second;
-	*out_wall_ms = days * MS_PER_DAY + seconds * 1000;
+	*out_wall_ms = days * MS_PER_DAY + seconds_of(&c) * 1000;
+	return 0;
+}
+
+/* "." and digits, of which the first three count; or nothing. */
+static bool take_fraction(struct span *s, int *out_ms)
+{
+	size_t digits = 0;
+	int scale = 100;
+
+	*out_ms = 0;
+	if (!take(s, SPAN(".")))
+		return true;
+	for (;
+	     digits < s->len && s->ptr[digits] >= '0' && s->ptr[digits] <= '9';
+	     digits++, scale /= 10)
+		*out_ms += (s->ptr[digits] - '0') * scale;
+	*s = span_from(*s, digits);
+	return digits > 0;
+}
+
+/* The end of a date-time: minutes east of UTC. */
+static bool take_zone(struct span s, int *out_minutes)
+{
+	int hour, minute, sign = span_starts_with(s, SPAN("-")) ? -1 : 1;
+
+	*out_minutes = 0;
+	if (span_ieq(s, SPAN("Z")))
+		return true;
+	if (!take(&s, SPAN("+")) && !take(&s, SPAN("-")))
+		return false;
+	if (!take_number(&s, 2, &hour) || !take(&s, SPAN(":")) ||
+	    !take_number(&s, 2, &minute) || s.len > 0 || hour > 23 ||
+	    minute > 59)
+		return false;
+	*out_minutes = sign * (hour * 60 + minute);
+	return true;
+}
+
+int date_parse_rfc3339(struct span s, int64_t *out_wall_ms)
+{
+	struct civil c;
+	int year, zone;
+	int64_t days;
+
+	if (!take_number(&s, 4, &year) || !take(&s, SPAN("-")) ||
+	    !take_number(&s, 2, &c.month) || !take(&s, SPAN("-")) ||
+	    !take_number(&s, 2, &c.day) ||
+	    (!take(&s, SPAN("T")) && !take(&s, SPAN("t"))) ||
+	    !take_time(&s, &c) || !take_fraction(&s, &c.ms) ||
+	    !take_zone(s, &zone) || !to_days(year, c.month, c.day, &days))
+		return -EINVAL;
+	*out_wall_ms = days * MS_PER_DAY +
+		       (seconds_of(&c) - INT64_C(60) * zone) * 1000 + c.ms;
 	return 0;
 }

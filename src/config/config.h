@@ -76,6 +76,13 @@ struct config_auth {
 	uint64_t cache_ttl_ms;
 };
 
+/* For a user, of what is decided for all elsewhere. */
+enum config_choice {
+	CONFIG_CHOICE_INHERIT = 0,
+	CONFIG_CHOICE_ALLOW,
+	CONFIG_CHOICE_REJECT
+};
+
 struct config_user {
 	const char *name;
 	struct postern_secret password_hash;
@@ -86,7 +93,9 @@ struct config_user {
 	struct postern_list certificates; /* const char *; see tables */
 	struct postern_list allow_from;   /* struct network; empty = any */
 	bool disabled;
-	size_t index; /* place in config.users; set by config_load */
+	int64_t max_priority; /* of MT-PRIORITY */
+	int null_sender;      /* enum config_choice */
+	size_t index;         /* place in config.users; set by config_load */
 };
 
 struct config_provider {
@@ -161,7 +170,9 @@ struct config_smtp {
 	int received_strip; /* enum header_strip */
 	bool null_sender;   /* accept MAIL FROM:<> */
 	int line_endings;   /* enum config_lines */
-	bool chunking;      /* offer BDAT */
+	/* What EHLO offers: */
+	bool smtputf8, chunking, dsn, priority;
+	uint64_t future_release_ms; /* longest wait; 0 = not offered */
 };
 
 struct config_http {

@@ -13,6 +13,9 @@ const char *const tables_mode_names[] = { "inherit", "hybrid", "queued",
 /* In the order of enum header_strip. */
 static const char *const strip_names[] = { "none", "internal", "all", NULL };
 
+static const char *const choice_names[] = { "inherit", "allow", "reject",
+	NULL };
+
 /* clang-format off */
 const struct postern_field tables_listener[] = {
 	{ .name = "name", .type = POSTERN_TYPE_STRING,
@@ -159,6 +162,16 @@ const struct postern_field tables_user[] = {
 	{ .name = "disabled", .type = POSTERN_TYPE_BOOL,
 	  AT(config_user, disabled), .preset = "false", .flags = RELOAD,
 	  .doc = "may not log in any more, and is told so" },
+	{ .name = "max_priority", .type = POSTERN_TYPE_INT,
+	  AT(config_user, max_priority), .preset = "0",
+	  RANGE(-9, 9),
+	  .flags = RELOAD,
+	  .doc = "highest MT-PRIORITY this user may give a message; what is "
+		 "above is lowered to it" },
+	{ .name = "null_sender", .type = POSTERN_TYPE_ENUM,
+	  AT(config_user, null_sender), .preset = "inherit",
+	  .names = choice_names, .flags = RELOAD,
+	  .doc = "MAIL FROM:<>; inherit: as smtp.null_sender says" },
 	{ .name = NULL },
 };
 
@@ -275,9 +288,25 @@ static const struct postern_field timeout_rows[] = {
 };
 
 static const struct postern_field extension_rows[] = {
+	{ .name = "smtputf8", .type = POSTERN_TYPE_BOOL,
+	  AT(config_smtp, smtputf8), .preset = "true", .flags = RELOAD,
+	  .doc = "addresses and header fields in UTF-8 (RFC 6531), for the "
+		 "providers that can carry them" },
 	{ .name = "chunking", .type = POSTERN_TYPE_BOOL,
 	  AT(config_smtp, chunking), .preset = "true", .flags = RELOAD,
 	  .doc = "offer BDAT (RFC 3030)" },
+	{ .name = "dsn", .type = POSTERN_TYPE_BOOL,
+	  AT(config_smtp, dsn), .preset = "true", .flags = RELOAD,
+	  .doc = "what delivery reports a client wants (RFC 3461)" },
+	{ .name = "future_release", .type = POSTERN_TYPE_DURATION,
+	  AT(config_smtp, future_release_ms), .preset = "7d",
+	  RANGE(0, 365 * DAY), .flags = RELOAD,
+	  .doc = "how long a client may have a message wait before it leaves "
+		 "(RFC 4865); 0 = not offered" },
+	{ .name = "priority", .type = POSTERN_TYPE_BOOL,
+	  AT(config_smtp, priority), .preset = "true", .flags = RELOAD,
+	  .doc = "urgent messages before others (RFC 6710); see "
+		 "users[].max_priority" },
 	{ .name = NULL },
 };
 

@@ -258,16 +258,36 @@ static struct delivery *take_over(
 	return d;
 }
 
-static bool has_routes(const struct deliver_submission *s)
+/* Whether each recipient has a route and, on it, a provider that can. */
+static bool is_deliverable(
+    const struct deliver_submission *s, enum deliver_verdict *out_verdict)
 {
 	const struct envelope *e = s->envelope;
+	unsigned all = round_needs(&e->terms, e->sender, s->message);
 
 	for (size_t i = 0; i < e->recipient_count; i++) {
-		if (!router_find(s->config, e->user, e->sender,
-			e->recipients[i].address))
+		struct span to = e->recipients[i].address;
+		unsigned needs = round_needs_for(all, &e->terms, to);
+		const struct config_route *route =
+		    router_find(s->config, e->user, e->sender, to);
+
+		*out_verdict = route ? DELIVER_NO_UTF8 : DELIVER_NO_ROUTE;
+		if (!route || router_count(s->config, route, needs) == 0)
 			return false;
 	}
 	return true;
+}
+
+bool deliver_carries_utf8(const struct deliver *owner, struct span user,
+    struct span sender, struct span recipient)
+{
+	const struct config *c = owner->config;
+	const struct config_route *route;
+
+	if (!recipient.ptr)
+		return router_may_carry(c, user, sender, POSTERN_CARRIES_UTF8);
+	route = router_find(c, user, sender, recipient);
+	return route && router_count(c, route, POSTERN_CARRIES_UTF8) > 0;
 }
 
 /* --- those who cannot be served are answered at the end of the turn --- */
@@ -330,11 +350,12 @@ static bool may_start(const struct deliver *owner, const struct delivery *d)
 void deliver_submit(struct deliver *owner, struct deliver_submission *s)
 {
 	bool is_direct = s->mode == CONFIG_MODE_DIRECT;
+	enum deliver_verdict verdict;
 
 	s->delivery = NULL;
 	s->is_abandoned = false;
-	if (!has_routes(s)) {
-		refuse(owner, s, DELIVER_NO_ROUTE);
+	if (!is_deliverable(s, &verdict)) {
+		refuse(owner, s, verdict);
 		return;
 	}
 	if (is_direct && owner->is_draining) {

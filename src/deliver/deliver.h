@@ -55,7 +55,8 @@ enum deliver_verdict {
 	DELIVER_DEFERRED,   /* temporary and not stored: 451 */
 	DELIVER_FULL,       /* 452 4.3.1 */
 	DELIVER_STORE_ERROR, /* 451 4.3.0 */
-	DELIVER_NO_ROUTE     /* 451 4.3.5 */
+	DELIVER_NO_ROUTE,    /* 451 4.3.5 */
+	DELIVER_NO_UTF8      /* no provider of a route carries it: 554 5.6.9 */
 };
 
 struct deliver_answer {
@@ -88,6 +89,12 @@ struct deliver_submission {
 };
 
 void deliver_submit(struct deliver *d, struct deliver_submission *s);
+/*
+ * Whether a provider can carry addresses that are not ASCII, as far as that is
+ * known: recipient.ptr is NULL before there is one.
+ */
+bool deliver_carries_utf8(const struct deliver *d, struct span user,
+    struct span sender, struct span recipient);
 /*
  * The client is gone: on_answer will not run and s may be freed at once. True
  * when the delivery goes on all the same, as from the queue; false when it

@@ -58,6 +58,7 @@ struct target {
 	const struct config_route *route; /* NULL: none matches any more */
 	size_t position;   /* in the route's providers, of the next try */
 	uint64_t floor_ms; /* longest Retry-After of this round */
+	unsigned needs;    /* POSTERN_CARRIES_* of those providers */
 	bool is_open;      /* has a provider to try in this round */
 	bool is_changed;   /* differs from what the store has */
 	bool may_wait;     /* not every provider has refused for good */
@@ -103,6 +104,7 @@ struct delivery {
 	 * that wait together come back together, in the same batch. */
 	uint64_t random;
 	int64_t now_ms; /* wall clock */
+	unsigned needs; /* POSTERN_CARRIES_* for every recipient */
 
 	/* The client's side; accept.c. */
 	struct deliver_submission *submission; /* NULL: nobody waits */
@@ -197,6 +199,16 @@ void round_next(struct delivery *d);
 size_t round_provider_count(const struct delivery *d, size_t i);
 /* Index in config.providers of the one to try next; SIZE_MAX: gone. */
 size_t round_provider_index(const struct delivery *d, size_t i);
+
+/*
+ * What a message asks of a provider, bits of POSTERN_CARRIES_*: for all of its
+ * recipients, and then for one. Mail that only declares SMTPUTF8 and is all
+ * ASCII goes anywhere.
+ */
+unsigned round_needs(const struct envelope_terms *terms, struct span sender,
+    const struct message *m);
+unsigned round_needs_for(
+    unsigned all, const struct envelope_terms *terms, struct span recipient);
 
 /* --- attempt.c --- */
 

@@ -24,6 +24,7 @@
 #include <base/clock.h>
 #include <base/log.h>
 #include <route/retry.h>
+#include <route/router.h>
 
 enum {
 	/* After want of memory or of a place in the pool. */
@@ -135,9 +136,13 @@ static bool leave_provider(struct delivery *d, size_t i)
 {
 	struct store_recipient *r = &d->recipients[i];
 	struct target *t = &d->targets[i];
+	size_t next = 0;
 
-	if (!r->is_pinned && t->position + 1 < t->route->providers.count) {
-		t->position++;
+	if (!r->is_pinned)
+		next =
+		    router_next(d->config, t->route, t->position + 1, t->needs);
+	if (!r->is_pinned && next < t->route->providers.count) {
+		t->position = next;
 		try_again(d, i);
 		return true;
 	}

@@ -44,10 +44,12 @@ static size_t find_provider(const struct config *c, const char *name)
 
 size_t round_provider_count(const struct delivery *d, size_t i)
 {
-	const struct config_route *route = d->targets[i].route;
+	const struct target *t = &d->targets[i];
+	size_t count = 0;
 
-	return d->recipients[i].is_pinned || !route ? 1
-						    : route->providers.count;
+	if (!d->recipients[i].is_pinned && t->route)
+		count = router_count(d->config, t->route, t->needs);
+	return count > 0 ? count : 1;
 }
 
 size_t round_provider_index(const struct delivery *d, size_t i)
@@ -73,6 +75,42 @@ static void hold_orphan(struct delivery *d, size_t i)
 	outcome_hold(d, i);
 }
 
+unsigned round_needs(const struct envelope_terms *terms, struct span sender,
+    const struct message *m)
+{
+	bool is_ascii =
+	    !terms->is_utf8 ||
+	    (span_is_ascii(sender) && span_is_ascii(message_header(m)));
+
+	return is_ascii ? 0 : POSTERN_CARRIES_UTF8;
+}
+
+unsigned round_needs_for(
+    unsigned all, const struct envelope_terms *terms, struct span recipient)
+{
+	bool is_ascii = !terms->is_utf8 || span_is_ascii(recipient);
+
+	return is_ascii ? all : all | POSTERN_CARRIES_UTF8;
+}
+
+/* Who comes first; false when nobody can take it now. */
+static bool find_first(struct delivery *d, size_t i)
+{
+	struct target *t = &d->targets[i];
+	const char *trouble = "no route matches";
+
+	if (t->route && t->route->providers.count > 0) {
+		t->position = router_next(d->config, t->route, 0, t->needs);
+		if (t->position < t->route->providers.count)
+			return true;
+		trouble = "no provider of its route carries SMTPUTF8";
+	}
+	outcome_set_reason(d, trouble);
+	d->last_class = POSTERN_ACCOUNT;
+	outcome_wait(d, i, d->config->queue.retry_cap_ms);
+	return false;
+}
+
 static void open_target(struct delivery *d, size_t i)
 {
 	const struct store_recipient *r = &d->recipients[i];
@@ -83,19 +121,16 @@ static void open_target(struct delivery *d, size_t i)
 		hold_orphan(d, i);
 		return;
 	}
-	if (!r->is_pinned && (!t->route || t->route->providers.count == 0)) {
-		outcome_set_reason(d, "no route matches");
-		d->last_class = POSTERN_ACCOUNT;
-		outcome_wait(d, i, d->config->queue.retry_cap_ms);
-		return;
-	}
-	t->is_open = true;
+	t->needs = round_needs_for(d->needs, &d->terms, r->address);
+	if (r->is_pinned || find_first(d, i))
+		t->is_open = true;
 }
 
 void round_begin(struct delivery *d)
 {
 	hash_random(&d->random, sizeof(d->random));
 	d->now_ms = clock_wall_ms();
+	d->needs = round_needs(&d->terms, d->sender, d->message);
 	for (size_t i = 0; i < d->count; i++) {
 		const struct store_recipient *r = &d->recipients[i];
 

@@ -1,6 +1,8 @@
 /* EHLO and HELO (RFC 5321 4.1.1.1). Replies carry no enhanced code. */
 #include <smtp/session_internal.h>
 
+#include <base/clock.h>
+#include <base/date.h>
 #include <net/conn.h>
 
 #include <inttypes.h>
@@ -85,16 +87,31 @@ static void add_limits(struct offer *o, const struct config_smtp *limits)
 		add(o, "LIMITS%s%s", rcpt, mail);
 }
 
+/* RFC 4865 4: the longest wait in seconds, and when it would be over. */
+static void add_release(struct offer *o, uint64_t max_ms)
+{
+	char until[DATE_RFC3339_SIZE];
+
+	date_format_rfc3339_s(clock_wall_ms() + (int64_t)max_ms, until);
+	add(o, "FUTURERELEASE %" PRIu64 " %s", max_ms / 1000, until);
+}
+
+/* In the order of their table (README). */
 static void add_offers(struct offer *o, struct smtp_session *s)
 {
 	const struct config_smtp *limits = &s->config->smtp;
 	const char *mechanisms = smtp_session_mechanisms(s);
+	unsigned extensions = smtp_session_extensions(s);
 
 	add(o, "%s", s->config->hostname);
 	add(o, "PIPELINING");
 	add(o, "8BITMIME");
 	add(o, "ENHANCEDSTATUSCODES");
+	if (extensions & SMTP_EXT_UTF8)
+		add(o, "SMTPUTF8");
 	add(o, "SIZE %" PRIu64, limits->max_message_size);
+	if (extensions & SMTP_EXT_DSN)
+		add(o, "DSN");
 	if (limits->chunking)
 		add(o, "CHUNKING");
 	if (smtp_session_offers_tls(s))
@@ -102,6 +119,10 @@ static void add_offers(struct offer *o, struct smtp_session *s)
 	if (*mechanisms)
 		add(o, "AUTH %s", mechanisms);
 	add_limits(o, limits);
+	if (smtp_session_offers_release(s))
+		add_release(o, limits->future_release_ms);
+	if (extensions & SMTP_EXT_PRIORITY)
+		add(o, "MT-PRIORITY");
 }
 
 enum smtp_next smtp_cmd_ehlo(

@@ -6,7 +6,6 @@
 #include <smtp/session_internal.h>
 
 #include <smtp/address.h>
-#include <smtp/param.h>
 
 #include <policy/quota.h>
 #include <store/store.h>
@@ -15,14 +14,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define SYNTAX "MAIL FROM:<address>"
+
 enum {
-	SHOWN_MAX = 40, /* of a parameter in a reply */
 	MS_PER_HOUR = 3600000
 };
 
 struct mail_args {
 	struct smtp_address sender;
-	struct smtp_params params;
+	struct smtp_mail_params params;
 };
 
 /* A refusal that is about policy or resources gets its event. */
@@ -39,25 +39,14 @@ static bool refuse(struct smtp_session *s, const struct mail_args *m,
 static bool parse_params(
     struct smtp_session *s, struct span args, struct mail_args *out)
 {
-	struct span culprit = SPAN("");
+	struct smtp_param_rules rules = smtp_session_param_rules(s);
+	struct smtp_param_fault fault;
+	enum smtp_param_result result =
+	    smtp_param_parse_mail(args, &rules, &out->params, &fault);
 
-	switch (smtp_param_parse_mail(args, &out->params, &culprit)) {
-	case SMTP_PARAM_OK:
-		return true;
-	case SMTP_PARAM_UNKNOWN:
-		culprit = span_first(culprit, SHOWN_MAX);
-		smtp_session_reply(s, 555, "5.5.4",
-		    "Unsupported parameter %.*s", SPAN_FMT(culprit));
-		return false;
-	case SMTP_PARAM_BAD:
-		smtp_session_reply(
-		    s, 501, "5.5.4", "Bad %.*s parameter", SPAN_FMT(culprit));
-		return false;
-	case SMTP_PARAM_SYNTAX:
-		break;
-	}
-	smtp_session_reply(s, 501, "5.5.4", "Syntax: MAIL FROM:<address>");
-	return false;
+	if (result != SMTP_PARAM_OK)
+		smtp_session_refuse_param(s, result, &fault, SYNTAX);
+	return result == SMTP_PARAM_OK;
 }
 
 static bool parse(
@@ -70,8 +59,7 @@ static bool parse(
 		result = smtp_address_parse_path(
 		    span_trim(span_from(args, 5)), &out->sender, &rest);
 	if (result == SMTP_ADDRESS_NO_PATH) {
-		smtp_session_reply(
-		    s, 501, "5.5.4", "Syntax: MAIL FROM:<address>");
+		smtp_session_reply(s, 501, "5.5.4", "Syntax: " SYNTAX);
 		return false;
 	}
 	if (result == SMTP_ADDRESS_BAD) {
@@ -82,17 +70,31 @@ static bool parse(
 	return parse_params(s, rest, out);
 }
 
+static bool may_be_null(
+    const struct smtp_session *s, const struct config_user *user)
+{
+	if (user->null_sender == CONFIG_CHOICE_INHERIT)
+		return s->config->smtp.null_sender;
+	return user->null_sender == CONFIG_CHOICE_ALLOW;
+}
+
 static bool check_sender(struct smtp_session *s, const struct mail_args *m,
     const struct config_user *user)
 {
 	const struct smtp_address *a = &m->sender;
 
 	if (a->whole.len == 0)
-		return s->config->smtp.null_sender ||
+		return may_be_null(s, user) ||
 		       refuse(s, m, 550, "5.7.1", "Null sender not allowed");
-	if (a->is_utf8)
+	if (a->is_utf8 && !m->params.terms.is_utf8)
 		return refuse(s, m, 550, "5.6.7",
-		    "Sender address is not ASCII and SMTPUTF8 is not offered");
+		    "Sender address is not ASCII: it needs SMTPUTF8");
+	if (a->is_utf8 &&
+	    !deliver_carries_utf8(s->service->deliver, span_of(user->name),
+		a->whole, (struct span){ NULL, 0 }))
+		return refuse(s, m, 550, "5.6.7",
+		    "No provider can carry a sender address that is not "
+		    "ASCII");
 	if (!smtp_address_is_qualified(a))
 		return refuse(
 		    s, m, 554, "5.1.8", "Sender domain is not fully qualified");
@@ -155,6 +157,32 @@ static bool charge(struct smtp_session *s, const struct mail_args *m,
 	return refuse(s, m, 451, "4.7.1", text);
 }
 
+/* A word of RFC 6710 where less was granted than asked for. */
+static void agree(struct smtp_session *s, struct smtp_tx *tx)
+{
+	struct envelope_terms *terms = &tx->envelope.terms;
+	int max = (int)tx->user->max_priority;
+
+	if (terms->priority <= max) {
+		smtp_session_reply(s, 250, "2.1.0", "Ok");
+		return;
+	}
+	terms->priority = max;
+	if (terms->has_priority)
+		smtp_session_reply(s, 250, "2.3.6", "%d Priority lowered", max);
+	else
+		smtp_session_reply(s, 250, "2.1.0", "Ok");
+}
+
+static bool take_terms(
+    struct envelope *e, const struct smtp_mail_params *params)
+{
+	e->declared_size = params->size;
+	e->terms = params->terms;
+	e->terms.envid = arena_span(&e->arena, params->terms.envid);
+	return e->terms.envid.ptr != NULL;
+}
+
 static void begin(struct smtp_session *s, const struct mail_args *m,
     const struct config_user *user, int64_t day)
 {
@@ -167,10 +195,13 @@ static void begin(struct smtp_session *s, const struct mail_args *m,
 	}
 	tx->is_charged = true;
 	tx->quota_day = day;
-	tx->envelope.terms.body = m->params.body;
-	tx->envelope.declared_size = m->params.size;
+	if (!take_terms(&tx->envelope, &m->params)) {
+		smtp_session_refuse(
+		    s, 452, "4.3.1", "Insufficient system storage");
+		return;
+	}
 	s->messages++;
-	smtp_session_reply(s, 250, "2.1.0", "Ok");
+	agree(s, tx);
 }
 
 enum smtp_next smtp_cmd_mail(

@@ -2,59 +2,71 @@
 #include <smtp/session_internal.h>
 
 #include <smtp/address.h>
-#include <smtp/param.h>
 
-enum {
-	SHOWN_MAX = 40
+#define SYNTAX "RCPT TO:<address>"
+
+struct rcpt_args {
+	struct smtp_address address;
+	struct smtp_rcpt_params params;
 };
 
-static bool parse(struct smtp_session *s, struct span args,
-    struct smtp_address *out, struct span *out_rest)
+static bool parse_params(
+    struct smtp_session *s, struct span args, struct rcpt_args *out)
 {
+	struct smtp_param_rules rules = smtp_session_param_rules(s);
+	struct smtp_param_fault fault;
+	enum smtp_param_result result =
+	    smtp_param_parse_rcpt(args, &rules, &out->params, &fault);
+
+	if (result != SMTP_PARAM_OK)
+		smtp_session_refuse_param(s, result, &fault, SYNTAX);
+	return result == SMTP_PARAM_OK;
+}
+
+static bool parse(
+    struct smtp_session *s, struct span args, struct rcpt_args *out)
+{
+	struct span rest;
 	enum smtp_address_result result = SMTP_ADDRESS_NO_PATH;
 
 	if (span_istarts_with(args, SPAN("TO:")))
 		result = smtp_address_parse_path(
-		    span_trim(span_from(args, 3)), out, out_rest);
+		    span_trim(span_from(args, 3)), &out->address, &rest);
 	if (result == SMTP_ADDRESS_NO_PATH) {
-		smtp_session_reply(
-		    s, 501, "5.5.4", "Syntax: RCPT TO:<address>");
+		smtp_session_reply(s, 501, "5.5.4", "Syntax: " SYNTAX);
 		return false;
 	}
-	if (result == SMTP_ADDRESS_BAD || out->whole.len == 0) {
+	if (result == SMTP_ADDRESS_BAD || out->address.whole.len == 0) {
 		smtp_session_reply(
 		    s, 501, "5.1.3", "Bad recipient address syntax");
 		return false;
 	}
-	return true;
+	return parse_params(s, rest, out);
 }
 
-static bool check_params(struct smtp_session *s, struct span args)
+/* For an address that is not ASCII, of the sender or of this recipient. */
+static bool is_carried(
+    const struct smtp_session *s, const struct smtp_address *a)
 {
-	struct span culprit = SPAN("");
+	const struct envelope *e = &s->tx->envelope;
 
-	switch (smtp_param_parse_rcpt(args, &culprit)) {
-	case SMTP_PARAM_OK:
+	if (!a->is_utf8 && span_is_ascii(e->sender))
 		return true;
-	case SMTP_PARAM_UNKNOWN:
-		culprit = span_first(culprit, SHOWN_MAX);
-		smtp_session_reply(s, 555, "5.5.4",
-		    "Unsupported parameter %.*s", SPAN_FMT(culprit));
-		return false;
-	case SMTP_PARAM_BAD:
-	case SMTP_PARAM_SYNTAX:
-		break;
-	}
-	smtp_session_reply(s, 501, "5.5.4", "Syntax: RCPT TO:<address>");
-	return false;
+	return deliver_carries_utf8(
+	    s->service->deliver, e->user, e->sender, a->whole);
 }
 
 static bool check_address(struct smtp_session *s, const struct smtp_address *a)
 {
-	if (a->is_utf8) {
+	if (a->is_utf8 && !s->tx->envelope.terms.is_utf8) {
 		smtp_session_reply(s, 553, "5.6.7",
-		    "Recipient address is not ASCII and SMTPUTF8 is not "
-		    "offered");
+		    "Recipient address is not ASCII: MAIL needs SMTPUTF8");
+		return false;
+	}
+	if (!is_carried(s, a)) {
+		smtp_session_reply(s, 553, "5.6.7",
+		    "No provider can carry addresses that are not ASCII to "
+		    "this recipient");
 		return false;
 	}
 	if (!smtp_address_is_qualified(a)) {
@@ -65,25 +77,33 @@ static bool check_address(struct smtp_session *s, const struct smtp_address *a)
 	return true;
 }
 
+static int add(struct envelope *e, const struct rcpt_args *r)
+{
+	struct envelope_recipient recipient = {
+		.address = r->address.whole,
+		.notify = r->params.notify,
+		.orcpt = r->params.orcpt,
+	};
+
+	return envelope_add_recipient(e, &recipient);
+}
+
 enum smtp_next smtp_cmd_rcpt(
     struct smtp_session *s, const struct smtp_command *cmd)
 {
 	struct smtp_tx *tx = s->tx;
 	int64_t limit = s->config->smtp.max_recipients;
-	struct smtp_address a;
-	struct span rest;
+	struct rcpt_args r;
 
 	tx->rcpt_tried++;
-	if (!parse(s, cmd->args, &a, &rest) || !check_params(s, rest) ||
-	    !check_address(s, &a))
+	if (!parse(s, cmd->args, &r) || !check_address(s, &r.address))
 		return SMTP_NEXT;
 	/* Earlier ones stay valid (RFC 5321 4.5.3.1.10). */
 	if (limit > 0 && tx->envelope.recipient_count >= (size_t)limit) {
 		smtp_session_reply(s, 452, "4.5.3", "Too many recipients");
 		return SMTP_NEXT;
 	}
-	if (envelope_add_recipient(&tx->envelope,
-		&(struct envelope_recipient){ .address = a.whole }) < 0) {
+	if (add(&tx->envelope, &r) < 0) {
 		smtp_session_reply(
 		    s, 452, "4.3.1", "Insufficient system storage");
 		return SMTP_NEXT;

@@ -10,6 +10,7 @@
 #include <smtp/command.h>
 #include <smtp/data.h>
 #include <smtp/line.h>
+#include <smtp/param.h>
 #include <smtp/session.h>
 
 #include <auth/auth.h>
@@ -173,6 +174,19 @@ struct auth_channel smtp_session_channel(const struct smtp_session *s);
 const char *smtp_session_mechanisms(const struct smtp_session *s);
 /* Who sends: the login, or the listener's user where none is needed. */
 const struct config_user *smtp_session_identity(const struct smtp_session *s);
+
+/* --- extension.c --- */
+
+/* Bits of enum smtp_extension; none before EHLO. */
+unsigned smtp_session_extensions(const struct smtp_session *s);
+/* FUTURERELEASE needs more than to be switched on: a queue to wait in. */
+bool smtp_session_offers_release(const struct smtp_session *s);
+/* For the parameters of MAIL, or of RCPT in a transaction. */
+struct smtp_param_rules smtp_session_param_rules(const struct smtp_session *s);
+/* Say what is wrong with a parameter; syntax is how the command goes. */
+void smtp_session_refuse_param(struct smtp_session *s,
+    enum smtp_param_result result, const struct smtp_param_fault *fault,
+    const char *syntax);
 
 /* --- what handlers do --- */
 

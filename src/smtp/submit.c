@@ -59,15 +59,18 @@ static bool may_write(const struct config_user *user, struct span block)
 		   may_write_as(user, block, SPAN("Sender")));
 }
 
-/* RFC 3848: for the Received field. */
+/* RFC 3848, and RFC 6531 4.3 with SMTPUTF8: for the Received field. */
 static const char *protocol_of(const struct smtp_session *s)
 {
-	static const char *const names[] = { "ESMTP", "ESMTPA", "ESMTPS",
-		"ESMTPSA" };
+	static const char *const names[2][4] = {
+		{ "ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA" },
+		{ "UTF8SMTP", "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA" },
+	};
 
 	if (!s->is_esmtp)
 		return "SMTP";
-	return names[(conn_is_tls(s->conn) ? 2 : 0) + (s->user ? 1 : 0)];
+	return names[s->tx->envelope.terms.is_utf8 ? 1 : 0]
+		    [(conn_is_tls(s->conn) ? 2 : 0) + (s->user ? 1 : 0)];
 }
 
 static enum header_verdict rewrite(
@@ -177,6 +180,10 @@ static void refuse_message(
 	case DELIVER_NO_ROUTE:
 		(void)smtp_session_refuse(
 		    s, 451, "4.3.5", "Server configuration problem");
+		break;
+	case DELIVER_NO_UTF8:
+		(void)smtp_session_refuse(
+		    s, 554, "5.6.9", "No provider can carry SMTPUTF8");
 		break;
 	case DELIVER_STORE_ERROR:
 	case DELIVER_QUEUED:

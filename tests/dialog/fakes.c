@@ -139,6 +139,38 @@ void fakes_answer(void)
 	answer(&p->task);
 }
 
+static void note_if(bool is_so, const char *word)
+{
+	if (is_so)
+		(void)buf_printf(&fakes.envelope, " %s", word);
+}
+
+static void note_terms(const struct envelope_terms *t)
+{
+	note_if(t->body == ENVELOPE_BODY_8BITMIME, "8bit");
+	note_if(t->is_utf8, "utf8");
+	note_if(t->ret == ENVELOPE_RET_FULL, "ret=full");
+	note_if(t->ret == ENVELOPE_RET_HDRS, "ret=hdrs");
+	if (t->envid.len > 0)
+		(void)buf_printf(
+		    &fakes.envelope, " envid=%.*s", SPAN_FMT(t->envid));
+	if (t->has_priority || t->priority)
+		(void)buf_printf(&fakes.envelope, " priority=%d", t->priority);
+	note_if(t->release_ms > 0, "held");
+}
+
+static void note_recipient(const struct envelope_recipient *r)
+{
+	(void)buf_printf(&fakes.envelope, " <%.*s>", SPAN_FMT(r->address));
+	note_if(r->notify & ENVELOPE_NOTIFY_NEVER, "never");
+	note_if(r->notify & ENVELOPE_NOTIFY_SUCCESS, "success");
+	note_if(r->notify & ENVELOPE_NOTIFY_FAILURE, "failure");
+	note_if(r->notify & ENVELOPE_NOTIFY_DELAY, "delay");
+	if (r->orcpt.len > 0)
+		(void)buf_printf(
+		    &fakes.envelope, " orcpt=%.*s", SPAN_FMT(r->orcpt));
+}
+
 static void note(const struct deliver_submission *s)
 {
 	const struct envelope *e = s->envelope;
@@ -154,9 +186,9 @@ static void note(const struct deliver_submission *s)
 	buf_commit(&fakes.message, size);
 	buf_clear(&fakes.envelope);
 	(void)buf_printf(&fakes.envelope, "<%.*s>", SPAN_FMT(e->sender));
+	note_terms(&e->terms);
 	for (size_t i = 0; i < e->recipient_count; i++)
-		(void)buf_printf(&fakes.envelope, " <%.*s>",
-		    SPAN_FMT(e->recipients[i].address));
+		note_recipient(&e->recipients[i]);
 }
 
 void deliver_submit(struct deliver *d, struct deliver_submission *s)
@@ -172,6 +204,16 @@ void deliver_submit(struct deliver *d, struct deliver_submission *s)
 		fakes.held = p;
 	else
 		loop_post(d->loop, &p->task);
+}
+
+bool deliver_carries_utf8(const struct deliver *d, struct span user,
+    struct span sender, struct span recipient)
+{
+	(void)d;
+	(void)user;
+	(void)sender;
+	(void)recipient;
+	return !fakes.carries_no_utf8;
 }
 
 bool deliver_abandon(struct deliver *d, struct deliver_submission *s)

@@ -23,13 +23,14 @@ struct fakes {
 	enum quota_verdict quota;
 	uint64_t retry_after_ms;
 	int store_rc;
+	bool carries_no_utf8; /* no provider does */
 	/* What was seen. */
 	size_t submitted, abandoned; /* and not going on without a client */
 	size_t taken, given_back;
 	atomic_size_t config_refs; /* several loops */
 	enum config_mode mode;
 	struct buf message;   /* the last one, header and body */
-	struct buf envelope;  /* "sender recipient recipient" */
+	struct buf envelope;  /* as script.h says of E: */
 	struct pending *held; /* the last one, when deaf */
 };
 

@@ -15,7 +15,9 @@
  *   CLOSE           the server closes
  *   WAIT            the client goes on when it has all replies so far
  *   B: text         the next body line of the last message handed over
- *   E: text         its envelope: "<sender> <recipient> ..."
+ *   E: text         its envelope: "<sender> <recipient> ...", and behind each
+ *                   what was asked for it: 8bit utf8 ret= envid= priority=
+ *                   held, and never success failure delay orcpt=
  *   H: text         its header holds this text; line ends count as spaces
  *   L: text         the log holds this, after what the L: before named
  *   N: text         the log does not hold this

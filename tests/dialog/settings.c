@@ -54,6 +54,10 @@ static void set_defaults(struct settings *t, enum transport transport)
 		    .data_total_ms = 1800000,
 		    .session_total_ms = 7200000,
 		    .chunking = true,
+		    .smtputf8 = true,
+		    .dsn = true,
+		    .priority = true,
+		    .future_release_ms = 604800000,
 		    .hide_client = true } };
 }
 
@@ -138,6 +142,37 @@ static void set_null_sender(struct settings *t, struct span v)
 	t->config.smtp.null_sender = span_eq(v, SPAN("true"));
 }
 
+static void set_user_null_sender(struct settings *t, struct span v)
+{
+	t->user.null_sender = span_eq(v, SPAN("allow")) ? CONFIG_CHOICE_ALLOW
+							: CONFIG_CHOICE_REJECT;
+}
+
+/* Names of extensions to leave out; FUTURERELEASE has a number. */
+static void set_without(struct settings *t, struct span v)
+{
+	struct config_smtp *c = &t->config.smtp;
+
+	while (v.ptr) {
+		struct span word = span_cut(&v, ' ');
+
+		if (span_eq(word, SPAN("smtputf8")))
+			c->smtputf8 = false;
+		else if (span_eq(word, SPAN("dsn")))
+			c->dsn = false;
+		else if (span_eq(word, SPAN("priority")))
+			c->priority = false;
+		else
+			die("without", word);
+	}
+}
+
+static void set_utf8(struct settings *t, struct span v)
+{
+	(void)t;
+	fakes.carries_no_utf8 = span_eq(v, SPAN("nobody"));
+}
+
 static void set_show_client(struct settings *t, struct span v)
 {
 	t->config.smtp.hide_client = !span_eq(v, SPAN("true"));
@@ -202,6 +237,7 @@ static void set_verdict(struct settings *t, struct span v)
 		{ "full", { .verdict = DELIVER_FULL } },
 		{ "store_error", { .verdict = DELIVER_STORE_ERROR } },
 		{ "no_route", { .verdict = DELIVER_NO_ROUTE } },
+		{ "no_utf8", { .verdict = DELIVER_NO_UTF8 } },
 	};
 
 	(void)t;
@@ -245,6 +281,8 @@ static bool set_number(struct settings *t, struct span key, struct span v)
 		{ "data_idle_ms", NULL, &c->data_idle_ms },
 		{ "data_total_ms", NULL, &c->data_total_ms },
 		{ "session_total_ms", NULL, &c->session_total_ms },
+		{ "max_priority", &t->user.max_priority, NULL },
+		{ "future_release_ms", NULL, &c->future_release_ms },
 		{ "sessions_per_ip", &c->sessions_per_ip, NULL },
 		{ "sessions_total", &c->sessions_total, NULL },
 		{ "max_failures", &t->config.auth.max_failures, NULL },
@@ -279,6 +317,9 @@ static void set(struct settings *t, struct span key, struct span value)
 		{ "mode", set_mode },
 		{ "certificate", set_certificate },
 		{ "null_sender", set_null_sender },
+		{ "user_null_sender", set_user_null_sender },
+		{ "without", set_without },
+		{ "carried_utf8_by", set_utf8 },
 		{ "add_sender", set_add_sender },
 		{ "received_strip", set_received_strip },
 		{ "show_client", set_show_client },

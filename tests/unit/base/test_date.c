@@ -135,6 +135,58 @@ START_TEST(refuses_every_prefix_of_a_date)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	int64_t ms;
+} rfc3339_cases[] = {
+	{ "1970-01-01T00:00:00Z", 0 },
+	{ "2026-11-22T10:00:00.123Z", INT64_C(1795341600123) },
+	{ "2026-11-22t10:00:00.1z", INT64_C(1795341600100) },
+	{ "2026-11-22T10:00:00.123999999999Z", INT64_C(1795341600123) },
+	{ "2026-11-22T12:30:00+02:30", INT64_C(1795341600000) },
+	{ "2026-11-21T22:00:00-12:00", INT64_C(1795341600000) },
+	{ "2026-11-22T10:00:00-00:00", INT64_C(1795341600000) },
+	{ "2024-02-29T00:00:00Z", INT64_C(1709164800000) },
+	{ "0000-01-01T00:00:00Z", INT64_C(-62167219200000) },
+};
+
+START_TEST(parses_rfc3339)
+{
+	int64_t ms = 4711;
+
+	ck_assert_int_eq(
+	    date_parse_rfc3339(span_of(rfc3339_cases[_i].text), &ms), 0);
+	ck_assert_int_eq(ms, rfc3339_cases[_i].ms);
+}
+END_TEST
+
+static const char *const bad_rfc3339[] = { "", "2026-11-22",
+	"2026-11-22T10:00:00", "2026-11-22 10:00:00Z", "2026-11-22T10:00Z",
+	"2026-11-22T10:00:00.Z", "2026-11-22T24:00:00Z", "2026-02-29T10:00:00Z",
+	"2026-13-01T10:00:00Z", "2026-00-01T10:00:00Z", "2026-01-00T10:00:00Z",
+	"2026-11-22T10:00:00+2:00", "2026-11-22T10:00:00+0200",
+	"2026-11-22T10:00:00+24:00", "2026-11-22T10:00:00Z ",
+	"-026-11-22T10:00:00Z", "26-11-22T10:00:00Z", "1795341600" };
+
+START_TEST(refuses_what_is_not_rfc3339)
+{
+	int64_t ms = 4711;
+
+	ck_assert_int_eq(
+	    date_parse_rfc3339(span_of(bad_rfc3339[_i]), &ms), -EINVAL);
+	ck_assert_int_eq(ms, 4711);
+}
+END_TEST
+
+START_TEST(formats_whole_seconds)
+{
+	char text[DATE_RFC3339_SIZE];
+
+	date_format_rfc3339_s(INT64_C(1795341600999), text);
+	ck_assert_str_eq(text, "2026-11-22T10:00:00Z");
+}
+END_TEST
+
 START_TEST(counts_days_from_midnight)
 {
 	ck_assert_int_eq(date_day(0), 0);
@@ -159,6 +211,10 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, parses_http_dates, 0, COUNT(parse_cases));
 	tcase_add_loop_test(t, refuses_other_dates, 0, COUNT(bad_dates));
 	tcase_add_test(t, refuses_every_prefix_of_a_date);
+	tcase_add_loop_test(t, parses_rfc3339, 0, COUNT(rfc3339_cases));
+	tcase_add_loop_test(
+	    t, refuses_what_is_not_rfc3339, 0, COUNT(bad_rfc3339));
+	tcase_add_test(t, formats_whole_seconds);
 	tcase_add_test(t, counts_days_from_midnight);
 	suite_add_tcase(s, t);
 	return s;

@@ -122,6 +122,14 @@ static void fake_classify(const void *settings,
 static const struct postern_provider modules[] = {
 	FAKE("fake", fake_build),
 	FAKE("shy", shy_build),
+	{ .abi = POSTERN_PROVIDER_ABI,
+	    .size = sizeof(struct postern_provider),
+	    .name = "unicode",
+	    .flags = POSTERN_CARRIES_UTF8,
+	    .fields = fake_fields,
+	    .settings_size = sizeof(struct fake_settings),
+	    .build = fake_build,
+	    .classify = fake_classify },
 };
 
 static const struct postern_provider *load_module(
@@ -156,6 +164,7 @@ static int check_password(struct span record, struct err *e)
 	"  - {name: b, type: fake, mark: b}\n"                                 \
 	"  - {name: c, type: fake, mark: c, max_recipients: 3}\n"              \
 	"  - {name: shy, type: shy, mark: s}\n"                                \
+	"  - {name: d, type: unicode, mark: d}\n"                              \
 	"routes:\n"
 
 static struct config *load_config(const char *routes)
@@ -498,7 +507,7 @@ void rig_submit(enum config_mode mode, size_t recipients, size_t body_size)
 	struct deliver_submission *s = &rig.submission;
 
 	envelope_init(&rig.envelope);
-	rig.envelope.sender = SPAN("a@b.example");
+	rig.envelope.sender = span_of(rig.sender ? rig.sender : "a@b.example");
 	rig.envelope.user = SPAN("app");
 	rig.envelope.terms = rig.terms;
 	for (size_t i = 0; i < recipients; i++) {

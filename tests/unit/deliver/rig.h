@@ -44,9 +44,10 @@ struct rig {
 	struct config *config;
 	struct counters counters;
 
-	/* Answers of provider "a", "b", "c" in turn; the last one stays. */
-	const int *script[3];
-	size_t script_at[3];
+	/* Answers of provider "a" to "d" in turn; the last one stays. Only "d"
+	 * carries SMTPUTF8. */
+	const int *script[4];
+	size_t script_at[4];
 	struct rig_call calls[RIG_CALLS_MAX];
 	size_t call_count;
 	size_t open_calls, most_open_calls;
@@ -69,6 +70,7 @@ struct rig {
 	struct deliver_submission submission;
 	struct envelope envelope;
 	struct envelope_terms terms; /* of what rig_submit, rig_store make */
+	const char *sender;          /* of rig_submit, when not a@b.example */
 	bool is_answered, is_idle;
 	enum deliver_verdict verdict;
 	enum postern_refusal refusal;

@@ -110,6 +110,97 @@ START_TEST(its_age_counts_from_the_release)
 }
 END_TEST
 
+/* --- SMTPUTF8 --- */
+
+#define UTF8_SENDER "\xc3\xa9@b.example"
+
+static const struct {
+	const char *sender; /* NULL: an ASCII one */
+	bool is_utf8;
+	const char *routes;
+	enum deliver_verdict verdict;
+	const char *by;
+} unicode[] = {
+	{ UTF8_SENDER, true, "  - {name: all, providers: [a, d, b]}\n",
+	    DELIVER_SENT, "d" },
+	{ NULL, true, "  - {name: all, providers: [a, d]}\n", DELIVER_SENT,
+	    "a" },
+	{ UTF8_SENDER, false, "  - {name: all, providers: [a, d]}\n",
+	    DELIVER_SENT, "a" },
+	{ UTF8_SENDER, true, "  - {name: all, providers: [a, b]}\n",
+	    DELIVER_NO_UTF8, "" },
+};
+
+START_TEST(utf8_goes_by_who_can_carry_it)
+{
+	static const rig_step steps[] = { submit, rig_answered, rig_is_quiet,
+		NULL };
+
+	rig_setup();
+	rig_routes(unicode[_i].routes);
+	mode = CONFIG_MODE_HYBRID;
+	rig.sender = unicode[_i].sender;
+	rig.terms.is_utf8 = unicode[_i].is_utf8;
+	rig_run(steps);
+	ck_assert_int_eq(rig.verdict, unicode[_i].verdict);
+	ck_assert_str_eq(rig.provider, unicode[_i].by);
+	rig_teardown();
+}
+END_TEST
+
+START_TEST(utf8_fails_over_to_none_that_cannot)
+{
+	static const rig_step steps[] = { submit, rig_answered, is_tried,
+		NULL };
+
+	rig_setup();
+	rig_routes("  - {name: all, providers: [a, d, c]}\n");
+	rig.script[3] = SCRIPT(503);
+	rig.config->queue.retry_base_ms = rig.config->queue.retry_cap_ms =
+	    HOUR_MS;
+	mode = CONFIG_MODE_HYBRID;
+	rig.sender = UTF8_SENDER;
+	rig.terms.is_utf8 = true;
+	rig_run(steps);
+	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
+	ck_assert_uint_eq(rig.call_count, 1);
+	ck_assert_str_eq(rig.calls[0].provider, "d");
+	ck_assert_uint_eq(rig_count_state(STORE_PENDING), 1);
+	rig_teardown();
+}
+END_TEST
+
+static bool put_utf8(void)
+{
+	static const struct store_recipient to = {
+		.address = { "\xc3\xa9@x.example", 12 }
+	};
+
+	rig_store(&to, 1, 0);
+	return true;
+}
+
+static bool is_postponed(void)
+{
+	return rig.durable_count > 0 && rig_is_waiting() &&
+	       counter_get(&rig.counters.scheduled) > 0;
+}
+
+/* A reload may take away who could carry it: the mail waits for another. */
+START_TEST(utf8_waits_when_nobody_carries_it_any_more)
+{
+	static const rig_step steps[] = { put_utf8, is_postponed, NULL };
+
+	rig_setup();
+	rig.config->queue.retry_cap_ms = HOUR_MS;
+	rig.terms.is_utf8 = true;
+	rig_run(steps);
+	ck_assert_uint_eq(rig.call_count, 0);
+	ck_assert_uint_eq(rig_count_state(STORE_PENDING), 1);
+	rig_teardown();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("deliver/terms");
@@ -120,6 +211,10 @@ static Suite *make_suite(void)
 	tcase_add_test(t, leaves_when_its_time_has_come);
 	tcase_add_test(t, a_time_that_is_over_changes_nothing);
 	tcase_add_loop_test(t, its_age_counts_from_the_release, 0, 2);
+	tcase_add_loop_test(t, utf8_goes_by_who_can_carry_it, 0,
+	    sizeof(unicode) / sizeof(unicode[0]));
+	tcase_add_test(t, utf8_fails_over_to_none_that_cannot);
+	tcase_add_test(t, utf8_waits_when_nobody_carries_it_any_more);
 	suite_add_tcase(s, t);
 	return s;
 }
