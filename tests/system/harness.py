@@ -122,6 +122,9 @@ class Sandbox(Process):
         answer = http(f"{self.url}/_sandbox/messages?{words}")[1]
         return answer["messages"] if isinstance(answer, dict) else answer
 
+    def forget(self):
+        http(f"{self.url}/_sandbox/messages", "DELETE")
+
     def raw(self, message_id):
         return http(f"{self.url}/_sandbox/messages/{message_id}/raw")[1]
 
