@@ -255,6 +255,7 @@ int metrics_render(const struct admin *a, bool is_openmetrics, struct buf *out)
 	totals_read(&a->services, sum);
 	render_build(&r);
 	metrics_smtp(&r);
+	metrics_tls(&r);
 	render_queue(&r);
 	render_providers(&r);
 	render_store(&r);

@@ -23,3 +23,7 @@ void metrics_gauge(
 /* --- metrics_smtp.c: the side of the clients --- */
 
 void metrics_smtp(struct metrics *r);
+
+/* --- metrics_tls.c --- */
+
+void metrics_tls(struct metrics *r);

@@ -104,10 +104,6 @@ static void render_commands(struct metrics *r)
 		exposition_u64(&r->x,
 		    LABELS("kind", counter_violation_names[i]),
 		    counter_get(&r->c->violations[i]));
-	metrics_counter(r, "smtp_tls_sessions",
-	    "TLS handshakes that succeeded.", &r->c->tls_sessions);
-	metrics_counter(r, "smtp_tls_failures", "TLS handshakes that failed.",
-	    &r->c->tls_failures);
 }
 
 static void render_peers(struct metrics *r)

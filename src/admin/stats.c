@@ -54,6 +54,25 @@ static json_t *rates(const struct admin *a)
 	    "sent", rate(a, RATES_SENT), "failed", rate(a, RATES_FAILED));
 }
 
+static json_int_t tls_sessions(const struct counters *c)
+{
+	json_int_t n = 0;
+
+	for (size_t i = 0; i < COUNTER_LISTENERS_MAX; i++)
+		for (size_t v = 0; v < COUNTER_TLS_VERSIONS; v++)
+			n += count(&c->listeners[i].tls_sessions[v]);
+	return n;
+}
+
+static json_int_t tls_failures(const struct counters *c)
+{
+	json_int_t n = 0;
+
+	for (size_t i = 0; i < COUNTER_TLS_FAILURES; i++)
+		n += count(&c->tls_failures[i]);
+	return n;
+}
+
 static json_t *totals(const struct counters *c)
 {
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
@@ -62,8 +81,8 @@ static json_t *totals(const struct counters *c)
 	    count(&c->failed_recipients), "deferred", count(&c->deferred),
 	    "unknown", count(&c->unknown), "quota_refused",
 	    count(&c->quota_refused) + count(&c->rate_refused), "commands",
-	    count(&c->commands), "tls_sessions", count(&c->tls_sessions),
-	    "tls_failures", count(&c->tls_failures));
+	    count(&c->commands), "tls_sessions", tls_sessions(c),
+	    "tls_failures", tls_failures(c));
 }
 
 /* Over all mechanisms. */

@@ -86,6 +86,25 @@ const char *const counter_reject_names[COUNTER_REJECTS] = {
 	[COUNTER_REJECT_PROVIDER] = "provider",
 };
 
+const char *const counter_tls_version_names[COUNTER_TLS_VERSIONS] = {
+	[COUNTER_TLS_1_0] = "TLSv1",
+	[COUNTER_TLS_1_1] = "TLSv1.1",
+	[COUNTER_TLS_1_2] = "TLSv1.2",
+	[COUNTER_TLS_1_3] = "TLSv1.3",
+};
+
+const char *const counter_tls_failure_names[COUNTER_TLS_FAILURES] = {
+	[COUNTER_TLS_OTHER] = "other",
+	[COUNTER_TLS_PROTOCOL] = "protocol",
+	[COUNTER_TLS_VERSION] = "version",
+	[COUNTER_TLS_CIPHER] = "cipher",
+	[COUNTER_TLS_UNTRUSTED] = "untrusted",
+	[COUNTER_TLS_UNVERIFIED] = "unverified",
+	[COUNTER_TLS_ALPN] = "alpn",
+	[COUNTER_TLS_TIMEOUT] = "timeout",
+	[COUNTER_TLS_CLOSED] = "closed",
+};
+
 unsigned counter_label_find(
     const char *const *names, unsigned count, const char *word, unsigned other)
 {

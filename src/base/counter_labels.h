@@ -102,6 +102,28 @@ enum counter_reject {
 	COUNTER_REJECTS
 };
 
+enum counter_tls_version {
+	COUNTER_TLS_1_0 = 0,
+	COUNTER_TLS_1_1,
+	COUNTER_TLS_1_2,
+	COUNTER_TLS_1_3,
+	COUNTER_TLS_VERSIONS
+};
+
+/* Why there is no TLS, as far as anybody could do something about it. */
+enum counter_tls_failure {
+	COUNTER_TLS_OTHER = 0,
+	COUNTER_TLS_PROTOCOL,   /* what came is not TLS */
+	COUNTER_TLS_VERSION,    /* none in common */
+	COUNTER_TLS_CIPHER,     /* no suite, group or signature in common */
+	COUNTER_TLS_UNTRUSTED,  /* the client does not believe us */
+	COUNTER_TLS_UNVERIFIED, /* we do not believe the client */
+	COUNTER_TLS_ALPN,       /* a browser */
+	COUNTER_TLS_TIMEOUT,
+	COUNTER_TLS_CLOSED, /* the client left in the middle */
+	COUNTER_TLS_FAILURES
+};
+
 extern const char *const counter_refusal_names[COUNTER_REFUSALS];
 extern const char *const counter_end_names[COUNTER_ENDS];
 extern const char *const counter_violation_names[COUNTER_VIOLATIONS];
@@ -110,6 +132,8 @@ extern const char *const counter_login_names[COUNTER_LOGINS];
 extern const char *const counter_verb_names[COUNTER_VERBS];
 extern const char *const counter_stage_names[COUNTER_STAGES];
 extern const char *const counter_reject_names[COUNTER_REJECTS];
+extern const char *const counter_tls_version_names[COUNTER_TLS_VERSIONS];
+extern const char *const counter_tls_failure_names[COUNTER_TLS_FAILURES];
 
 /* What a word stands for in such a list; other when it is not there. */
 unsigned counter_label_find(

@@ -42,6 +42,7 @@ struct counter_listener {
 	counter_value connections, active;
 	counter_value refused[COUNTER_REFUSALS]; /* connections */
 	counter_value ended[COUNTER_ENDS];       /* sessions */
+	counter_value tls_sessions[COUNTER_TLS_VERSIONS];
 	counter_value messages, bytes, recipients;
 	counter_value rejected; /* transactions without an accepted message */
 };
@@ -52,7 +53,7 @@ struct counters {
 	counter_value commands;
 	counter_value replies[COUNTER_VERBS][COUNTER_REPLY_CLASSES];
 	counter_value violations[COUNTER_VIOLATIONS];
-	counter_value tls_sessions, tls_failures;
+	counter_value tls_failures[COUNTER_TLS_FAILURES];
 	counter_value logins[COUNTER_MECHANISMS][COUNTER_LOGINS];
 	counter_value rejects[COUNTER_STAGES][COUNTER_REJECTS];
 	counter_value rate_refused, quota_refused;

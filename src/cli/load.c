@@ -2,8 +2,10 @@
 #include <cli/cli.h>
 
 #include <auth/password.h>
+#include <base/clock.h>
 #include <config/config.h>
 #include <net/tls.h>
+#include <net/tls_set.h>
 #include <provider/provider.h>
 
 #include <errno.h>
@@ -19,19 +21,26 @@ static int check_record(struct span record, struct err *e)
 								    : 0;
 }
 
-/* Certificate and key are read and matched, as the server will. */
-static int check_tls(const struct config_tls *tls, struct err *e)
+/* Certificates and keys are read and matched, as the server will. */
+static int check_tls(const struct config *c,
+    void (*doubt)(void *ctx, const char *file, const char *what), void *ctx,
+    struct err *e)
 {
 	int rc = tls_library_init();
-	struct tls_ctx *ctx;
+	struct tls_files *files = NULL;
+	struct tls_set *set = NULL;
 
 	if (rc)
-		return rc;
-	ctx = tls_ctx_new(tls, e);
-	if (!ctx)
-		return -EINVAL;
-	tls_ctx_unref(ctx);
-	return 0;
+		return err_set(e, rc, "cannot start OpenSSL");
+	files = tls_files_read(&c->tls, e);
+	if (files)
+		set = tls_set_new(files, c, e);
+	if (set)
+		tls_files_doubts(files, clock_wall_ms(), doubt, ctx);
+	rc = set ? 0 : -EINVAL;
+	tls_set_free(set);
+	tls_files_free(files);
+	return rc;
 }
 
 const char *cli_config_path(void)

@@ -191,6 +191,27 @@ static bool check_client_files(struct check *c, const struct node *map)
 	return is_usable;
 }
 
+/* A struct check as ctx. */
+static void warn_of_file(void *ctx, const char *file, const char *what)
+{
+	struct check *c = ctx;
+	const struct node *map = node_get(c->root, "tls");
+	const struct node *n = node_get(map, "certificates")->first;
+	const char *crl = c->config->tls.crl;
+
+	for (; n; n = n->next) {
+		const struct config_certificate *pair =
+		    CONFIG_AT(c->config->tls.certificates,
+			struct config_certificate, n->index);
+
+		if (strcmp(pair->cert, file) == 0)
+			report_warning(
+			    c->report, node_get(n, "cert"), "%s", what);
+	}
+	if (crl && strcmp(crl, file) == 0)
+		report_warning(c->report, node_get(map, "crl"), "%s", what);
+}
+
 void check_tls(struct check *c)
 {
 	const struct node *map = node_get(c->root, "tls");
@@ -211,7 +232,7 @@ void check_tls(struct check *c)
 		    "must have an entry: a listener speaks TLS");
 	is_usable &= check_files(c, list);
 	if (is_usable && c->helpers->check_tls &&
-	    c->helpers->check_tls(&c->config->tls, &e) != 0)
+	    c->helpers->check_tls(c->config, warn_of_file, c, &e) != 0)
 		report_error(c->report, list, "%s", e.text);
 }
 

@@ -89,6 +89,26 @@ static void check_safety(
 		report_error(c->report, user, "is not the name of a user");
 }
 
+static void check_listener_tls(
+    struct check *c, const struct node *n, const struct config_listener *l)
+{
+	const struct node *clients = node_get(n, "client_auth");
+	bool has_tls = l->tls != CONFIG_TLS_NONE;
+
+	if (!has_tls && l->tls_policy != CONFIG_TLS_INHERIT)
+		report_error(c->report, node_get(n, "tls_policy"),
+		    "has no effect with tls: none");
+	if (!has_tls && l->client_auth != CONFIG_CLIENT_AUTH_INHERIT)
+		report_error(
+		    c->report, clients, "has no effect with tls: none");
+	else if (!c->config->tls.client_ca &&
+		 (l->client_auth == CONFIG_CLIENT_AUTH_REQUEST ||
+		     l->client_auth == CONFIG_CLIENT_AUTH_REQUIRE))
+		report_error(c->report, clients,
+		    "needs tls.client_ca, the authorities to judge clients "
+		    "by");
+}
+
 static void check_listener(
     struct check *c, const struct node *n, const struct config_listener *l)
 {
@@ -98,6 +118,7 @@ static void check_listener(
 	if (l->address)
 		check_address(c, address, n->index, l->address);
 	check_safety(c, n, l);
+	check_listener_tls(c, n, l);
 }
 
 static void check_stats(struct check *c)

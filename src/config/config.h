@@ -49,6 +49,8 @@ struct config_listener {
 	const char *name, *address;
 	int tls;                    /* enum config_listener_tls */
 	int mode;                   /* enum config_mode */
+	int tls_policy;             /* enum config_tls_policy */
+	int client_auth;            /* enum config_client_auth */
 	bool allow_insecure;        /* mail without TLS */
 	bool allow_plaintext_auth;  /* PLAIN and LOGIN without TLS */
 	bool allow_unauthenticated; /* mail without a login, as `user` */
@@ -253,8 +255,13 @@ struct config_helpers {
 	int (*check_password_record)(struct span record, struct err *e);
 	/* May be NULL. Told `modules`, when set, before the first load. */
 	void (*set_module_directory)(const char *dir);
-	/* May be NULL. Whether the certificates and keys can be used. */
-	int (*check_tls)(const struct config_tls *tls, struct err *e);
+	/*
+	 * May be NULL. Whether the files of c->tls can be used. Tells doubt
+	 * what is the matter with one of them nevertheless: a date, say.
+	 */
+	int (*check_tls)(const struct config *c,
+	    void (*doubt)(void *ctx, const char *file, const char *what),
+	    void *ctx, struct err *e);
 };
 
 /*
@@ -284,6 +291,19 @@ bool config_lower(struct span s, char key[CONFIG_USER_MAX], struct span *out);
 /* In any case of letters; NULL when there is none. */
 const struct config_user *config_find_user(
     const struct config *c, struct span name);
+/* What a listener speaks: its own choice, else that of `tls`. */
+static inline int config_tls_policy(
+    const struct config *c, const struct config_listener *l)
+{
+	return l->tls_policy == CONFIG_TLS_INHERIT ? c->tls.policy
+						   : l->tls_policy;
+}
+static inline int config_client_auth(
+    const struct config *c, const struct config_listener *l)
+{
+	return l->client_auth == CONFIG_CLIENT_AUTH_INHERIT ? c->tls.client_auth
+							    : l->client_auth;
+}
 /* a@b exactly (domain and local part without case), @b any at b, * any. */
 bool config_pattern_matches(const char *pattern, struct span address);
 bool config_patterns_match(

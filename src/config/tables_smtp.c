@@ -7,6 +7,10 @@ static const char *const policy_names[] = { "intermediate", "modern", "legacy",
 static const char *const client_auth_names[] = { "none", "request", "require",
 	NULL };
 static const char *const lines_names[] = { "normalize", "reject", NULL };
+static const char *const listener_policy_names[] = { "intermediate", "modern",
+	"legacy", "inherit", NULL };
+static const char *const listener_auth_names[] = { "none", "request", "require",
+	"inherit", NULL };
 const char *const tables_mode_names[] = { "inherit", "hybrid", "queued",
 	"direct", NULL };
 
@@ -32,6 +36,15 @@ const struct postern_field tables_listener[] = {
 	  AT(config_listener, mode), .preset = "inherit",
 	  .names = tables_mode_names, .flags = RELOAD,
 	  .doc = "when 250 is answered; inherit: as queue.mode says" },
+	{ .name = "tls_policy", .type = POSTERN_TYPE_ENUM,
+	  AT(config_listener, tls_policy), .preset = "inherit",
+	  .names = listener_policy_names, .flags = RELOAD,
+	  .doc = "as tls.policy, for this listener; inherit: what that says" },
+	{ .name = "client_auth", .type = POSTERN_TYPE_ENUM,
+	  AT(config_listener, client_auth), .preset = "inherit",
+	  .names = listener_auth_names, .flags = RELOAD,
+	  .doc = "as tls.client_auth, for this listener; inherit: what that "
+		 "says" },
 	{ .name = "allow_insecure", .type = POSTERN_TYPE_BOOL,
 	  AT(config_listener, allow_insecure), .preset = "false",
 	  .doc = "accept mail without TLS" },

@@ -241,6 +241,11 @@ const char *conn_tls_error(const struct conn *c)
 
 /* --- who and where --- */
 
+enum counter_tls_failure conn_tls_failure(const struct conn *c)
+{
+	return c->tls ? tls_failure(c->tls) : COUNTER_TLS_OTHER;
+}
+
 const char *conn_peer(const struct conn *c)
 {
 	return c->peer_text;

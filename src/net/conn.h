@@ -10,6 +10,7 @@
 #pragma once
 
 #include <base/buf.h>
+#include <base/counters.h>
 #include <base/netaddr.h>
 #include <base/span.h>
 
@@ -108,6 +109,7 @@ const struct tls_peer *conn_tls_peer(const struct conn *c);
 const char *conn_tls_peer_doubt(const struct conn *c);
 /* Why TLS failed, for the log; "" when it did not. */
 const char *conn_tls_error(const struct conn *c);
+enum counter_tls_failure conn_tls_failure(const struct conn *c);
 
 /*
  * Flush what is queued, then close; what the peer still sends is dropped, so

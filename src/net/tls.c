@@ -26,7 +26,7 @@
 enum {
 	/* Plaintext per call: one record. */
 	TLS_CHUNK = 16 * 1024,
-	TLS_ERROR_SIZE = 96
+	TLS_ERROR_SIZE = 160
 };
 
 struct tls {
@@ -39,6 +39,7 @@ struct tls {
 	bool is_met;      /* the handshake is over, the client known or not */
 	struct tls_peer *client;
 	const char *doubt; /* static text */
+	enum counter_tls_failure failure;
 	char error[TLS_ERROR_SIZE];
 };
 
@@ -144,24 +145,28 @@ void tls_free(struct tls *t)
 	free(t);
 }
 
-/* Keep the first reason. */
-static enum tls_result fail_for(struct tls *t, const char *reason)
+/* For a reason that is not OpenSSL's. The first one stays. */
+static enum tls_result fail_for(
+    struct tls *t, enum counter_tls_failure kind, const char *reason)
 {
-	if (!t->is_failed)
+	if (!t->is_failed) {
 		(void)snprintf(t->error, sizeof(t->error), "%s", reason);
+		t->failure = kind;
+	}
 	t->is_failed = true;
 	ERR_clear_error();
 	return TLS_FAILED;
 }
 
-/* In words without file names or addresses. */
 static enum tls_result fail(struct tls *t)
 {
-	const char *reason = ERR_reason_error_string(ERR_peek_error());
+	char text[TLS_ERROR_SIZE];
 
 	if (t->is_out_full)
-		reason = "output limit reached";
-	return fail_for(t, reason ? reason : "protocol failure");
+		return fail_for(t, COUNTER_TLS_OTHER, "output limit reached");
+	enum counter_tls_failure kind =
+	    tls_explain(t->ssl, ERR_peek_error(), text, sizeof(text));
+	return fail_for(t, kind, text);
 }
 
 /* What a return value other than success means. */
@@ -200,10 +205,14 @@ static enum tls_result meet_client(struct tls *t)
 	verdict = judge_client(t, x);
 	if (verdict == X509_V_OK) {
 		t->client = tls_peer_new(x);
-		return t->client ? TLS_OK : fail_for(t, "out of memory");
+		return t->client
+			   ? TLS_OK
+			   : fail_for(t, COUNTER_TLS_OTHER, "out of memory");
 	}
 	t->doubt = X509_verify_cert_error_string(verdict);
-	return tls_ctx_requires_client(t->ctx) ? fail_for(t, t->doubt) : TLS_OK;
+	return tls_ctx_requires_client(t->ctx)
+		   ? fail_for(t, COUNTER_TLS_UNVERIFIED, t->doubt)
+		   : TLS_OK;
 }
 
 static enum tls_result shake_hands(struct tls *t)
@@ -318,6 +327,11 @@ int tls_bits(const struct tls *t)
 const char *tls_error(const struct tls *t)
 {
 	return t->error;
+}
+
+enum counter_tls_failure tls_failure(const struct tls *t)
+{
+	return t->failure;
 }
 
 const struct tls_peer *tls_client(const struct tls *t)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <base/buf.h>
+#include <base/counters.h>
 #include <base/err.h>
 
 #include <stdbool.h>
@@ -36,6 +37,12 @@ struct tls_files *tls_files_read(
 void tls_files_free(struct tls_files *f); /* accepts NULL */
 size_t tls_files_count(const struct tls_files *f);
 const struct tls_certificate *tls_files_at(const struct tls_files *f, size_t i);
+/*
+ * Tell doubt of each certificate that is not valid at wall_ms, and of a
+ * revocation list out of date: the file, and what is the matter with it.
+ */
+void tls_files_doubts(const struct tls_files *f, int64_t wall_ms,
+    void (*doubt)(void *ctx, const char *file, const char *what), void *ctx);
 
 /* --- contexts: made for one loop each --- */
 
@@ -81,7 +88,9 @@ bool tls_is_established(const struct tls *t);
 const char *tls_version(const struct tls *t);
 const char *tls_cipher(const struct tls *t);
 int tls_bits(const struct tls *t);
-const char *tls_error(const struct tls *t); /* "" when none */
+/* Why it failed, for the log; "" when it did not. */
+const char *tls_error(const struct tls *t);
+enum counter_tls_failure tls_failure(const struct tls *t);
 /* The client's certificate, verified; NULL without one. Borrowed. */
 const struct tls_peer *tls_client(const struct tls *t);
 /* Why a certificate the client showed is not believed; "" when it is. */

@@ -5,6 +5,7 @@
  */
 #include <net/tls_internal.h>
 
+#include <base/date.h>
 #include <base/hash.h>
 #include <config/config.h>
 
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -204,6 +206,7 @@ static int read_revoked(struct tls_files *f, const char *path, struct err *e)
 
 	if (rc)
 		return rc;
+	f->crl_file = arena_str(&f->texts, span_of(path));
 	bio = tls_bio(&f->crl);
 	while (bio && (crl = PEM_read_bio_X509_CRL(
 			   bio, NULL, tls_no_pass_phrase, NULL))) {
@@ -215,7 +218,7 @@ static int read_revoked(struct tls_files *f, const char *path, struct err *e)
 		X509_CRL_free(crl);
 	}
 	BIO_free(bio);
-	if (count == 0)
+	if (count == 0 || !f->crl_file)
 		return err_set(e, -EINVAL, "no revocation list in crl %s: %s",
 		    path, tls_reason());
 	(void)X509_STORE_set_flags(
@@ -307,4 +310,32 @@ size_t tls_files_count(const struct tls_files *f)
 const struct tls_certificate *tls_files_at(const struct tls_files *f, size_t i)
 {
 	return &f->pairs[i].about;
+}
+
+void tls_files_doubts(const struct tls_files *f, int64_t wall_ms,
+    void (*doubt)(void *ctx, const char *file, const char *what), void *ctx)
+{
+	char date[DATE_RFC3339_SIZE], what[128];
+	int64_t now = wall_ms / 1000;
+
+	for (size_t i = 0; i < f->count; i++) {
+		const struct tls_certificate *c = &f->pairs[i].about;
+
+		if (c->not_after_s >= now && c->not_before_s <= now)
+			continue;
+		bool is_over = c->not_after_s < now;
+		date_format_rfc3339(
+		    (is_over ? c->not_after_s : c->not_before_s) * 1000, date);
+		(void)snprintf(what, sizeof(what), "%s %s; clients refuse it",
+		    is_over ? "expired at" : "is not valid before", date);
+		doubt(ctx, c->file, what);
+	}
+	if (f->crl_until_s && f->crl_until_s < now) {
+		date_format_rfc3339(f->crl_until_s * 1000, date);
+		(void)snprintf(what, sizeof(what),
+		    "is out of date since %s; no certificate of a client is "
+		    "believed",
+		    date);
+		doubt(ctx, f->crl_file, what);
+	}
 }

@@ -20,6 +20,7 @@ struct tls_files {
 	/* What is in them; shared by all contexts, OpenSSL locks it. */
 	X509_STORE *authorities;
 	STACK_OF(X509_NAME) * authority_names;
+	const char *crl_file;
 	int64_t crl_until_s; /* the first of the lists to be stale; or 0 */
 	struct arena texts;
 };
@@ -47,6 +48,12 @@ bool tls_ctx_requires_client(const struct tls_ctx *ctx);
 /* Ask clients of ssl for certificates. 0, or a negative errno and e. */
 int tls_client_enable(SSL_CTX *ssl, const struct tls_files *files,
     int client_auth, struct err *e);
+
+/* --- tls_why.c --- */
+
+/* error: of OpenSSL's queue. Writes a sentence without a period to out. */
+enum counter_tls_failure tls_explain(
+    const SSL *ssl, unsigned long error, char *out, size_t size);
 
 /* --- tls_peer.c --- */
 

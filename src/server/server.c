@@ -18,6 +18,7 @@
 #include <mail/mime.h>
 #include <net/listener.h>
 #include <net/tls.h>
+#include <net/tls_set.h>
 #include <policy/peers.h>
 #include <policy/quota.h>
 #include <server/confine.h>
@@ -57,7 +58,7 @@ struct server {
 	struct task worker_finished;
 	_Atomic unsigned finished_posted;
 	unsigned worker_count;
-	struct tls_ctx **tls; /* one per worker, theirs once they exist */
+	struct tls_set **tls; /* one per worker, theirs once they exist */
 	struct worker **workers;
 	const struct counters **counters; /* for admin, parallel to workers */
 	struct loop **loops;              /* likewise */
@@ -231,6 +232,13 @@ static void warn_of_insecure(const struct config *c)
 			log_warn("insecure_listener",
 			    LOG_STR("listener", l->name),
 			    LOG_STR("what", "accepts mail without TLS"));
+		if (l->tls != CONFIG_TLS_NONE &&
+		    config_tls_policy(c, l) == CONFIG_TLS_LEGACY)
+			log_warn("insecure_listener",
+			    LOG_STR("listener", l->name),
+			    LOG_STR("what",
+				"speaks TLS 1.0 and 1.1 and ciphers that can "
+				"be broken (tls_policy: legacy)"));
 		if (l->allow_plaintext_auth)
 			log_warn("insecure_listener",
 			    LOG_STR("listener", l->name),
@@ -290,20 +298,34 @@ static int make_services(struct server *s, struct err *e)
 	return s->auth ? 0 : -EINVAL;
 }
 
+static void warn_of_certificate(void *ctx, const char *file, const char *what)
+{
+	(void)ctx;
+	log_warn("certificate_not_valid", LOG_STR("file", file),
+	    LOG_STR("what", what));
+}
+
 /* While files that only root may read can still be read. */
 static int make_tls(struct server *s, struct err *e)
 {
-	s->tls = calloc(s->worker_count, sizeof(struct tls_ctx *));
+	struct tls_files *files;
+
+	s->tls = calloc(s->worker_count, sizeof(struct tls_set *));
 	if (!s->tls)
 		return err_set(e, -ENOMEM, "no memory for TLS");
 	if (s->config->tls.certificates.count == 0)
 		return 0;
+	files = tls_files_read(&s->config->tls, e);
+	if (!files)
+		return e->code ? e->code : -EINVAL;
 	for (unsigned i = 0; i < s->worker_count; i++) {
-		s->tls[i] = tls_ctx_new(&s->config->tls, e);
+		s->tls[i] = tls_set_new(files, s->config, e);
 		if (!s->tls[i])
-			return e->code ? e->code : -EINVAL;
+			break;
 	}
-	return 0;
+	tls_files_doubts(files, clock_wall_ms(), warn_of_certificate, NULL);
+	tls_files_free(files);
+	return e->code;
 }
 
 static int make_workers(struct server *s, const int *fds, struct err *e)

@@ -13,7 +13,7 @@
 #include <loop/loop.h>
 #include <net/conn.h>
 #include <net/listener.h>
-#include <net/tls.h>
+#include <net/tls_set.h>
 #include <smtp/session.h>
 #include <store/store.h>
 
@@ -50,6 +50,8 @@ struct worker {
 	struct task stop;
 	_Atomic uint64_t stop_grace_ms;
 	_Atomic bool stop_is_posted;
+	struct task use_tls;
+	struct tls_set *_Atomic next_tls; /* use_tls is posted while not NULL */
 	size_t listener_count;
 	struct worker_listener listeners[];
 };
@@ -139,6 +141,23 @@ static void on_stop(struct task *t)
 		on_sessions_empty(w);
 }
 
+static void on_use_tls(struct task *t)
+{
+	struct worker *w = container_of(t, struct worker, use_tls);
+
+	smtp_service_set_tls(&w->smtp, atomic_exchange(&w->next_tls, NULL));
+}
+
+void worker_set_tls(struct worker *w, struct tls_set *set)
+{
+	struct tls_set *missed = atomic_exchange(&w->next_tls, set);
+
+	if (missed)
+		tls_set_free(missed); /* nobody has seen it */
+	else
+		loop_post(w->loop, &w->use_tls);
+}
+
 static int make_http(struct worker *w, struct err *e)
 {
 	const struct config *c = w->services.config;
@@ -181,7 +200,7 @@ static int make_parts(struct worker *w, struct err *e)
 		return err_set(e, -ENOMEM, "cannot set up delivery");
 	smtp_service_init(&w->smtp, w->loop);
 	w->smtp.config = s->config;
-	w->smtp.tls = s->tls;
+	smtp_service_set_tls(&w->smtp, s->tls);
 	w->smtp.auth = s->auth;
 	w->smtp.quota = s->quota;
 	w->smtp.deliver = w->deliver;
@@ -216,6 +235,7 @@ struct worker *worker_new(unsigned index, const struct worker_services *s,
 		goto no_memory;
 	w->services = *s;
 	w->stop.run = on_stop;
+	w->use_tls.run = on_use_tls;
 	loop_timer_init(&w->heartbeat, on_heartbeat);
 	loop_timer_init(&w->grace, on_grace_over);
 	w->loop = loop_new(index);
@@ -260,7 +280,7 @@ void worker_free(struct worker *w)
 	loop_run_late(w->loop);
 	deliver_free(w->deliver);
 	smtp_service_finish(&w->smtp);
-	tls_ctx_unref(w->services.tls);
+	tls_set_free(atomic_load(&w->next_tls));
 	loop_free(w->loop);
 	free(w);
 }

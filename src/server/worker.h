@@ -19,12 +19,12 @@ struct loop;
 struct quota;
 struct peers;
 struct store;
-struct tls_ctx;
+struct tls_set;
 struct store_pending;
 struct worker;
 
 /*
- * What all workers share, borrowed for their life; and the TLS context, which
+ * What all workers share, borrowed for their life; and the TLS contexts, which
  * the worker takes over.
  */
 struct worker_services {
@@ -34,7 +34,7 @@ struct worker_services {
 	struct store *store, *volatile_store;
 	struct blocking *pool;
 	struct peers *peers;
-	struct tls_ctx *tls; /* this worker's own; NULL without certificates */
+	struct tls_set *tls; /* this worker's own; NULL without certificates */
 	/* Runs on the worker's thread when it has nothing left to do. */
 	void (*on_finished)(struct worker *w, void *ctx);
 	void *ctx;
@@ -57,6 +57,12 @@ void worker_stop(struct worker *w, uint64_t grace_ms);
 /* After on_finished. */
 void worker_join(struct worker *w);
 void worker_free(struct worker *w); /* accepts NULL */
+
+/*
+ * Any thread: sessions that begin from now on use set, which the worker takes
+ * over; those there are keep what they have.
+ */
+void worker_set_tls(struct worker *w, struct tls_set *set);
 
 const struct counters *worker_counters(const struct worker *w);
 struct loop *worker_loop(const struct worker *w);

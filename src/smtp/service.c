@@ -5,6 +5,7 @@
 #include <smtp/session_internal.h>
 
 #include <net/conn.h>
+#include <net/tls_set.h>
 #include <policy/peers.h>
 
 #include <assert.h>
@@ -60,7 +61,13 @@ void smtp_service_init(struct smtp_service *service, struct loop *loop)
 void smtp_service_finish(struct smtp_service *service)
 {
 	assert(list_is_empty(&service->sessions));
-	(void)service;
+	smtp_service_set_tls(service, NULL);
+}
+
+void smtp_service_set_tls(struct smtp_service *service, struct tls_set *set)
+{
+	tls_set_free(service->tls);
+	service->tls = set;
 }
 
 void smtp_service_drain(struct smtp_service *service)

@@ -10,6 +10,8 @@
 #include <auth/auth.h>
 #include <base/log.h>
 #include <net/conn.h>
+#include <net/tls.h>
+#include <net/tls_set.h>
 
 #include <assert.h>
 #include <stdarg.h>
@@ -121,7 +123,7 @@ void smtp_session_forget(struct smtp_session *s)
 bool smtp_session_offers_tls(const struct smtp_session *s)
 {
 	return s->listener->tls == CONFIG_TLS_STARTTLS &&
-	       !conn_is_tls(s->conn) && s->service->tls;
+	       !conn_is_tls(s->conn) && s->tls;
 }
 
 bool smtp_session_needs_tls(const struct smtp_session *s)
@@ -184,13 +186,8 @@ static void on_tls(struct conn *c, void *ctx)
 {
 	struct smtp_session *s = ctx;
 
-	counter_add(&s->service->counters->tls_sessions, 1);
-	if (*conn_tls_peer_doubt(c))
-		log_info("client_certificate_unverified",
-		    LOG_STR("client.address", conn_peer(c)),
-		    LOG_STR("session_id", s->id),
-		    LOG_STR("listener", s->listener->name),
-		    LOG_STR("reason", conn_tls_peer_doubt(c)));
+	(void)c;
+	smtp_tls_established(s);
 	s->wait = SMTP_WAIT_NONE;
 	if (s->state == SMTP_ST_CONNECT)
 		greet(s);
@@ -228,16 +225,9 @@ static const char *describe(const struct smtp_session *s, enum conn_end why)
 	return s->end_reason ? s->end_reason : "lost";
 }
 
-static void log_end(const struct smtp_session *s, enum conn_end why)
+static void log_end(struct smtp_session *s, enum conn_end why)
 {
-	if (why == CONN_END_TLS) {
-		counter_add(&s->service->counters->tls_failures, 1);
-		log_info("tls_failed",
-		    LOG_STR("client.address", conn_peer(s->conn)),
-		    LOG_STR("session_id", s->id),
-		    LOG_STR("listener", s->listener->name),
-		    LOG_STR("reason", conn_tls_error(s->conn)));
-	}
+	smtp_tls_ended(s, why);
 	smtp_tally_end(s, describe(s, why));
 	log_debug("session_end", LOG_STR("client.address", conn_peer(s->conn)),
 	    LOG_STR("session_id", s->id),
@@ -261,6 +251,7 @@ static void on_closed(struct conn *c, enum conn_end why, void *ctx)
 	counter_sub(&s->counts->active, 1);
 	list_remove(&s->link);
 	config_unref(s->config);
+	tls_ctx_unref(s->tls);
 	free(s->helo);
 	free(s);
 	smtp_service_left(service);
@@ -288,6 +279,9 @@ static struct smtp_session *session_new(struct smtp_service *service,
 	s->counts = smtp_service_counts(service, listener);
 	s->peer = peer;
 	s->conn = c;
+	s->tls = tls_set_find(service->tls, s->config, s->listener);
+	if (s->tls)
+		(void)tls_ctx_ref(s->tls);
 	s->verb = COUNTER_VERBS;
 	s->reject = COUNTER_REJECTS;
 	id_format(id_make(), s->id);
@@ -318,9 +312,9 @@ bool smtp_session_open(struct smtp_service *service, struct conn *c,
 		if (conn_has_early_data(c))
 			smtp_session_violation(s, SMTP_PREGREET);
 		greet(s);
-	} else if (service->tls) {
+	} else if (s->tls) {
 		(void)smtp_session_wait(s, SMTP_WAIT_TLS);
-		conn_start_tls(c, service->tls);
+		conn_start_tls(c, s->tls);
 	} else {
 		conn_abort(c, CONN_END_LOCAL);
 	}

@@ -17,13 +17,13 @@ struct loop;
 struct peers;
 struct quota;
 struct store;
-struct tls_ctx;
+struct tls_set;
 
 /* What sessions of one worker share. Owned by the worker. */
 struct smtp_service {
 	struct loop *loop;
 	struct config *config; /* present snapshot; sessions take a ref */
-	struct tls_ctx *tls;   /* NULL when no certificate is configured */
+	struct tls_set *tls; /* owned; NULL when no certificate is configured */
 	struct auth *auth;
 	struct quota *quota;
 	struct deliver *deliver;
@@ -40,6 +40,8 @@ struct smtp_service {
 
 void smtp_service_init(struct smtp_service *s, struct loop *loop);
 void smtp_service_finish(struct smtp_service *s);
+/* Sessions that begin from now on use set, which the service takes over. */
+void smtp_service_set_tls(struct smtp_service *s, struct tls_set *set);
 /* Take over an accepted connection; listener: index in config->listeners. */
 void smtp_session_start(
     struct smtp_service *s, struct conn *c, size_t listener);

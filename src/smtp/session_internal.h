@@ -22,6 +22,7 @@
 #include <loop/loop.h>
 #include <mail/envelope.h>
 #include <mail/mime_scan.h>
+#include <net/conn.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -111,6 +112,7 @@ struct smtp_session {
 	struct counter_listener *counts;
 	struct peer *peer; /* for policy/peers; NULL: an exempt address */
 	struct conn *conn;
+	struct tls_ctx *tls; /* as it was at the start; NULL without */
 	enum smtp_state state;
 	enum smtp_wait wait;
 	struct loop_timer timer;
@@ -241,6 +243,12 @@ void smtp_session_retime(struct smtp_session *s);
 void smtp_service_left(struct smtp_service *service);
 struct counter_listener *smtp_service_counts(
     struct smtp_service *service, size_t listener);
+
+/* --- cmd_tls.c --- */
+
+/* A handshake was completed; TLS was perhaps why a connection ended. */
+void smtp_tls_established(struct smtp_session *s);
+void smtp_tls_ended(struct smtp_session *s, enum conn_end why);
 
 /* --- dispatch.c --- */
 

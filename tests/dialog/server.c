@@ -8,6 +8,7 @@
 #include <net/conn.h>
 #include <net/listener.h>
 #include <net/tls.h>
+#include <net/tls_set.h>
 #include <policy/peers.h>
 
 #include <support/onloop.h>
@@ -40,8 +41,13 @@ void server_start(
 	smtp_service_init(&s->service, s->loop);
 	s->service.config = &settings->config;
 	if (settings->has_certificate) {
-		s->service.tls = tls_ctx_new(certs, &e);
+		struct tls_files *files = tls_files_read(certs, &e);
+
+		ck_assert_msg(files != NULL, "%s", e.text);
+		smtp_service_set_tls(
+		    &s->service, tls_set_new(files, &settings->config, &e));
 		ck_assert_msg(s->service.tls != NULL, "%s", e.text);
+		tls_files_free(files);
 	}
 	s->service.deliver = fakes_deliver(s->loop);
 	s->service.counters = &s->counters;
@@ -112,5 +118,4 @@ void server_stop(struct server *s)
 	onloop_stop(s->loop);
 	smtp_service_finish(&s->service);
 	peers_free(s->service.peers);
-	tls_ctx_unref(s->service.tls);
 }

@@ -551,7 +551,9 @@ START_TEST(shares_limits_between_loops)
 		server_stop(&workers[i]);
 		connections +=
 		    counter_get(&workers[i].counters.listeners[0].connections);
-		sessions += counter_get(&workers[i].counters.tls_sessions);
+		sessions += counter_get(&workers[i]
+					     .counters.listeners[0]
+					     .tls_sessions[COUNTER_TLS_1_3]);
 	}
 	ck_assert_uint_eq(connections, CLIENTS * ROUNDS);
 	ck_assert_uint_eq(sessions, CLIENTS * ROUNDS);

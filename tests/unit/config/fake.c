@@ -131,11 +131,15 @@ static void set_module_directory(const char *dir)
 	    fake_module_directory, sizeof(fake_module_directory), "%s", dir);
 }
 
-static int check_tls(const struct config_tls *tls, struct err *e)
+static int check_tls(const struct config *c,
+    void (*doubt)(void *ctx, const char *file, const char *what), void *ctx,
+    struct err *e)
 {
 	const struct config_certificate *first =
-	    CONFIG_AT(tls->certificates, struct config_certificate, 0);
+	    CONFIG_AT(c->tls.certificates, struct config_certificate, 0);
 
+	if (c->tls.policy == CONFIG_TLS_LEGACY)
+		doubt(ctx, first->cert, "is out of date");
 	if (strcmp(first->cert, first->key) != 0)
 		return 0;
 	return err_set(e, -EINVAL, "the key is not that of the certificate");

@@ -254,6 +254,8 @@ START_TEST(sample_shows_true_defaults)
 		ck_assert_str_eq(a->address, b->address);
 		ck_assert_int_eq(a->tls, b->tls);
 		ck_assert_int_eq(a->mode, b->mode);
+		ck_assert_int_eq(a->tls_policy, b->tls_policy);
+		ck_assert_int_eq(a->client_auth, b->client_auth);
 	}
 	config_unref(defaults);
 	config_unref(shown);

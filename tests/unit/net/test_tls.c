@@ -1,6 +1,8 @@
 /* The engine against an OpenSSL client in memory. */
 #include <net/tls.h>
 
+#include <base/clock.h>
+
 #include <string.h>
 
 #include <support/certs.h>
@@ -171,6 +173,120 @@ START_TEST(fails_on_plaintext_with_a_reason_and_an_alert)
 }
 END_TEST
 
+START_TEST(says_what_failed_so_that_a_person_understands)
+{
+	static const char http[] = "GET / HTTP/1.1\r\nHost: mail.test\r\n\r\n";
+	size_t used;
+
+	ck_assert_int_eq(
+	    tls_feed(tls, http, strlen(http), &used, &plain, &out), TLS_FAILED);
+	ck_assert_int_eq(tls_failure(tls), COUNTER_TLS_PROTOCOL);
+	ck_assert_str_eq(
+	    tls_error(tls), "what the client sent is HTTP, not TLS");
+	tear_down();
+	set_up();
+	SSL_set_verify(peer.ssl, SSL_VERIFY_PEER, NULL);
+	ck_assert(!peer_handshake(&peer, tls, 4096, &plain, &out));
+	ck_assert_int_eq(tls_failure(tls), COUNTER_TLS_UNTRUSTED);
+	ck_assert_msg(strstr(tls_error(tls), "does not accept our "
+					     "certificate") != NULL,
+	    "%s", tls_error(tls));
+}
+END_TEST
+
+/* A TLS 1.2 client that wants to shake hands once more gets no such thing. */
+START_TEST(does_not_renegotiate)
+{
+	char c;
+
+	SSL_set_max_proto_version(peer.ssl, TLS1_2_VERSION);
+	ck_assert(peer_handshake(&peer, tls, 4096, &plain, &out));
+	ck_assert_int_eq(SSL_renegotiate(peer.ssl), 1);
+	ERR_clear_error();
+	(void)SSL_do_handshake(peer.ssl);
+	enum tls_result result = peer_to_engine(&peer, tls, 4096, &plain, &out);
+	ck_assert_int_eq(result, TLS_OK);
+	engine_to_peer(&peer, &out);
+	ck_assert_int_le(SSL_read(peer.ssl, &c, 1), 0);
+	ck_assert_int_eq(
+	    ERR_GET_REASON(ERR_peek_error()), SSL_R_NO_RENEGOTIATION);
+}
+END_TEST
+
+static uint64_t now_ns;
+
+static uint64_t fake_mono(void)
+{
+	return now_ns;
+}
+
+static void pass_hours(uint64_t n)
+{
+	now_ns += n * 3600 * UINT64_C(1000000000);
+}
+
+/* The first connection's session; the client keeps it. */
+static SSL_SESSION *get_ticket(void)
+{
+	char c;
+
+	ck_assert(peer_handshake(&peer, tls, 4096, &plain, &out));
+	ck_assert_int_eq(tls_write(tls, "x", 1, &out), TLS_OK);
+	engine_to_peer(&peer, &out);
+	ck_assert_int_eq(SSL_read(peer.ssl, &c, 1), 1);
+	SSL_SESSION *s = SSL_get1_session(peer.ssl);
+	ck_assert(SSL_SESSION_is_resumable(s));
+	return s;
+}
+
+static bool resumes(struct tls_ctx *at, SSL_SESSION *session)
+{
+	struct tls *again = tls_new_server(at);
+	struct peer second;
+
+	SSL_CTX_up_ref(peer.ctx);
+	peer_init(&second, peer.ctx);
+	ck_assert_int_eq(SSL_set_session(second.ssl, session), 1);
+	ck_assert(peer_handshake(&second, again, 4096, &plain, &out));
+	bool is_resumed = SSL_session_reused(second.ssl) == 1;
+	/* Else the client would not use the session again. */
+	SSL_set_shutdown(second.ssl, SSL_SENT_SHUTDOWN);
+	peer_finish(&second);
+	tls_free(again);
+	return is_resumed;
+}
+
+START_TEST(takes_tickets_of_this_hour_and_the_last)
+{
+	now_ns = clock_mono_ns();
+	clock_override(fake_mono, NULL);
+	pass_hours(10);
+	SSL_SESSION *session = get_ticket();
+	ck_assert(resumes(ctx, session));
+	pass_hours(1);
+	ck_assert(resumes(ctx, session));
+	pass_hours(1);
+	ck_assert(!resumes(ctx, session));
+	SSL_SESSION_free(session);
+	clock_override(NULL, NULL);
+}
+END_TEST
+
+START_TEST(resumes_after_the_certificate_was_replaced)
+{
+	SSL_SESSION *session = get_ticket();
+	struct certs renewed;
+
+	certs_init(&renewed);
+	certs_add(&renewed, "mail.test", CERTS_RSA);
+	struct tls_ctx *other = tls_ctx_new(&renewed.tls, NULL);
+	ck_assert(resumes(other, session));
+	SSL_SESSION_free(session);
+	tls_ctx_unref(other);
+	certs_finish(&renewed);
+}
+END_TEST
+
 START_TEST(fails_on_a_damaged_record)
 {
 	ck_assert(peer_handshake(&peer, tls, 4096, &plain, &out));
@@ -210,30 +326,13 @@ START_TEST(fails_when_its_output_is_not_taken)
 }
 END_TEST
 
-/* A second connection with the first one's ticket, at another context. */
 START_TEST(resumes_at_another_worker)
 {
 	struct tls_ctx *other = tls_ctx_new(&certs.tls, NULL);
-	SSL_SESSION *session;
-	char c;
+	SSL_SESSION *session = get_ticket();
 
-	ck_assert(peer_handshake(&peer, tls, 4096, &plain, &out));
-	ck_assert_int_eq(tls_write(tls, "x", 1, &out), TLS_OK);
-	engine_to_peer(&peer, &out);
-	ck_assert_int_eq(SSL_read(peer.ssl, &c, 1), 1);
-	session = SSL_get1_session(peer.ssl);
-	ck_assert(SSL_SESSION_is_resumable(session));
-
-	struct tls *again = tls_new_server(other);
-	struct peer second;
-	SSL_CTX_up_ref(peer.ctx);
-	peer_init(&second, peer.ctx);
-	ck_assert_int_eq(SSL_set_session(second.ssl, session), 1);
-	ck_assert(peer_handshake(&second, again, 4096, &plain, &out));
-	ck_assert(SSL_session_reused(second.ssl));
+	ck_assert(resumes(other, session));
 	SSL_SESSION_free(session);
-	peer_finish(&second);
-	tls_free(again);
 	tls_ctx_unref(other);
 }
 END_TEST
@@ -254,6 +353,10 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, tells_a_close_notify);
 	tcase_add_test(tc, says_a_close_notify);
 	tcase_add_test(tc, fails_on_plaintext_with_a_reason_and_an_alert);
+	tcase_add_test(tc, says_what_failed_so_that_a_person_understands);
+	tcase_add_test(tc, does_not_renegotiate);
+	tcase_add_test(tc, takes_tickets_of_this_hour_and_the_last);
+	tcase_add_test(tc, resumes_after_the_certificate_was_replaced);
 	tcase_add_test(tc, fails_on_a_damaged_record);
 	tcase_add_test(tc, is_not_confused_by_errors_of_others);
 	tcase_add_test(tc, fails_when_its_output_is_not_taken);

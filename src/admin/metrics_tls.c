@@ -1,0 +1,45 @@
+/* Metrics of TLS with clients: handshakes. */
+#include <admin/metrics_internal.h>
+
+#include <config/config.h>
+
+static void render_sessions(struct metrics *r)
+{
+	static const char *const modes[] = {
+		[CONFIG_TLS_STARTTLS] = "starttls",
+		[CONFIG_TLS_IMPLICIT] = "implicit",
+	};
+	size_t n = r->config->listeners.count;
+
+	exposition_family(&r->x, "smtp_tls_sessions", EXPOSITION_COUNTER,
+	    "TLS handshakes that succeeded.");
+	for (size_t i = 0; i < n && i < COUNTER_LISTENERS_MAX; i++) {
+		const struct config_listener *l =
+		    CONFIG_AT(r->config->listeners, struct config_listener, i);
+
+		if (l->tls == CONFIG_TLS_NONE)
+			continue;
+		for (size_t v = 0; v < COUNTER_TLS_VERSIONS; v++)
+			exposition_u64(&r->x,
+			    LABELS("listener", l->name, "version",
+				counter_tls_version_names[v], "mode",
+				modes[l->tls]),
+			    counter_get(&r->c->listeners[i].tls_sessions[v]));
+	}
+}
+
+static void render_failures(struct metrics *r)
+{
+	exposition_family(&r->x, "smtp_tls_failures", EXPOSITION_COUNTER,
+	    "TLS that failed, in the handshake or later, by reason.");
+	for (size_t i = 0; i < COUNTER_TLS_FAILURES; i++)
+		exposition_u64(&r->x,
+		    LABELS("reason", counter_tls_failure_names[i]),
+		    counter_get(&r->c->tls_failures[i]));
+}
+
+void metrics_tls(struct metrics *r)
+{
+	render_sessions(r);
+	render_failures(r);
+}
