@@ -190,7 +190,7 @@ static void play(struct play *p, struct span in, size_t piece)
 	fuzz_claim(p->loop != NULL);
 	smtp_service_init(&p->service, p->loop);
 	p->service.config = &p->settings.config;
-	p->service.tls = (struct tls_ctx *)p; /* there is one */
+	p->service.tls = (struct tls_set *)p; /* there is one */
 	p->service.deliver = fakes_deliver(p->loop);
 	p->service.counters = &p->counters;
 	p->service.limits = limits;
