@@ -74,10 +74,15 @@ static void check_safety(
 {
 	const struct node *user = node_get(n, "user");
 
-	if (l->tls == CONFIG_TLS_NONE && !l->allow_insecure)
+	if (l->tls == CONFIG_TLS_NONE && !l->allow_insecure &&
+	    l->plaintext_from.count == 0)
 		report_error(c->report, node_get(n, "tls"),
 		    "none also needs allow_insecure: true (mail and logins "
-		    "would cross the network in the clear)");
+		    "would cross the network in the clear), or plaintext_from "
+		    "for some networks");
+	if (l->tls == CONFIG_TLS_IMPLICIT && l->plaintext_from.count > 0)
+		report_error(c->report, node_get(n, "plaintext_from"),
+		    "has no effect with tls: implicit");
 	if (l->allow_unauthenticated && !user)
 		report_missing(c->report, n, "user",
 		    "allow_unauthenticated: true needs a user whose mail it "

@@ -55,7 +55,10 @@ struct config_listener {
 	bool allow_plaintext_auth;  /* PLAIN and LOGIN without TLS */
 	bool allow_unauthenticated; /* mail without a login, as `user` */
 	const char *user;           /* identity for the case above */
-	bool lenient_syntax;        /* for old devices: bare LF and more */
+	/* For old devices: struct network, who needs no TLS to log in and to
+	 * send; and bare LF, paths without brackets, AUTH after HELO. */
+	struct postern_list plaintext_from;
+	bool lenient_syntax;
 };
 
 struct config_certificate {

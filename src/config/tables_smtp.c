@@ -57,11 +57,15 @@ const struct postern_field tables_listener[] = {
 	{ .name = "user", .type = POSTERN_TYPE_STRING,
 	  AT(config_listener, user),
 	  .doc = "whose mail it is that comes without a login" },
+	{ .name = "plaintext_from", .type = POSTERN_TYPE_NETWORKS,
+	  AT(config_listener, plaintext_from), .flags = RELOAD,
+	  .doc = "networks of old devices that need no TLS to log in and to "
+		 "send" },
 	{ .name = "lenient_syntax", .type = POSTERN_TYPE_BOOL,
 	  AT(config_listener, lenient_syntax), .preset = "false",
 	  .flags = RELOAD,
 	  .doc = "take what old devices send: a bare LF as line end, "
-		 "addresses without angle brackets" },
+		 "addresses without angle brackets, a login after HELO" },
 	{ .name = NULL },
 };
 

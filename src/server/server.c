@@ -228,7 +228,7 @@ static void warn_of_insecure(const struct config *c)
 		const struct config_listener *l =
 		    CONFIG_AT(c->listeners, struct config_listener, i);
 
-		if (l->tls == CONFIG_TLS_NONE)
+		if (l->tls == CONFIG_TLS_NONE && l->allow_insecure)
 			log_warn("insecure_listener",
 			    LOG_STR("listener", l->name),
 			    LOG_STR("what", "accepts mail without TLS"));
@@ -247,6 +247,17 @@ static void warn_of_insecure(const struct config *c)
 			log_warn("insecure_listener",
 			    LOG_STR("listener", l->name),
 			    LOG_STR("what", "accepts mail without a login"));
+		if (l->plaintext_from.count > 0)
+			log_warn("insecure_listener",
+			    LOG_STR("listener", l->name),
+			    LOG_STR("what",
+				"accepts mail and passwords without TLS from "
+				"plaintext_from"));
+		if (l->lenient_syntax)
+			log_warn("insecure_listener",
+			    LOG_STR("listener", l->name),
+			    LOG_STR(
+				"what", "accepts the syntax of old devices"));
 	}
 }
 

@@ -190,6 +190,19 @@ enum smtp_address_result smtp_address_parse_path(
 	return SMTP_ADDRESS_OK;
 }
 
+enum smtp_address_result smtp_address_parse_bare(
+    struct span s, struct smtp_address *out, struct span *out_rest)
+{
+	size_t end = local_part(s); /* which may hold spaces in quotes */
+
+	if (s.len == 0 || s.ptr[0] == ' ')
+		return SMTP_ADDRESS_NO_PATH;
+	while (end < s.len && s.ptr[end] != ' ')
+		end++;
+	*out_rest = span_from(s, end);
+	return smtp_address_parse(span_first(s, end), out);
+}
+
 bool smtp_address_is_qualified(const struct smtp_address *a)
 {
 	return a->is_literal || span_index(a->domain, '.') >= 0;

@@ -39,5 +39,11 @@ enum smtp_address_result smtp_address_parse(
  */
 enum smtp_address_result smtp_address_parse_path(
     struct span s, struct smtp_address *out, struct span *out_rest);
+/*
+ * The same without brackets, as old devices send it: an addr-spec up to a
+ * space or the end, never the null path.
+ */
+enum smtp_address_result smtp_address_parse_bare(
+    struct span s, struct smtp_address *out, struct span *out_rest);
 /* A domain with a dot, or a literal (RFC 6409 4.2). */
 bool smtp_address_is_qualified(const struct smtp_address *a);

@@ -5,8 +5,6 @@
  */
 #include <smtp/session_internal.h>
 
-#include <smtp/address.h>
-
 #include <policy/quota.h>
 #include <store/store.h>
 
@@ -56,8 +54,8 @@ static bool parse(
 	enum smtp_address_result result = SMTP_ADDRESS_NO_PATH;
 
 	if (span_istarts_with(args, SPAN("FROM:")))
-		result = smtp_address_parse_path(
-		    span_trim(span_from(args, 5)), &out->sender, &rest);
+		result = smtp_session_parse_path(
+		    s, span_from(args, 5), &out->sender, &rest);
 	if (result == SMTP_ADDRESS_NO_PATH) {
 		smtp_session_reply(s, 501, "5.5.4", "Syntax: " SYNTAX);
 		return false;

@@ -1,8 +1,6 @@
 /* RCPT. */
 #include <smtp/session_internal.h>
 
-#include <smtp/address.h>
-
 #define SYNTAX "RCPT TO:<address>"
 
 struct rcpt_args {
@@ -30,8 +28,8 @@ static bool parse(
 	enum smtp_address_result result = SMTP_ADDRESS_NO_PATH;
 
 	if (span_istarts_with(args, SPAN("TO:")))
-		result = smtp_address_parse_path(
-		    span_trim(span_from(args, 3)), &out->address, &rest);
+		result = smtp_session_parse_path(
+		    s, span_from(args, 3), &out->address, &rest);
 	if (result == SMTP_ADDRESS_NO_PATH) {
 		smtp_session_reply(s, 501, "5.5.4", "Syntax: " SYNTAX);
 		return false;

@@ -13,7 +13,8 @@ enum {
 	VERB_AUTH = 1 << 1,    /* not before a login where one is a must */
 	VERB_NO_ARGS = 1 << 2, /* nothing may follow */
 	VERB_JUNK = 1 << 3,    /* too many of them count as errors */
-	VERB_LAST = 1 << 4     /* of a pipelined group (RFC 2920 3.1) */
+	VERB_LAST = 1 << 4,    /* of a pipelined group (RFC 2920 3.1) */
+	VERB_ESMTP = 1 << 5    /* not after HELO */
 };
 
 enum {
@@ -32,7 +33,7 @@ struct verb {
 
 static const struct verb verbs[] = {
 	{ "ATRN", smtp_cmd_unimplemented, ANY, 0 },
-	{ "AUTH", smtp_cmd_auth, READY, VERB_TLS | VERB_LAST },
+	{ "AUTH", smtp_cmd_auth, READY, VERB_ESMTP | VERB_TLS | VERB_LAST },
 	{ "BDAT", smtp_cmd_bdat, ANY, 0 },
 	{ "DATA", smtp_cmd_data, IN_MAIL,
 	    VERB_TLS | VERB_AUTH | VERB_NO_ARGS | VERB_LAST },
@@ -85,6 +86,12 @@ static bool is_too_long(const struct verb *v, struct span line)
 	return line.len + 2 > SMTP_LINE_MAX && (!v || v->run != smtp_cmd_auth);
 }
 
+/* Old devices log in after HELO, where nothing was offered. */
+static bool is_esmtp(const struct smtp_session *s)
+{
+	return s->is_esmtp || s->listener->lenient_syntax;
+}
+
 /* What stands against running a command: replied to, and true. */
 static bool is_refused(struct smtp_session *s, const struct verb *v,
     const struct smtp_command *cmd)
@@ -94,7 +101,8 @@ static bool is_refused(struct smtp_session *s, const struct verb *v,
 		    s, 530, "5.7.0", "Must issue a STARTTLS command first");
 	else if ((v->flags & VERB_AUTH) && smtp_session_needs_auth(s))
 		smtp_session_reply(s, 530, "5.7.0", "Authentication required");
-	else if (v->states != ANY && !(v->states & 1u << s->state))
+	else if ((v->states != ANY && !(v->states & 1u << s->state)) ||
+		 ((v->flags & VERB_ESMTP) && !is_esmtp(s)))
 		smtp_session_reply(s, 503, "5.5.1", "Bad sequence of commands");
 	else if ((v->flags & VERB_NO_ARGS) && cmd->args.len > 0)
 		smtp_session_reply(
@@ -118,6 +126,14 @@ static void charge_junk(struct smtp_session *s)
 	s->is_error = true;
 }
 
+/* Replies to EHLO and HELO have no enhanced code (RFC 2034 4). */
+static bool is_hello(struct span line)
+{
+	struct span verb = span_cut(&line, ' ');
+
+	return span_ieq(verb, SPAN("EHLO")) || span_ieq(verb, SPAN("HELO"));
+}
+
 enum smtp_next smtp_dispatch(struct smtp_session *s, struct span line)
 {
 	struct smtp_command cmd;
@@ -129,8 +145,8 @@ enum smtp_next smtp_dispatch(struct smtp_session *s, struct span line)
 	counter_add(&s->service->counters->commands, 1);
 	if (smtp_command_parse(line, &cmd) < 0) {
 		smtp_session_violation(s, SMTP_INVALID_CHARACTER);
-		smtp_session_reply(
-		    s, 501, "5.5.2", "Invalid character in command");
+		smtp_session_reply(s, 501, is_hello(line) ? NULL : "5.5.2",
+		    "Invalid character in command");
 		return SMTP_NEXT;
 	}
 	if (is_first && smtp_command_is_foreign(&cmd))

@@ -1,6 +1,7 @@
 /*
  * What is offered to a client: one answer for the text of EHLO and for the
- * parameters of MAIL and RCPT, so that the two cannot disagree.
+ * parameters of MAIL and RCPT, so that the two cannot disagree. And what the
+ * two commands have in common otherwise.
  */
 #include <smtp/session_internal.h>
 
@@ -51,6 +52,18 @@ struct smtp_param_rules smtp_session_param_rules(const struct smtp_session *s)
 		.now_ms = clock_wall_ms(),
 		.is_utf8 = s->tx && s->tx->envelope.terms.is_utf8,
 	};
+}
+
+enum smtp_address_result smtp_session_parse_path(const struct smtp_session *s,
+    struct span args, struct smtp_address *out, struct span *out_rest)
+{
+	enum smtp_address_result result;
+
+	args = span_trim(args);
+	result = smtp_address_parse_path(args, out, out_rest);
+	if (result == SMTP_ADDRESS_NO_PATH && s->listener->lenient_syntax)
+		result = smtp_address_parse_bare(args, out, out_rest);
+	return result;
 }
 
 void smtp_session_refuse_param(struct smtp_session *s,

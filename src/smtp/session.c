@@ -126,9 +126,19 @@ bool smtp_session_offers_tls(const struct smtp_session *s)
 	       !conn_is_tls(s->conn) && s->tls;
 }
 
+/* An old device, of a network where such may go without TLS. */
+static bool is_plaintext_peer(const struct smtp_session *s)
+{
+	const struct postern_list *list = &s->listener->plaintext_from;
+
+	return network_list_has(
+	    list->items, list->count, conn_peer_addr(s->conn));
+}
+
 bool smtp_session_needs_tls(const struct smtp_session *s)
 {
-	return !s->listener->allow_insecure && !conn_is_tls(s->conn);
+	return !s->listener->allow_insecure && !conn_is_tls(s->conn) &&
+	       !is_plaintext_peer(s);
 }
 
 bool smtp_session_needs_auth(const struct smtp_session *s)
@@ -139,7 +149,8 @@ bool smtp_session_needs_auth(const struct smtp_session *s)
 struct auth_channel smtp_session_channel(const struct smtp_session *s)
 {
 	return (struct auth_channel){ .tls_bits = conn_tls_bits(s->conn),
-		.allow_plaintext = s->listener->allow_plaintext_auth,
+		.allow_plaintext =
+		    s->listener->allow_plaintext_auth || is_plaintext_peer(s),
 		.peer = *conn_peer_addr(s->conn) };
 }
 
@@ -286,6 +297,7 @@ static struct smtp_session *session_new(struct smtp_service *service,
 	s->reject = COUNTER_REJECTS;
 	id_format(id_make(), s->id);
 	smtp_line_init(&s->lines);
+	s->lines.takes_lf = s->listener->lenient_syntax;
 	loop_timer_init(&s->timer, smtp_session_on_timer);
 	if (s->config->smtp.session_total_ms > 0)
 		s->ends_at =

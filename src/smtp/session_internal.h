@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <smtp/address.h>
 #include <smtp/command.h>
 #include <smtp/data.h>
 #include <smtp/line.h>
@@ -185,6 +186,9 @@ unsigned smtp_session_extensions(const struct smtp_session *s);
 bool smtp_session_offers_release(const struct smtp_session *s);
 /* For the parameters of MAIL, or of RCPT in a transaction. */
 struct smtp_param_rules smtp_session_param_rules(const struct smtp_session *s);
+/* The path of MAIL or RCPT, with spaces around it; see address.h. */
+enum smtp_address_result smtp_session_parse_path(const struct smtp_session *s,
+    struct span args, struct smtp_address *out, struct span *out_rest);
 /* Say what is wrong with a parameter; syntax is how the command goes. */
 void smtp_session_refuse_param(struct smtp_session *s,
     enum smtp_param_result result, const struct smtp_param_fault *fault,

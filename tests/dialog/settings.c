@@ -121,6 +121,23 @@ static void set_mode(struct settings *t, struct span v)
 	t->listener.mode = mode;
 }
 
+static void set_plaintext_from(struct settings *t, struct span v)
+{
+	if (!network_parse(v, &t->plaintext_from))
+		die("plaintext_from", v);
+	t->listener.plaintext_from =
+	    (struct postern_list){ &t->plaintext_from, 1 };
+}
+
+/* Also a listener without TLS lets nobody in who is not named. */
+static void set_insecure(struct settings *t, struct span v)
+{
+	bool is_so = span_eq(v, SPAN("true"));
+
+	t->listener.allow_insecure = is_so;
+	t->listener.allow_plaintext_auth = is_so;
+}
+
 static void set_certificate(struct settings *t, struct span v)
 {
 	t->has_certificate = !span_eq(v, SPAN("none"));
@@ -315,6 +332,8 @@ static void set(struct settings *t, struct span key, struct span value)
 		{ "senders", set_senders },
 		{ "open", set_open },
 		{ "mode", set_mode },
+		{ "plaintext_from", set_plaintext_from },
+		{ "insecure", set_insecure },
 		{ "certificate", set_certificate },
 		{ "null_sender", set_null_sender },
 		{ "user_null_sender", set_user_null_sender },

@@ -6,6 +6,7 @@
 
 #include "script.h"
 
+#include <base/netaddr.h>
 #include <config/config.h>
 
 /* How much the client sends at a time. */
@@ -20,6 +21,7 @@ extern const char *const way_names[WAYS];
 
 struct settings {
 	struct config config;
+	struct network plaintext_from;
 	struct config_listener listener;
 	struct config_user user;
 	const char *senders[4];

@@ -49,6 +49,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_claim(fuzz_is_within(rest, in));
 		check_address(&a);
 	}
+	if (smtp_address_parse_bare(in, &a, &rest) == SMTP_ADDRESS_OK) {
+		fuzz_claim(fuzz_is_within(a.whole, in));
+		fuzz_claim(fuzz_is_within(rest, in));
+		check_address(&a);
+	}
 	if (smtp_author_check(in, is_allowed, &count) == 0)
 		fuzz_claim(count > 0);
 	return 0;

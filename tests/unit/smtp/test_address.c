@@ -152,6 +152,38 @@ START_TEST(reads_paths)
 }
 END_TEST
 
+static const struct {
+	const char *in;
+	enum smtp_address_result result;
+	const char *whole, *rest;
+} bare[] = {
+	{ "a@b.c", SMTP_ADDRESS_OK, "a@b.c", "" },
+	{ "a@b.c SIZE=1", SMTP_ADDRESS_OK, "a@b.c", " SIZE=1" },
+	{ "a@[192.0.2.1] X", SMTP_ADDRESS_OK, "a@[192.0.2.1]", " X" },
+	{ "\"a b\"@b.c X", SMTP_ADDRESS_OK, "\"a b\"@b.c", " X" },
+	{ "", SMTP_ADDRESS_NO_PATH, NULL, NULL },
+	{ " a@b.c", SMTP_ADDRESS_NO_PATH, NULL, NULL },
+	{ "SIZE=1", SMTP_ADDRESS_BAD, NULL, NULL },
+	{ "a@b.c>", SMTP_ADDRESS_BAD, NULL, NULL },
+	{ "a@b@c.d", SMTP_ADDRESS_BAD, NULL, NULL },
+	{ "\"a b@b.c", SMTP_ADDRESS_BAD, NULL, NULL },
+};
+
+START_TEST(reads_addresses_without_brackets)
+{
+	struct smtp_address a;
+	struct span rest;
+
+	ck_assert_int_eq(
+	    smtp_address_parse_bare(span_of(bare[_i].in), &a, &rest),
+	    bare[_i].result);
+	if (bare[_i].result != SMTP_ADDRESS_OK)
+		return;
+	ck_assert(span_eq(a.whole, span_of(bare[_i].whole)));
+	ck_assert(span_eq(rest, span_of(bare[_i].rest)));
+}
+END_TEST
+
 START_TEST(tells_a_qualified_domain)
 {
 	struct smtp_address a;
@@ -177,6 +209,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, refuses_a_nul_in_a_literal);
 	tcase_add_loop_test(
 	    tc, reads_paths, 0, (int)(sizeof(paths) / sizeof(paths[0])));
+	tcase_add_loop_test(tc, reads_addresses_without_brackets, 0,
+	    (int)(sizeof(bare) / sizeof(bare[0])));
 	tcase_add_test(tc, tells_a_qualified_domain);
 	suite_add_tcase(s, tc);
 	return s;

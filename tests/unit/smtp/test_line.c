@@ -9,6 +9,8 @@ enum {
 	LIMIT = 16
 };
 
+static bool takes_lf;
+
 /* What a run over text gives: lines joined by '|', "!" for one too long. */
 static void read_lines(const char *text, size_t len, size_t step, char *out)
 {
@@ -17,6 +19,7 @@ static void read_lines(const char *text, size_t len, size_t step, char *out)
 	struct span line;
 
 	smtp_line_init(&r);
+	r.takes_lf = takes_lf;
 	buf_init(&in, 4096);
 	*out = '\0';
 	for (size_t at = 0; at < len; at += step) {
@@ -68,6 +71,35 @@ START_TEST(gives_the_same_lines_at_every_cut)
 }
 END_TEST
 
+/* The same input for an old device. */
+static const struct {
+	const char *in, *out;
+} lenient[] = {
+	{ "\n", "|" },
+	{ "one\ntwo\r\nthr", "one|two|" },
+	{ "a\rb\n", "a\rb|" }, /* a bare CR is still no end */
+	{ "a\r\r\n", "a\r|" },
+	{ "\r\n\r\n\n", "|||" },
+	{ "123456789012345\nx\n", "123456789012345|x|" }, /* just fits */
+	{ "1234567890123456\nx\n", "!|x|" },
+	{ "12345678901234567890\r\nx\r\n", "!|x|" },
+	{ "1234567890123456\n1234567890123456\ny\n", "!|!|y|" },
+};
+
+START_TEST(a_bare_lf_ends_a_line_where_that_is_allowed)
+{
+	size_t len = strlen(lenient[_i].in);
+	char out[256];
+
+	takes_lf = true;
+	for (size_t step = 1; step <= len + 1; step++) {
+		read_lines(lenient[_i].in, len, step, out);
+		ck_assert_str_eq(out, lenient[_i].out);
+	}
+	takes_lf = false;
+}
+END_TEST
+
 START_TEST(keeps_a_nul_inside_its_line)
 {
 	char out[256];
@@ -84,6 +116,8 @@ static Suite *make_suite(void)
 
 	tcase_add_loop_test(tc, gives_the_same_lines_at_every_cut, 0,
 	    (int)(sizeof(cases) / sizeof(cases[0])));
+	tcase_add_loop_test(tc, a_bare_lf_ends_a_line_where_that_is_allowed, 0,
+	    (int)(sizeof(lenient) / sizeof(lenient[0])));
 	tcase_add_test(tc, keeps_a_nul_inside_its_line);
 	suite_add_tcase(s, tc);
 	return s;

@@ -1,0 +1,153 @@
+"""What clients ask for beyond the plain: later, urgent, in UTF-8, reports."""
+import datetime
+import email.message
+import http.server as http_server
+import smtplib
+import threading
+import time
+import unittest
+
+from harness import Case, eventually
+
+ROUTES = "routes:\n"
+
+
+def seconds(stamp):
+    return datetime.datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
+
+
+class Release(Case):
+    """FUTURERELEASE (RFC 4865)."""
+
+    def submit(self, smtp, *options):
+        code, text = smtp.mail("orders@shop.example", options)
+        if code == 250:
+            code, text = smtp.rcpt("ann@dest.example", ["NOTIFY=SUCCESS,DELAY",
+                                                        "ORCPT=rfc822;ann@dest.example"])
+            self.assertEqual(code, 250, text)
+            code, text = smtp.data("From: orders@shop.example\r\n"
+                                   "To: ann@dest.example\r\n\r\nhi\r\n")
+        return code, text.decode()
+
+    def test_a_message_for_later_survives_a_restart_and_is_not_early(self):
+        smtp = self.client()
+        smtp.ehlo()
+        longest, until = smtp.esmtp_features["futurerelease"].split()
+        self.assertEqual(longest, str(7 * 86400))
+        self.assertLess(abs(seconds(until) - time.time() - 7 * 86400), 3600)
+        before = time.time()
+        code, text = self.submit(smtp, "HOLDFOR=2", "ENVID=later")
+        self.assertEqual(code, 250, text)
+        self.assertIn("queued as", text)  # hybrid has no verdict to wait for
+        queue_id = self.queue_id(text)
+        self.assertEqual(self.record(queue_id)["recipients"][0]["state"], "pending")
+        self.stop()
+        self.start()
+        record = self.final(queue_id)
+        self.assertEqual(len(record["attempts"]), 1)
+        self.assertGreaterEqual(seconds(record["attempts"][0]["at"]), before + 2)
+        self.assertEqual(len(self.sandbox.messages()), 1)
+
+    def test_hold_until_and_what_is_wrong_with_it(self):
+        smtp = self.client()
+        code, text = self.submit(smtp, "HOLDUNTIL=2001-01-01T00:00:00Z")
+        self.assertEqual((code, text[:5]), (501, "5.5.4"))
+        soon = datetime.datetime.now(datetime.timezone.utc) + \
+            datetime.timedelta(seconds=4)
+        code, text = self.submit(smtp, soon.strftime("HOLDUNTIL=%Y-%m-%dT%H:%M:%SZ"))
+        self.assertEqual(code, 250, text)
+        self.assertIn("queued as", text)
+        self.final(self.queue_id(text))
+
+
+class Direct(Case):
+    settings = {"mode": "direct"}
+
+    def test_where_nothing_is_stored_nothing_waits(self):
+        smtp = self.client()
+        smtp.ehlo()
+        self.assertNotIn("futurerelease", smtp.esmtp_features)
+        code, text = smtp.mail("orders@shop.example", ["HOLDFOR=2"])
+        self.assertEqual((code, text[:5]), (501, b"5.5.4"))
+
+
+class Service(http_server.ThreadingHTTPServer):
+    """A service of one's own behind module raw: keeps what it gets."""
+
+    def __init__(self):
+        self.got = []
+        outer = self
+
+        class Handler(http_server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.got.append((self.headers["X-Postern-Sender"], body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.serve_forever)
+        self.thread.start()
+
+    def stop(self):
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
+
+
+def unicode_mail():
+    mail = email.message.EmailMessage()
+    mail["From"] = "jos\u00e9@shop.example"
+    mail["To"] = "ann@dest.example"
+    mail["Subject"] = "na\u00efve"
+    mail.set_content("hi\n")
+    return mail
+
+
+class Unicode(Case):
+    """SMTPUTF8 (RFC 6531), as Python's smtplib speaks it."""
+
+    def setUp(self):
+        self.service = None
+        super().setUp()
+
+    def config(self, **settings):
+        path = super().config(**settings)
+        if self.service:
+            path.write_text(path.read_text().replace(
+                ROUTES, "  - {name: own, type: raw, url: "
+                f"'http://127.0.0.1:{self.service.server_port}/'}}\n{ROUTES}"))
+        return path
+
+    def test_is_refused_where_no_provider_can_carry_it(self):
+        with self.assertRaises(smtplib.SMTPSenderRefused) as refused:
+            self.client().send_message(unicode_mail())
+        self.assertEqual(refused.exception.smtp_code, 550)
+        self.assertTrue(refused.exception.smtp_error.startswith(b"5.6.7"))
+
+    def test_goes_by_the_provider_that_can(self):
+        self.service = Service()
+        self.addCleanup(self.service.stop)
+        self.stop()
+        self.start(providers="sendgrid, own")
+        self.client().send_message(unicode_mail())
+        sender, body = eventually(lambda: self.service.got, "it arrives")[0]
+        self.assertEqual(sender.encode("latin-1").decode(), "jos\u00e9@shop.example")
+        self.assertIn("Subject: na\u00efve\r\n".encode(), body)
+        self.assertEqual(self.sandbox.messages(), [])
+
+    def test_a_declaration_alone_changes_nothing(self):
+        smtp = self.client()
+        smtp.mail("orders@shop.example", ["SMTPUTF8", "BODY=8BITMIME"])
+        smtp.rcpt("ann@dest.example")
+        code, text = smtp.data("From: orders@shop.example\r\n\r\nhi\r\n")
+        self.assertEqual(code, 250, text)
+        self.assertIn(b"accepted by sendgrid", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
