@@ -1,6 +1,7 @@
 /* See fake_loop.h. */
 #include "fake_loop.h"
 
+#include <base/clock.h>
 #include <base/list.h>
 
 #include <stdlib.h>
@@ -11,6 +12,19 @@ struct loop {
 	uint64_t now;
 };
 
+/* The one loop there is at a time; both clocks are its own. */
+static const struct loop *present;
+
+static uint64_t mono_ns(void)
+{
+	return present->now * 1000 * 1000;
+}
+
+static int64_t wall_ms(void)
+{
+	return 1780000000000 + (int64_t)present->now;
+}
+
 struct loop *fake_loop_new(void)
 {
 	struct loop *l = calloc(1, sizeof(*l));
@@ -20,11 +34,14 @@ struct loop *fake_loop_new(void)
 	l->last = &l->first;
 	l->now = 1000 * 1000;
 	heap_init(&l->timers);
+	present = l;
+	clock_override(mono_ns, wall_ms);
 	return l;
 }
 
 void fake_loop_free(struct loop *l)
 {
+	clock_override(NULL, NULL);
 	heap_finish(&l->timers);
 	free(l);
 }

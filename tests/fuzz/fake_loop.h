@@ -1,7 +1,8 @@
 /*
  * A loop without a thread, descriptors or a clock of its own: the functions of
- * loop/loop.h that a session calls, driven by the target. Time passes when the
- * target says so, so that an input always does the same.
+ * loop/loop.h that a session calls, driven by the target. Time, that of
+ * base/clock.h too, passes when the target says so: an input always does the
+ * same. One at a time.
  */
 #pragma once
 
