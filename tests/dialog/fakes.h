@@ -23,7 +23,8 @@ struct fakes {
 	enum quota_verdict quota;
 	uint64_t retry_after_ms;
 	int store_rc;
-	bool carries_no_utf8; /* no provider does */
+	bool is_out_of_memory; /* for copies of strings */
+	bool carries_no_utf8;  /* no provider does */
 	/* What was seen. */
 	size_t submitted, abandoned; /* and not going on without a client */
 	size_t taken, given_back;

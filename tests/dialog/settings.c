@@ -212,6 +212,17 @@ static void set_lenient(struct settings *t, struct span v)
 	t->listener.lenient_syntax = span_eq(v, SPAN("true"));
 }
 
+static void set_plaintext_auth(struct settings *t, struct span v)
+{
+	t->listener.allow_plaintext_auth = span_eq(v, SPAN("true"));
+}
+
+static void set_memory(struct settings *t, struct span v)
+{
+	(void)t;
+	fakes.is_out_of_memory = span_eq(v, SPAN("none"));
+}
+
 static void set_quota(struct settings *t, struct span v)
 {
 	t->user.daily = 500;
@@ -345,6 +356,8 @@ static void set(struct settings *t, struct span key, struct span value)
 		{ "line_endings", set_line_endings },
 		{ "chunking", set_chunking },
 		{ "lenient_syntax", set_lenient },
+		{ "plaintext_auth", set_plaintext_auth },
+		{ "memory", set_memory },
 		{ "quota", set_quota },
 		{ "store", set_store },
 		{ "verdict", set_verdict },
