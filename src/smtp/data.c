@@ -31,19 +31,24 @@ bool smtp_data_is_good(const struct smtp_data *d)
 	return !d->has_nul && !d->is_too_large && !d->is_out_of_memory;
 }
 
+/* Of what rules the content out the first in its order counts. */
 static void emit(struct smtp_data *d, struct buf *out, struct span s)
 {
+	const char *nul;
 	int rc;
 
 	if (s.len == 0 || !smtp_data_is_good(d))
 		return;
+	nul = memchr(s.ptr, '\0', s.len);
+	if (nul)
+		s = span_first(s, (size_t)(nul - s.ptr) + 1);
 	rc = buf_add_span(out, s);
-	if (memchr(s.ptr, '\0', s.len))
-		d->has_nul = true;
 	if (rc == -EMSGSIZE)
 		d->is_too_large = true;
 	else if (rc < 0)
 		d->is_out_of_memory = true;
+	else
+		d->has_nul = nul != NULL;
 	if (!smtp_data_is_good(d))
 		buf_finish(out);
 }

@@ -287,6 +287,33 @@ START_TEST(agrees_with_the_obvious_machine)
 }
 END_TEST
 
+/* A NUL within the maximum, or behind what exceeds it; all in one piece. */
+START_TEST(the_first_that_rules_it_out_counts)
+{
+	const struct {
+		struct span text;
+		bool has_nul;
+	} rows[] = {
+		{ SPAN("12\0"
+		       "4567890\r\n.\r\n"),
+		    true },
+		{ SPAN("1234567\0"
+		       "90\r\n.\r\n"),
+		    false },
+	};
+	struct smtp_data d;
+	struct buf out;
+
+	smtp_data_init(&d, SMTP_DATA_STRICT);
+	buf_init(&out, 5);
+	(void)smtp_data_feed(&d, rows[_i].text, &out);
+	ck_assert_int_eq(d.state, SMTP_DATA_DONE);
+	ck_assert_int_eq(d.has_nul, rows[_i].has_nul);
+	ck_assert_int_eq(d.is_too_large, !rows[_i].has_nul);
+	buf_finish(&out);
+}
+END_TEST
+
 START_TEST(drops_what_is_too_large_and_finds_its_end)
 {
 	struct smtp_data d;
@@ -325,6 +352,7 @@ static Suite *make_suite(void)
 	    (int)(sizeof(chunks) / sizeof(chunks[0])));
 	tcase_add_loop_test(tc, agrees_with_the_obvious_machine, 0,
 	    (int)(sizeof(mixes) / sizeof(mixes[0])));
+	tcase_add_loop_test(tc, the_first_that_rules_it_out_counts, 0, 2);
 	tcase_add_test(tc, drops_what_is_too_large_and_finds_its_end);
 	suite_add_tcase(s, tc);
 	return s;
