@@ -5,6 +5,7 @@
  */
 #include <smtp/session_internal.h>
 
+#include <smtp/proven.h>
 #include <smtp/reply.h>
 
 #include <auth/auth.h>
@@ -151,7 +152,8 @@ struct auth_channel smtp_session_channel(const struct smtp_session *s)
 	return (struct auth_channel){ .tls_bits = conn_tls_bits(s->conn),
 		.allow_plaintext =
 		    s->listener->allow_plaintext_auth || is_plaintext_peer(s),
-		.peer = *conn_peer_addr(s->conn) };
+		.peer = *conn_peer_addr(s->conn),
+		.proven = s->proven };
 }
 
 const char *smtp_session_mechanisms(const struct smtp_session *s)
@@ -197,7 +199,7 @@ static void on_tls(struct conn *c, void *ctx)
 {
 	struct smtp_session *s = ctx;
 
-	(void)c;
+	s->proven = smtp_proven_new(conn_tls_peer(c));
 	smtp_tls_established(s);
 	s->wait = SMTP_WAIT_NONE;
 	if (s->state == SMTP_ST_CONNECT)
@@ -264,6 +266,7 @@ static void on_closed(struct conn *c, enum conn_end why, void *ctx)
 	config_unref(s->config);
 	tls_ctx_unref(s->tls);
 	free(s->helo);
+	free(s->proven);
 	free(s);
 	smtp_service_left(service);
 }

@@ -125,6 +125,7 @@ struct smtp_session {
 	bool has_spoken;     /* a first command was read */
 	unsigned violations; /* bits of enum smtp_violation: logged once */
 	const struct config_user *user; /* NULL before AUTH; counted */
+	const char **proven;            /* by its certificate; NULL without */
 	struct auth_session *auth;
 	bool auth_is_disabled;  /* the refusal to come is about that */
 	uint64_t auth_asked_at; /* loop time of the client's last response */
