@@ -98,6 +98,36 @@ ptrdiff_t b64_decode(struct span text, void *out)
 	return last < 0 ? last : (at - (uint8_t *)out) + last;
 }
 
+/* The character base64 has in its place; '=' for one that is neither's. */
+static char from_url(char c)
+{
+	if (c == '-')
+		return '+';
+	if (c == '_')
+		return '/';
+	return c == '+' || c == '/' ? '=' : c;
+}
+
+ptrdiff_t b64url_decode(struct span text, void *out)
+{
+	uint8_t *at = out;
+
+	if (text.len % 4 == 1)
+		return -EINVAL;
+	for (size_t i = 0; i < text.len; i += 4) {
+		size_t n = text.len - i < 4 ? text.len - i : 4;
+		char group[4] = { '=', '=', '=', '=' };
+
+		for (size_t j = 0; j < n; j++)
+			group[j] = from_url(text.ptr[i + j]);
+		ptrdiff_t len = decode_last(group, 4 - n, at);
+		if (len < 0)
+			return len;
+		at += len;
+	}
+	return at - (uint8_t *)out;
+}
+
 void hex_encode(const void *data, size_t len, char *out)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -19,5 +19,10 @@ size_t b64_encode(const void *data, size_t len, char *out);
  * decoded length or -EINVAL.
  */
 ptrdiff_t b64_decode(struct span text, void *out);
+/*
+ * As strict, of base64url without padding (section 5). out holds at least
+ * (text.len + 3) / 4 * 3 bytes.
+ */
+ptrdiff_t b64url_decode(struct span text, void *out);
 /* Lower-case hexadecimal, NUL-terminated: out holds 2 * len + 1. */
 void hex_encode(const void *data, size_t len, char *out);

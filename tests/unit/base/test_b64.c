@@ -135,6 +135,42 @@ START_TEST(accepts_only_the_canonical_text)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	const char *bytes; /* NULL: refused */
+} url_cases[] = {
+	{ "", "" },
+	{ "QQ", "A" },
+	{ "QUI", "AB" },
+	{ "QUJD", "ABC" },
+	{ "QUJDRA", "ABCD" },
+	{ "-_-_", "\xfb\xff\xbf" },
+	{ "Q", NULL },
+	{ "QQ==", NULL },
+	{ "QUI=", NULL },
+	{ "+/+/", NULL },
+	{ "QR", NULL }, /* bits that mean nothing */
+	{ "QUJ", NULL },
+	{ "Q Q", NULL },
+	{ "QUJDR", NULL },
+	{ "QUJD\n", NULL },
+	{ "QU=D", NULL },
+};
+
+START_TEST(decodes_the_url_alphabet_strictly)
+{
+	struct span text = span_of(url_cases[_i].text);
+	const char *bytes = url_cases[_i].bytes;
+	char out[16];
+	ptrdiff_t len = b64url_decode(text, out);
+
+	if (!bytes)
+		ck_assert_int_eq(len, -EINVAL);
+	else
+		ck_assert(span_eq(span_make(out, (size_t)len), span_of(bytes)));
+}
+END_TEST
+
 START_TEST(writes_hexadecimal)
 {
 	char text[9];
@@ -156,6 +192,8 @@ static Suite *suite(void)
 	tcase_add_test(t, refuses_a_nul);
 	tcase_add_test(t, writes_no_more_than_promised);
 	tcase_add_test(t, accepts_only_the_canonical_text);
+	tcase_add_loop_test(
+	    t, decodes_the_url_alphabet_strictly, 0, COUNT(url_cases));
 	tcase_add_test(t, writes_hexadecimal);
 	suite_add_tcase(s, t);
 	return s;
