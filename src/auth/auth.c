@@ -23,6 +23,7 @@ struct offer {
 
 struct auth {
 	struct verifier *verifier;
+	auth_fetch *fetch;         /* may be NULL */
 	pthread_mutex_t lock;      /* guards the rest */
 	struct view *views[VIEWS]; /* latest first */
 	struct offer *offers;
@@ -83,6 +84,11 @@ void auth_free(struct auth *a)
 	free(a);
 }
 
+void auth_set_fetch(struct auth *a, auth_fetch *fetch)
+{
+	a->fetch = fetch;
+}
+
 struct verifier *auth_verifier(struct auth *a)
 {
 	return a->verifier;
@@ -129,7 +135,7 @@ struct view *auth_view(struct auth *a, struct config *config)
 
 	if (v)
 		return v;
-	v = view_new(config);
+	v = view_new(config, a->fetch);
 	if (v)
 		keep_view(a, v);
 	return v;

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <base/buf.h>
 #include <base/err.h>
 #include <base/netaddr.h>
 #include <base/span.h>
@@ -24,6 +25,13 @@ int auth_library_init(struct err *e);
 void auth_library_done(void);
 
 /*
+ * Reads a URL into out, up to its maximum. 0, or a negative errno with e set.
+ * Blocks; runs on pool threads, perhaps several at once.
+ */
+typedef int auth_fetch(const struct config *config, const char *url,
+    struct buf *out, struct err *e);
+
+/*
  * Whether every mechanism this configuration names is really there; e says
  * which is missing and what to install. For a start and for a reload.
  */
@@ -31,6 +39,11 @@ int auth_check_config(const struct config *config, struct err *e);
 
 /* Checks config too, and starts the pool. NULL with e set on failure. */
 struct auth *auth_new(const struct config *config, struct err *e);
+/*
+ * How keys at a URL are read (auth.oauth.jwks_url); without it they are not.
+ * Before the first session.
+ */
+void auth_set_fetch(struct auth *a, auth_fetch *fetch);
 /*
  * Waits for the hashes under way. Call it when all sessions have ended and
  * before loop_stop: what the pool posts to their loops must still be run.
@@ -55,8 +68,8 @@ struct auth_channel {
  * Space-separated mechanisms to offer, valid until auth_free; "" when none is
  * possible now, as without TLS unless allow_plaintext. SCRAM-SHA-256 is
  * offered when all users with a password have such a record, EXTERNAL when
- * the certificate is a user's. Cheap: worked out once per configuration, of
- * which the latest two are kept by reference. Any thread.
+ * the certificate is a user's, tokens only with TLS. Cheap: worked out once per
+ * configuration, of which the latest two are kept by reference. Any thread.
  */
 const char *auth_mechanisms(
     struct auth *a, struct config *config, const struct auth_channel *channel);

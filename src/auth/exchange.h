@@ -17,7 +17,7 @@ struct exchange;
 
 /* All borrowed until exchange_free, but hostname. */
 struct exchange_setup {
-	const struct view *view;
+	struct view *view;
 	struct verifier *verifier;
 	struct verify_wait *wait;
 	const char *hostname;

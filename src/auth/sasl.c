@@ -101,6 +101,8 @@ int sasl_library_init(const char *plugin_dir, struct err *e)
 	if (rc == SASL_OK)
 		rc = sasl_server_add_plugin("postern", sasl_plain_init);
 	if (rc == SASL_OK)
+		rc = sasl_server_add_plugin("postern", sasl_oauth_init);
+	if (rc == SASL_OK)
 		return 0;
 	(void)sasl_server_done();
 	return err_set(e, -EIO, "cannot register with libsasl2: %s",

@@ -27,6 +27,25 @@ const struct config_user *sasl_find_user(struct exchange *x, struct span name)
 	return NULL;
 }
 
+int sasl_accept(sasl_server_params_t *params, const struct name *authid,
+    const struct name *authzid, sasl_out_params_t *out)
+{
+	unsigned flags = SASL_CU_AUTHID | SASL_CU_EXTERNALLY_VERIFIED;
+	int rc;
+
+	if (!authzid)
+		flags |= SASL_CU_AUTHZID;
+	rc = params->canon_user(params->utils->conn, authid->text,
+	    (unsigned)authid->len, flags, out);
+	if (rc == SASL_OK && authzid)
+		rc = params->canon_user(params->utils->conn, authzid->text,
+		    (unsigned)authzid->len,
+		    SASL_CU_AUTHZID | SASL_CU_EXTERNALLY_VERIFIED, out);
+	if (rc == SASL_OK)
+		out->doneflag = 1;
+	return rc;
+}
+
 static int get_option(void *context, const char *plugin, const char *option,
     const char **result, unsigned *len)
 {

@@ -48,6 +48,14 @@ void sasl_set_detail(struct exchange *x, const char *text);
  */
 const struct config_user *sasl_find_user(struct exchange *x, struct span name);
 
+/*
+ * Tell libsasl2 who it is, and as whom (NULL: as the same); it asks our proxy
+ * policy next. For the plugins: what a step returns.
+ */
+int sasl_accept(sasl_server_params_t *params, const struct name *authid,
+    const struct name *authzid, sasl_out_params_t *out);
+
 /* Entry points of our plugins. */
 sasl_server_plug_init_t sasl_plain_init; /* PLAIN and LOGIN */
+sasl_server_plug_init_t sasl_oauth_init; /* OAUTHBEARER and XOAUTH2 */
 sasl_auxprop_init_t sasl_users_init;     /* what SCRAM verifies against */

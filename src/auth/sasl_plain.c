@@ -7,7 +7,9 @@
  */
 #include <auth/password.h>
 #include <auth/sasl_internal.h>
+#include <auth/saslauthd.h>
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum state {
@@ -20,6 +22,7 @@ enum state {
 struct credentials {
 	enum state state;
 	bool has_authzid; /* PLAIN: asks to act as somebody */
+	bool is_asked;    /* saslauthd is */
 	struct name authid, authzid;
 };
 
@@ -40,26 +43,6 @@ static void credentials_free(void *context, const sasl_utils_t *utils)
 	free(context);
 }
 
-/* Tell libsasl2 who it is; it asks our proxy policy next. */
-static int accept_user(const struct credentials *c,
-    sasl_server_params_t *params, sasl_out_params_t *out)
-{
-	unsigned flags = SASL_CU_AUTHID | SASL_CU_EXTERNALLY_VERIFIED;
-	int rc;
-
-	if (!c->has_authzid)
-		flags |= SASL_CU_AUTHZID;
-	rc = params->canon_user(params->utils->conn, c->authid.text,
-	    (unsigned)c->authid.len, flags, out);
-	if (rc == SASL_OK && c->has_authzid)
-		rc = params->canon_user(params->utils->conn, c->authzid.text,
-		    (unsigned)c->authzid.len,
-		    SASL_CU_AUTHZID | SASL_CU_EXTERNALLY_VERIFIED, out);
-	if (rc == SASL_OK)
-		out->doneflag = 1;
-	return rc;
-}
-
 static int refuse_user(const struct credentials *c, struct exchange *x)
 {
 	struct span name = span_make(c->authid.text, c->authid.len);
@@ -76,7 +59,8 @@ static int conclude(const struct credentials *c, sasl_server_params_t *params,
 
 	switch (verdict) {
 	case VERIFY_GOOD:
-		return accept_user(c, params, out);
+		return sasl_accept(params, &c->authid,
+		    c->has_authzid ? &c->authzid : NULL, out);
 	case VERIFY_BAD:
 		return refuse_user(c, x);
 	case VERIFY_PENDING:
@@ -85,19 +69,33 @@ static int conclude(const struct credentials *c, sasl_server_params_t *params,
 		sasl_set_detail(x, "too many passwords are being checked");
 		return SASL_UNAVAIL;
 	case VERIFY_FAILED:
-		sasl_set_detail(x, "the password could not be checked");
+		sasl_set_detail(x, c->is_asked
+				       ? "saslauthd does not answer"
+				       : "the password could not be checked");
 		return SASL_UNAVAIL;
 	}
 	return SASL_FAIL;
 }
 
-static int verify(struct credentials *c, sasl_server_params_t *params,
-    struct span password, sasl_out_params_t *out)
+/* Pool thread. */
+static enum verify_verdict ask_saslauthd(
+    const struct view *view, const struct verify_question *q)
 {
-	struct exchange *x = sasl_exchange_of(params);
-	const struct view *view = x->setup.view;
-	struct span name = span_make(c->authid.text, c->authid.len);
-	struct span record = view_record_of(sasl_find_user(x, name));
+	int rc =
+	    saslauthd_ask(view->config->auth.saslauthd, q->name, q->password);
+
+	if (rc == 0)
+		return VERIFY_GOOD;
+	return rc == -EACCES ? VERIFY_BAD : VERIFY_FAILED;
+}
+
+/* A stranger costs what most users cost. */
+static struct verify_question question_about(
+    struct exchange *x, struct span name, struct span password)
+{
+	struct view *view = x->setup.view;
+	const struct config_user *user = sasl_find_user(x, name);
+	struct span record = view_record_of(user);
 	struct verify_question q = {
 		.name = name,
 		.record = record.len ? record : view->dummy_record,
@@ -106,6 +104,23 @@ static int verify(struct credentials *c, sasl_server_params_t *params,
 		.ttl_ms = view->config->auth.cache_ttl_ms,
 	};
 
+	if (view_asks_saslauthd(view, user)) {
+		q.name = user ? span_of(user->name) : name;
+		q.record = SPAN("saslauthd"); /* apart in the cache */
+		q.is_decoy = !user;
+		q.ask = ask_saslauthd;
+		q.view = view;
+	}
+	return q;
+}
+
+static int verify(struct credentials *c, sasl_server_params_t *params,
+    struct span password, sasl_out_params_t *out)
+{
+	struct exchange *x = sasl_exchange_of(params);
+	struct span name = span_make(c->authid.text, c->authid.len);
+	struct verify_question q = question_about(x, name, password);
+
 	x->tried = c->authid;
 	if (password.len == 0 || password.len > PASSWORD_MAX ||
 	    memchr(password.ptr, '\0', password.len)) {
@@ -113,6 +128,7 @@ static int verify(struct credentials *c, sasl_server_params_t *params,
 		return SASL_BADAUTH;
 	}
 	c->state = STATE_VERIFYING;
+	c->is_asked = q.ask != NULL;
 	return conclude(
 	    c, params, verify_begin(x->setup.verifier, &q, x->setup.wait), out);
 }

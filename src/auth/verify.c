@@ -7,6 +7,7 @@
 #include <auth/cache.h>
 #include <auth/password.h>
 #include <auth/verify.h>
+#include <auth/view.h>
 #include <loop/blocking.h>
 #include <loop/loop.h>
 
@@ -22,8 +23,9 @@ struct verifier {
 	struct cache *cache;
 	struct blocking *pool;
 	_Atomic uint64_t hashes;
-	pthread_mutex_t lock; /* guards jobs and what hangs on them */
-	struct list jobs;     /* struct verify_job.link */
+	pthread_mutex_t lock;    /* guards the rest, and what hangs on jobs */
+	struct blocking *asking; /* a pool too; NULL until it is needed */
+	struct list jobs;        /* struct verify_job.link */
 };
 
 struct verify_job {
@@ -58,6 +60,7 @@ void verifier_free(struct verifier *v)
 	if (!v)
 		return;
 	blocking_free(v->pool);
+	blocking_free(v->asking);
 	cache_free(v->cache);
 	(void)pthread_mutex_destroy(&v->lock);
 	free(v);
@@ -77,6 +80,7 @@ static void forget_password(struct verify_job *job)
 static void job_free(struct verify_job *job)
 {
 	forget_password(job);
+	view_unref(job->q.view);
 	free(job->text);
 	free(job);
 }
@@ -89,11 +93,19 @@ static void on_done(struct blocking_job *b)
 
 static enum verify_verdict judge(const struct verify_job *job)
 {
-	int rc = password_verify(job->q.record, job->q.password);
+	enum verify_verdict verdict;
 
-	if (rc == 0 && !job->q.is_decoy)
-		return VERIFY_GOOD;
-	return rc == 0 || rc == -EACCES ? VERIFY_BAD : VERIFY_FAILED;
+	if (job->q.ask) {
+		verdict = job->q.ask(job->q.view, &job->q);
+	} else {
+		atomic_fetch_add_explicit(
+		    &job->verifier->hashes, 1, memory_order_relaxed);
+		int rc = password_verify(job->q.record, job->q.password);
+		verdict = rc == 0         ? VERIFY_GOOD
+			  : rc == -EACCES ? VERIFY_BAD
+					  : VERIFY_FAILED;
+	}
+	return verdict == VERIFY_GOOD && job->q.is_decoy ? VERIFY_BAD : verdict;
 }
 
 static void remember(struct verify_job *job, enum verify_verdict verdict)
@@ -103,7 +115,7 @@ static void remember(struct verify_job *job, enum verify_verdict verdict)
 
 	if (verdict == VERIFY_GOOD)
 		cache_put(cache, &job->tag, CACHE_GOOD, ttl);
-	else if (verdict == VERIFY_BAD)
+	else if (verdict == VERIFY_BAD && !job->q.ask)
 		cache_put(cache, &job->tag, CACHE_BAD,
 		    ttl < BAD_TTL_MS ? ttl : BAD_TTL_MS);
 }
@@ -150,8 +162,6 @@ static void work(struct blocking_job *b)
 		forget_password(job);
 		return;
 	}
-	atomic_fetch_add_explicit(
-	    &job->verifier->hashes, 1, memory_order_relaxed);
 	verdict = judge(job);
 	forget_password(job);
 	/* In this order: who no longer finds the job finds the verdict. */
@@ -188,6 +198,8 @@ static struct verify_job *job_new(struct verifier *v,
 	job->q.password = copy_field(&at, q->password);
 	job->q.name = copy_field(&at, q->name);
 	job->q.record = copy_field(&at, q->record);
+	if (q->view)
+		job->q.view = view_ref(q->view);
 	job->verifier = v;
 	job->tag = *tag;
 	list_init(&job->link);
@@ -211,12 +223,24 @@ static struct verify_job *find_job(struct verifier *v,
 	return NULL;
 }
 
+/* Under lock. Most processes never need the second one. NULL for memory. */
+static struct blocking *pool_for(
+    struct verifier *v, const struct verify_question *q)
+{
+	if (!q->ask)
+		return v->pool;
+	if (!v->asking)
+		v->asking = blocking_new(VERIFY_ASKING, VERIFY_WAITING_MAX);
+	return v->asking;
+}
+
 /* Under lock. Returns NULL with *why set. */
 static struct verify_job *start_job(struct verifier *v,
     const struct verify_question *q, const struct cache_tag *tag,
     struct loop *loop, enum verify_verdict *why)
 {
-	struct verify_job *job = job_new(v, q, tag);
+	struct blocking *pool = pool_for(v, q);
+	struct verify_job *job = pool ? job_new(v, q, tag) : NULL;
 
 	*why = VERIFY_FAILED;
 	if (!job)
@@ -225,7 +249,7 @@ static struct verify_job *start_job(struct verifier *v,
 	job->blocking.work = work;
 	job->blocking.done = on_done;
 	*why = VERIFY_BUSY;
-	if (blocking_submit(v->pool, &job->blocking) < 0) {
+	if (blocking_submit(pool, &job->blocking) < 0) {
 		job_free(job);
 		return NULL;
 	}

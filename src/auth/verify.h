@@ -14,10 +14,12 @@
 struct loop;
 struct verifier;
 struct verify_job;
+struct view;
 
 enum {
 	VERIFY_WAITING_MAX = 64, /* hashes waiting for the pool */
-	VERIFY_PER_NAME_MAX = 8  /* different passwords for one name */
+	VERIFY_PER_NAME_MAX = 8, /* different passwords for one name */
+	VERIFY_ASKING = 8        /* threads that wait for somebody else */
 };
 
 enum verify_verdict {
@@ -28,13 +30,20 @@ enum verify_verdict {
 	VERIFY_FAILED   /* no memory */
 };
 
-/* All is copied. */
+/* All is copied; of view a reference is kept. */
 struct verify_question {
 	struct span name;
 	struct span record;
 	struct span password;
 	bool is_decoy; /* hash for the time it takes, never say GOOD */
 	uint64_t ttl_ms;
+	/*
+	 * Instead of hashing: wait for somebody else, on a pool for that. A
+	 * no is not remembered. NULL to hash.
+	 */
+	enum verify_verdict (*ask)(
+	    const struct view *view, const struct verify_question *q);
+	struct view *view; /* for ask; may be NULL */
 };
 
 /*
@@ -63,5 +72,5 @@ enum verify_verdict verify_begin(
  * has been posted already, so that its memory must stay until it ran.
  */
 bool verify_cancel(struct verifier *v, struct verify_wait *w);
-/* Hashes computed since the start. */
+/* Hashes computed since the start; questions asked are not among them. */
 uint64_t verify_hashes(const struct verifier *v);

@@ -9,6 +9,7 @@
  * and three users would have to work together to compute it.
  */
 #include <auth/certificate.h>
+#include <auth/keyring.h>
 #include <auth/view.h>
 
 #include <stdio.h>
@@ -24,7 +25,7 @@ enum {
 };
 
 static const char *const known_mechanisms[] = { "PLAIN", "LOGIN", SCRAM,
-	"EXTERNAL" };
+	"EXTERNAL", "OAUTHBEARER", "XOAUTH2" };
 
 /* How many users have records of one method and cost. */
 struct kind {
@@ -36,6 +37,7 @@ struct kind {
 struct survey {
 	struct kind kinds[KINDS_MAX];
 	size_t kind_count;
+	size_t of_saslauthd; /* users */
 	bool all_scram;
 	uint8_t smallest[DECOY_SOURCES][HASH_SHA256_SIZE]; /* ascending */
 };
@@ -99,6 +101,10 @@ static void survey_users(struct survey *s, const struct config *config)
 	for (size_t i = 0; i < config->users.count; i++) {
 		struct span record = view_record_of(
 		    CONFIG_AT(config->users, struct config_user, i));
+		if (!record.len && config->auth.saslauthd) {
+			s->of_saslauthd++;
+			s->all_scram = false;
+		}
 		if (!record.len)
 			continue;
 		count_kind(s, record);
@@ -127,19 +133,27 @@ static void add_word(char list[VIEW_MECHANISMS_SIZE], const char *word)
 	    len ? " " : "", word);
 }
 
+static bool is_for_tokens(const char *mechanism)
+{
+	return !strcmp(mechanism, "OAUTHBEARER") ||
+	       !strcmp(mechanism, "XOAUTH2");
+}
+
 /*
  * SCRAM is offered before the user is known, and clients that choose it do
  * not fall back: only when it works for all of them.
  */
 static void choose_mechanisms(struct view *v, bool all_scram)
 {
+	bool has_tokens = v->keyring != NULL;
 	const struct postern_list *list = &v->config->auth.mechanisms;
 
 	for (size_t i = 0; i < list->count; i++) {
 		const char *name =
 		    known_mechanism(span_of(CONFIG_STRING(*list, i)));
 		if (name && !view_find_mechanism(v, span_of(name)) &&
-		    (all_scram || strcmp(name, SCRAM) != 0))
+		    (all_scram || strcmp(name, SCRAM) != 0) &&
+		    (has_tokens || !is_for_tokens(name)))
 			add_word(v->mechanisms, name);
 	}
 }
@@ -156,12 +170,13 @@ static void choose_dummy(struct view *v, const struct survey *s)
 			most = s->kinds[i].count;
 			v->dummy_record = s->kinds[i].record;
 		}
+	v->asks_about_strangers = s->of_saslauthd > most;
 	v->decoy_iterations = PASSWORD_ITERATIONS;
 	if (password_parse_scram(v->dummy_record, &scram, NULL) == 0)
 		v->decoy_iterations = scram.iterations;
 }
 
-struct view *view_new(struct config *config)
+struct view *view_new(struct config *config, auth_fetch *fetch)
 {
 	struct view *v = calloc(1, sizeof(*v));
 	struct survey survey;
@@ -170,6 +185,14 @@ struct view *view_new(struct config *config)
 		return NULL;
 	atomic_init(&v->refs, 1);
 	v->config = config_ref(config);
+	v->fetch = fetch;
+	if (config->auth.oauth.issuer) {
+		v->keyring = keyring_new(config);
+		if (!v->keyring) {
+			view_unref(v);
+			return NULL;
+		}
+	}
 	survey_users(&survey, config);
 	choose_mechanisms(v, survey.all_scram);
 	choose_dummy(v, &survey);
@@ -190,6 +213,7 @@ void view_unref(struct view *v)
 	if (!v ||
 	    atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	keyring_free(v->keyring);
 	config_unref(v->config);
 	hash_cleanse(v->decoy_key, sizeof(v->decoy_key));
 	free(v);
@@ -212,6 +236,8 @@ bool view_offers(const char *mechanism, const struct view *v,
 {
 	if (!strcmp(mechanism, "EXTERNAL"))
 		return certificate_user(v->config, channel->proven) != NULL;
+	if (is_for_tokens(mechanism))
+		return channel->tls_bits > 0;
 	return channel->tls_bits > 0 || channel->allow_plaintext;
 }
 
@@ -234,6 +260,13 @@ struct span view_record_of(const struct config_user *user)
 	if (!user || !user->password_hash.ptr)
 		return SPAN("");
 	return span_make(user->password_hash.ptr, user->password_hash.len);
+}
+
+bool view_asks_saslauthd(const struct view *v, const struct config_user *user)
+{
+	if (!user)
+		return v->asks_about_strangers;
+	return v->config->auth.saslauthd && view_record_of(user).len == 0;
 }
 
 void view_decoy_record(

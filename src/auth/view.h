@@ -30,10 +30,14 @@ struct view {
 	struct span dummy_record;
 	unsigned decoy_iterations;
 	uint8_t decoy_key[HASH_SHA256_SIZE];
+	/* Most users are saslauthd's: so are names nobody has. */
+	bool asks_about_strangers;
+	struct keyring *keyring; /* of auth.oauth; NULL without */
+	auth_fetch *fetch;       /* for it */
 };
 
 /* NULL for memory. Takes a reference to config. Has one reference itself. */
-struct view *view_new(struct config *config);
+struct view *view_new(struct config *config, auth_fetch *fetch);
 struct view *view_ref(struct view *v);
 void view_unref(struct view *v); /* accepts NULL */
 
@@ -47,6 +51,8 @@ bool view_offers(const char *mechanism, const struct view *v,
     const struct auth_channel *channel);
 /* Empty for NULL and for a user who cannot log in. */
 struct span view_record_of(const struct config_user *user);
+/* Whether saslauthd verifies the passwords of user; NULL for a stranger. */
+bool view_asks_saslauthd(const struct view *v, const struct config_user *user);
 /*
  * What to tell a SCRAM client that asks for a name nobody has: always the
  * same for one name, like a real record; no password fits.

@@ -11,7 +11,7 @@
 static bool is_mechanism(const char *name, struct words_nearest *nearest)
 {
 	static const char *const known[] = { "PLAIN", "LOGIN", "SCRAM-SHA-256",
-		"EXTERNAL" };
+		"EXTERNAL", "OAUTHBEARER", "XOAUTH2" };
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		words_nearest_offer(nearest, known[i]);
@@ -38,17 +38,57 @@ static void check_mechanisms(struct check *c, const struct node *n)
 		if (name && !is_mechanism(name, &nearest))
 			report_error(c->report, item,
 			    "must be one of PLAIN, LOGIN, SCRAM-SHA-256, "
-			    "EXTERNAL%s%s%s",
+			    "EXTERNAL, OAUTHBEARER, XOAUTH2%s%s%s",
 			    nearest.best ? " (did you mean " : "",
 			    nearest.best ? nearest.best : "",
 			    nearest.best ? "?)" : "");
 	}
 }
 
+/* A key that must be there, and say something, once oauth is. */
+static void check_present(struct check *c, const struct node *oauth,
+    const char *key, const char *value, const char *doc)
+{
+	const struct node *n = node_get(oauth, key);
+
+	if (!n)
+		report_missing(c->report, oauth, key, doc);
+	else if (value && !*value)
+		report_error(c->report, n, "must not be empty");
+}
+
+static void check_oauth(struct check *c, const struct node *n)
+{
+	const struct config_oauth *o = &c->config->auth.oauth;
+	const struct node *file = node_get(n, "jwks_file");
+	const struct node *url = node_get(n, "jwks_url");
+
+	if (!n || n->is_preset || n->type != NODE_MAP)
+		return;
+	check_present(c, n, "issuer", o->issuer, "the iss of its tokens");
+	check_present(c, n, "audience", o->audience, "the aud of its tokens");
+	check_present(c, n, "claim", o->claim, "which claim is the user");
+	if (!file && !url)
+		report_missing(c->report, n, "jwks_url",
+		    "or jwks_file: the public keys of the issuer");
+	else if (file && url)
+		report_error(c->report, file,
+		    "must not be given together with jwks_url");
+	else if (o->jwks_file)
+		(void)check_readable(c, n, "jwks_file", o->jwks_file);
+}
+
 void check_auth(struct check *c)
 {
 	const struct node *n = node_get(c->root, "auth");
+	const char *socket = c->config->auth.saslauthd;
+
 	check_mechanisms(c, node_get(n, "mechanisms"));
+	check_oauth(c, node_get(n, "oauth"));
+	if (socket && *socket != '/')
+		report_error(c->report, node_get(n, "saslauthd"),
+		    "must be the absolute path of the socket, as "
+		    "/run/saslauthd/mux");
 }
 
 /* --- users --- */
@@ -97,7 +137,10 @@ static void check_certificates(
 
 static bool has_another_way(const struct check *c, const struct config_user *u)
 {
-	return u->certificates.count > 0 || check_is_fixed_identity(c, u->name);
+	const struct config_auth *auth = &c->config->auth;
+
+	return auth->saslauthd || auth->oauth.issuer ||
+	       u->certificates.count > 0 || check_is_fixed_identity(c, u->name);
 }
 
 void check_credentials(

@@ -72,6 +72,13 @@ struct config_tls {
 	const char *client_ca, *crl;      /* PEM files, or NULL */
 };
 
+struct config_oauth {
+	const char *issuer, *audience;    /* NULL: no logins by token */
+	const char *jwks_file, *jwks_url; /* one of them */
+	const char *claim;                /* holds the user's name */
+	uint64_t refresh_ms;
+};
+
 struct config_auth {
 	struct postern_list mechanisms; /* const char * */
 	int64_t workers;                /* threads for hashes */
@@ -79,6 +86,8 @@ struct config_auth {
 	uint64_t failure_delay_ms;
 	int64_t failures_per_minute, failures_per_day; /* of a network */
 	uint64_t cache_ttl_ms;
+	struct config_oauth oauth;
+	const char *saslauthd; /* path of its socket; NULL: not asked */
 };
 
 /* For a user, of what is decided for all elsewhere. */

@@ -117,12 +117,39 @@ static const struct postern_field network_failures_rows[] = {
 	{ .name = NULL },
 };
 
+static const struct postern_field oauth_rows[] = {
+	{ .name = "issuer", .type = POSTERN_TYPE_STRING,
+	  AT(config_oauth, issuer), .flags = RELOAD,
+	  .doc = "who signs tokens: their iss, to the letter" },
+	{ .name = "audience", .type = POSTERN_TYPE_STRING,
+	  AT(config_oauth, audience), .flags = RELOAD,
+	  .doc = "whom tokens are for: their aud, or one of it" },
+	{ .name = "jwks_file", .type = POSTERN_TYPE_STRING,
+	  AT(config_oauth, jwks_file), .flags = RELOAD,
+	  .doc = "the issuer's public keys as a JWK set (RFC 7517); read "
+		 "again when it changes" },
+	{ .name = "jwks_url", .type = POSTERN_TYPE_URL,
+	  AT(config_oauth, jwks_url), .flags = RELOAD,
+	  .doc = "where the issuer publishes them; instead of jwks_file" },
+	{ .name = "claim", .type = POSTERN_TYPE_STRING,
+	  AT(config_oauth, claim), .preset = "sub", .flags = RELOAD,
+	  .doc = "which part of a token is the user's name: sub, email, "
+		 "preferred_username, ..." },
+	{ .name = "refresh", .type = POSTERN_TYPE_DURATION,
+	  AT(config_oauth, refresh_ms), .preset = "1h",
+	  RANGE(MINUTE, 7 * DAY), .flags = RELOAD,
+	  .doc = "how old keys from jwks_url may become" },
+	{ .name = NULL },
+};
+
 const struct postern_field tables_auth[] = {
 	{ .name = "mechanisms", .type = POSTERN_TYPE_STRINGS,
 	  AT(config_auth, mechanisms),
-	  .preset = "[PLAIN, LOGIN, SCRAM-SHA-256, EXTERNAL]",
-	  .doc = "SASL mechanisms to offer; EXTERNAL only after a client "
-		 "certificate that is a user's" },
+	  .preset = "[PLAIN, LOGIN, SCRAM-SHA-256, EXTERNAL, OAUTHBEARER, "
+		    "XOAUTH2]",
+	  .doc = "SASL mechanisms to offer where they can work: EXTERNAL "
+		 "after a client certificate that is a user's, OAUTHBEARER "
+		 "and XOAUTH2 with oauth" },
 	{ .name = "workers", .type = POSTERN_TYPE_INT,
 	  AT(config_auth, workers), .preset = "2", RANGE(1, 64),
 	  .doc = "threads that compute password hashes" },
@@ -142,6 +169,13 @@ const struct postern_field tables_auth[] = {
 	{ .name = "cache_ttl", .type = POSTERN_TYPE_DURATION,
 	  AT(config_auth, cache_ttl_ms), .preset = "10m", RANGE(0, DAY),
 	  .doc = "how long a verified password need not be hashed again" },
+	{ .name = "oauth", .type = POSTERN_TYPE_MAP,
+	  AT(config_auth, oauth), .fields = oauth_rows, .flags = RELOAD,
+	  .doc = "logins with tokens (JWT) of an identity provider" },
+	{ .name = "saslauthd", .type = POSTERN_TYPE_STRING,
+	  AT(config_auth, saslauthd),
+	  .doc = "socket of Cyrus saslauthd (PAM, LDAP, ...), which is asked "
+		 "about users without password_hash" },
 	{ .name = NULL },
 };
 

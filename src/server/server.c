@@ -11,6 +11,7 @@
 #include <base/log.h>
 #include <cli/cli.h>
 #include <config/config.h>
+#include <http/fetch.h>
 #include <http/http.h>
 #include <loop/blocking.h>
 #include <loop/loop.h>
@@ -295,6 +296,19 @@ static int open_stores(struct server *s, struct err *e)
 	return s->volatile_store ? 0 : -ENOMEM;
 }
 
+/* The keys of an issuer of tokens: auth knows when, http knows how. */
+static int fetch_keys(const struct config *config, const char *url,
+    struct buf *out, struct err *e)
+{
+	struct http_settings settings = {
+		.connect_timeout_ms = config->http.connect_timeout_ms,
+		.ca_file = config->http.ca_file,
+		.proxy = config->http.proxy,
+	};
+
+	return http_fetch(url, &settings, out, e);
+}
+
 static int make_services(struct server *s, struct err *e)
 {
 	s->pool = blocking_new(POOL_THREADS, POOL_WAITING);
@@ -306,7 +320,10 @@ static int make_services(struct server *s, struct err *e)
 	if (rc)
 		return err_errno(e, rc, "cannot read quotas from the store");
 	s->auth = auth_new(s->config, e);
-	return s->auth ? 0 : -EINVAL;
+	if (!s->auth)
+		return -EINVAL;
+	auth_set_fetch(s->auth, fetch_keys);
+	return 0;
 }
 
 static void warn_of_certificate(void *ctx, const char *file, const char *what)

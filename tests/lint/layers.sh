@@ -52,14 +52,14 @@ one_home() {
     done < <(grep -rnHE "^#include <$1" src providers --include='*.[ch]')
 }
 one_home 'uv\.h' 'src/(loop|net|http)/.*'
-one_home 'openssl/' 'src/net/tls[a-z_]*\.[ch]|src/base/hash\.c|src/auth/password\.c'
+one_home 'openssl/' 'src/net/tls[a-z_]*\.[ch]|src/base/hash\.c|src/auth/password\.c|src/auth/jwk\.c'
 one_home 'curl/' 'src/http/.*'
 one_home 'sasl/' 'src/auth/sasl[a-z_]*\.[ch]'
 one_home 'sqlite3\.h' 'src/store/.*'
 one_home 'gmime/' 'src/mail/mime\.c'
 one_home 'microhttpd\.h' 'src/admin/httpd[a-z_]*\.[ch]'
 one_home 'yaml\.h' 'src/config/.*'
-one_home 'jansson\.h' '(src/(config|admin|sandbox)|providers)/.*'
+one_home 'jansson\.h' '(src/(config|admin|sandbox)|providers)/.*|src/auth/jw[kt]\.c'
 one_home 'seccomp\.h' 'src/server/confine\.c'
 one_home 'crypt\.h' 'src/auth/password\.c'
 

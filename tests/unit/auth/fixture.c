@@ -70,6 +70,8 @@ static void write_config(FILE *f, const struct fixture_user *users,
 		fprintf(f, "  mechanisms: %s\n", mechanisms);
 	if (cache_ttl)
 		fprintf(f, "  cache_ttl: %s\n", cache_ttl);
+	if (fixture.more)
+		fprintf(f, "%s", fixture.more);
 	fprintf(f, "users:\n");
 	for (; users->name; users++)
 		write_user(f, users);

@@ -66,6 +66,7 @@ struct fixture {
 	struct config *config;
 	struct auth *auth;
 	char alice_record[FIXTURE_TEXT_SIZE], bob_record[FIXTURE_TEXT_SIZE];
+	const char *more; /* lines of auth in YAML; NULL for none */
 };
 
 extern struct fixture fixture;

@@ -27,7 +27,7 @@ static char names[USERS_MAX][16];
 static struct view *view_of(const struct fixture_user *users)
 {
 	struct config *config = fixture_config(users, NULL, NULL);
-	struct view *v = view_new(config);
+	struct view *v = view_new(config, NULL);
 
 	ck_assert_ptr_nonnull(v);
 	config_unref(config);
@@ -147,7 +147,7 @@ START_TEST(works_without_any_user)
 	struct view *v;
 
 	config->users.count = 0;
-	v = view_new(config);
+	v = view_new(config, NULL);
 	ck_assert_int_eq(password_check_record(v->dummy_record, NULL),
 	    PASSWORD_SCRAM_SHA256);
 	view_decoy_record(v, SPAN("nobody"), record);

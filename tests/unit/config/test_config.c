@@ -74,7 +74,7 @@ START_TEST(has_the_documented_defaults)
 	ck_assert_uint_eq(config->smtp.session_total_ms, 7200000);
 	ck_assert(config->smtp.hide_client);
 	ck_assert(!config->smtp.null_sender);
-	ck_assert_uint_eq(config->auth.mechanisms.count, 4);
+	ck_assert_uint_eq(config->auth.mechanisms.count, 6);
 	ck_assert_int_eq(config->auth.workers, 2);
 	ck_assert_str_eq(config->stats.address, "127.0.0.1:8587");
 	ck_assert_str_eq(config->spool.path, "/var/lib/postern");
