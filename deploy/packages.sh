@@ -11,7 +11,7 @@ declare -A packages=(
         libcrypt-dev libseccomp-dev"
     [demo]="openssl curl swaks libnet-ssleay-perl jq ca-certificates"
     [test]="check clang clang-format clang-tidy libclang-rt-dev cppcheck
-        python3 python3-botocore swaks libnet-ssleay-perl msmtp curl openssl jq gsasl
+        python3 python3-botocore swaks libnet-ssleay-perl msmtp curl openssl jq gsasl sasl2-bin
         nghttp2-proxy prometheus systemd binutils procps git s-nail mutt
         libio-socket-ssl-perl libauthen-sasl-perl nodejs npm postfix
         libnss-wrapper"

@@ -119,12 +119,12 @@ static bool has_valid_cost(struct span record)
 /* Thirteen characters of crypt's own alphabet: the oldest hashes. */
 static bool is_des(struct span record)
 {
-	static const char alphabet[] = "./0123456789"
-				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "abcdefghijklmnopqrstuvwxyz";
+	const struct span alphabet = SPAN("./0123456789"
+					  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					  "abcdefghijklmnopqrstuvwxyz");
 	size_t i = 0;
 
-	while (i < record.len && memchr(alphabet, record.ptr[i], 64))
+	while (i < record.len && span_index(alphabet, record.ptr[i]) >= 0)
 		i++;
 	return record.len == 13 && i == 13;
 }

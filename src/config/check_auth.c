@@ -21,9 +21,16 @@ static bool is_mechanism(const char *name, struct words_nearest *nearest)
 	return false;
 }
 
+static bool is_for_tokens(const char *name)
+{
+	return strcmp(name, "OAUTHBEARER") == 0 || strcmp(name, "XOAUTH2") == 0;
+}
+
 static void check_mechanisms(struct check *c, const struct node *n)
 {
 	const struct postern_list *list = &c->config->auth.mechanisms;
+	const struct node *oauth = node_get(node_get(c->root, "auth"), "oauth");
+	bool has_oauth = oauth && !oauth->is_preset;
 	const struct node *item;
 
 	if (n && n->type == NODE_SEQUENCE && n->count == 0)
@@ -35,7 +42,10 @@ static void check_mechanisms(struct check *c, const struct node *n)
 		const char *name = CONFIG_STRING(*list, i);
 		struct words_nearest nearest = words_nearest_to(span_of(name));
 
-		if (name && !is_mechanism(name, &nearest))
+		if (name && !n->is_preset && is_for_tokens(name) && !has_oauth)
+			report_error(c->report, item,
+			    "needs auth.oauth, which says whose tokens");
+		else if (name && !is_mechanism(name, &nearest))
 			report_error(c->report, item,
 			    "must be one of PLAIN, LOGIN, SCRAM-SHA-256, "
 			    "EXTERNAL, OAUTHBEARER, XOAUTH2%s%s%s",

@@ -31,12 +31,28 @@ static void wipe(struct response *r)
 	*r = (struct response){ .data = NULL };
 }
 
-static bool decode(struct span text, struct response *out)
+/* What is left of text without blanks, written to out. */
+static struct span squeeze(struct span text, char *out)
 {
+	size_t len = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] != ' ' && text.ptr[i] != '\t')
+			out[len++] = text.ptr[i];
+	return span_make(out, len);
+}
+
+/* Old devices break their base64, where one listens to them. */
+static bool decode(
+    const struct smtp_session *s, struct span text, struct response *out)
+{
+	bool is_lenient = s->listener->lenient_syntax;
 	ptrdiff_t len = -1;
 
-	*out = (struct response){ .size = text.len + 1 };
+	*out = (struct response){ .size = 2 * text.len + 1 };
 	out->data = malloc(out->size);
+	if (out->data && is_lenient)
+		text = squeeze(text, out->data + text.len);
 	if (out->data)
 		len = b64_decode(text, out->data);
 	if (len < 0) {
@@ -292,7 +308,7 @@ enum smtp_next smtp_cmd_auth(
 	} else if (span_eq(text, SPAN("="))) {
 		initial.bytes = SPAN("");
 		next = begin(s, mechanism, &initial);
-	} else if (text.len > 0 && !decode(text, &initial)) {
+	} else if (text.len > 0 && !decode(s, text, &initial)) {
 		smtp_session_reply(s, 501, "5.5.2", "Cannot decode base64");
 	} else {
 		next = begin(s, mechanism, &initial);
@@ -310,7 +326,7 @@ enum smtp_next smtp_auth_line(struct smtp_session *s, struct span line)
 	if (span_eq(line, SPAN("*"))) {
 		smtp_auth_drop(s);
 		smtp_session_reply(s, 501, "5.7.0", "Authentication cancelled");
-	} else if (!decode(line, &response)) {
+	} else if (!decode(s, line, &response)) {
 		smtp_auth_drop(s);
 		smtp_session_reply(s, 501, "5.5.2", "Cannot decode base64");
 	} else {
