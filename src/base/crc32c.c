@@ -9,6 +9,8 @@
 
 #include <pthread.h>
 
+#define POLYNOMIAL UINT32_C(0x82f63b78) /* bit 31 is x^0 */
+
 static uint32_t tables[8][256];
 
 static void fill_tables(void)
@@ -16,7 +18,7 @@ static void fill_tables(void)
 	for (uint32_t i = 0; i < 256; i++) {
 		uint32_t crc = i;
 		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+			crc = crc >> 1 ^ (crc & 1 ? POLYNOMIAL : 0);
 		tables[0][i] = crc;
 	}
 	for (size_t t = 1; t < 8; t++) {
@@ -95,4 +97,30 @@ uint32_t hash_crc32c(uint32_t crc, const void *data, size_t len)
 {
 	return crc32c_has_hardware() ? crc32c_hardware(crc, data, len)
 				     : crc32c_table(crc, data, len);
+}
+
+/* Modulo the polynomial. */
+static uint32_t multiply(uint32_t a, uint32_t b)
+{
+	uint32_t product = 0;
+
+	for (uint32_t bit = UINT32_C(1) << 31; bit != 0; bit >>= 1) {
+		if (a & bit)
+			product ^= b;
+		b = b >> 1 ^ (b & 1 ? POLYNOMIAL : 0);
+	}
+	return product;
+}
+
+/* Bytes behind a multiply its CRC by x^8 each. */
+uint32_t hash_crc32c_join(uint32_t a, uint32_t b, uint64_t len_b)
+{
+	uint32_t power = UINT32_C(1) << (31 - 8);
+
+	for (; len_b > 0; len_b >>= 1) {
+		if (len_b & 1)
+			a = multiply(a, power);
+		power = multiply(power, power);
+	}
+	return a ^ b;
 }

@@ -28,6 +28,8 @@ void hash_hmac_sha256(
     struct span key, struct span data, uint8_t out[HASH_SHA256_SIZE]);
 /* Continue a CRC32C (Castagnoli); start with crc = 0. */
 uint32_t hash_crc32c(uint32_t crc, const void *data, size_t len);
+/* Of a followed by b, which is len_b bytes, from the CRC of each. */
+uint32_t hash_crc32c_join(uint32_t a, uint32_t b, uint64_t len_b);
 /* Cryptographically strong; aborts when the system has none to give. */
 void hash_random(void *out, size_t len);
 /* Compare secrets without leaking where they differ. */

@@ -166,6 +166,8 @@ struct config_smtp {
 	const char *banner;
 	struct postern_list exempt; /* struct network */
 	uint64_t max_message_size;
+	uint64_t
+	    content_memory; /* of all sessions; above it the disk is used */
 	int64_t max_recipients, max_messages_per_session;
 	int64_t sessions_total, sessions_per_ip, sessions_per_user;
 	struct postern_rate connects_per_ip;

@@ -231,6 +231,11 @@ static const struct postern_field limit_rows[] = {
 	  AT(config_smtp, max_message_size), .preset = "25MiB",
 	  RANGE(64 * KIB, GIB), .flags = RELOAD,
 	  .doc = "bytes of one message" },
+	{ .name = "content_memory", .type = POSTERN_TYPE_SIZE,
+	  AT(config_smtp, content_memory), .preset = "256MiB",
+	  RANGE(0, 1024 * GIB), .flags = RELOAD,
+	  .doc = "of all messages in memory; above it every new one beyond "
+		 "4 KiB goes to the spool at once" },
 	{ .name = "max_recipients", .type = POSTERN_TYPE_INT,
 	  AT(config_smtp, max_recipients), .preset = "1000",
 	  RANGE(1, 100000), .flags = RELOAD,

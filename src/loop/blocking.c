@@ -61,9 +61,13 @@ static void *thread_main(void *arg)
 
 	(void)pthread_setname_np(pthread_self(), "postern/pool");
 	while ((job = take(b))) {
+		struct loop *home = job->loop;
+
 		job->work(job);
+		if (!home)
+			continue;
 		job->task.run = come_home;
-		loop_post(job->loop, &job->task);
+		loop_post(home, &job->task);
 	}
 	return NULL;
 }

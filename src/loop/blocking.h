@@ -15,7 +15,8 @@ struct loop;
 /*
  * A job, embedded in its owner. work runs on a pool thread; then done runs on
  * the loop named, which must outlive the job. No cancel: an owner that goes
- * away lets the job finish and drops the result in done.
+ * away lets the job finish and drops the result in done. Without a loop work
+ * is all there is, and may free the job.
  */
 struct blocking_job {
 	struct task task; /* the pool's */

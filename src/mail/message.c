@@ -1,7 +1,7 @@
 /*
- * One message in memory: header block and body, each the memory of the buffer
- * it came in. Nothing is copied when it is made and nothing changes later, so
- * threads read it without a lock.
+ * One message: header block and body, each the memory of the buffer it came
+ * in, or a body elsewhere. Nothing is copied when it is made and nothing
+ * changes later, so threads read it without a lock.
  */
 #include <mail/message.h>
 
@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum {
 	CRC_KNOWN = 1 /* in the upper half of crc */
@@ -21,7 +22,22 @@ struct message {
 	 * once computed. The same value whoever fills it. */
 	_Atomic uint64_t *crc, crc_cache;
 	struct buf header, body;
+	struct message_source *source; /* instead of body; may be NULL */
+	uint64_t held;
 };
+
+static _Atomic uint64_t memory;
+
+uint64_t message_memory(void)
+{
+	return atomic_load_explicit(&memory, memory_order_relaxed);
+}
+
+void message_memory_change(uint64_t from, uint64_t to)
+{
+	/* Also downwards: what wraps here wraps back. */
+	atomic_fetch_add_explicit(&memory, to - from, memory_order_relaxed);
+}
 
 static void take(struct buf *to, struct buf *from)
 {
@@ -29,21 +45,53 @@ static void take(struct buf *to, struct buf *from)
 	buf_init(from, to->max);
 }
 
-struct message *message_new(
-    struct buf *header, struct buf *body, size_t body_offset)
+static struct message *make(struct buf *header)
 {
 	struct message *m = calloc(1, sizeof(*m));
 
-	assert(body_offset <= buf_len(body));
 	if (!m)
 		return NULL;
 	atomic_init(&m->refs, 1);
 	atomic_init(&m->crc_cache, 0);
 	m->crc = &m->crc_cache;
 	take(&m->header, header);
+	return m;
+}
+
+static void account(struct message *m)
+{
+	m->held = m->header.cap + m->body.cap;
+	message_memory_change(0, m->held);
+}
+
+struct message *message_new(
+    struct buf *header, struct buf *body, size_t body_offset)
+{
+	struct message *m = make(header);
+
+	assert(body_offset <= buf_len(body));
+	if (!m)
+		return NULL;
 	take(&m->body, body);
 	m->body.start += body_offset;
+	account(m);
 	return m;
+}
+
+struct message *message_new_from(struct buf *header, struct message_source *s)
+{
+	struct message *m = make(header);
+
+	if (!m)
+		return NULL;
+	m->source = s;
+	account(m);
+	return m;
+}
+
+struct message_source *message_source(const struct message *m)
+{
+	return m->source;
 }
 
 struct message *message_ref(struct message *m)
@@ -58,14 +106,23 @@ void message_unref(struct message *m)
 		return;
 	if (atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) > 1)
 		return;
+	message_memory_change(m->held, 0);
 	buf_finish(&m->header);
 	buf_finish(&m->body);
+	if (m->source)
+		m->source->ops->release(m->source);
 	free(m);
 }
 
 uint64_t message_size(const struct message *m)
 {
-	return (uint64_t)buf_len(&m->header) + buf_len(&m->body);
+	return buf_len(&m->header) +
+	       (m->source ? m->source->size : buf_len(&m->body));
+}
+
+uint64_t message_held(const struct message *m)
+{
+	return m->held;
 }
 
 struct span message_header(const struct message *m)
@@ -75,7 +132,28 @@ struct span message_header(const struct message *m)
 
 struct span message_body(const struct message *m)
 {
-	return buf_span(&m->body);
+	struct span none = { .ptr = NULL };
+
+	return m->source ? none : buf_span(&m->body);
+}
+
+int message_map(const struct message *m, struct span *out)
+{
+	*out = m->source ? span_make("", 0) : buf_span(&m->body);
+	if (!m->source || m->source->size == 0)
+		return 0;
+	return m->source->ops->map(m->source, out);
+}
+
+void message_unmap(const struct message *m, struct span body)
+{
+	union {
+		const char *in;
+		void *out;
+	} u = { .in = body.ptr };
+
+	if (m->source && m->source->size > 0 && body.ptr)
+		(void)munmap(u.out, body.len);
 }
 
 /* Copy what s has at offset; how much. */
@@ -97,8 +175,12 @@ ssize_t message_read(
 	char *to = out;
 	size_t n = copy_from(header, offset, to, len);
 
+	if (n == len || (n > 0 && m->source))
+		return (ssize_t)n;
 	offset = offset > header.len ? offset - header.len : 0;
-	n += copy_from(message_body(m), offset, to + n, len - n);
+	if (m->source)
+		return m->source->ops->read(m->source, offset, to, len);
+	n += copy_from(buf_span(&m->body), offset, to + n, len - n);
 	return (ssize_t)n;
 }
 
@@ -112,8 +194,9 @@ uint32_t message_crc(const struct message *m)
 		return (uint32_t)known;
 	part = message_header(m);
 	crc = hash_crc32c(0, part.ptr, part.len);
-	part = message_body(m);
-	crc = hash_crc32c(crc, part.ptr, part.len);
+	part = buf_span(&m->body);
+	crc = m->source ? hash_crc32c_join(crc, m->source->crc, m->source->size)
+			: hash_crc32c(crc, part.ptr, part.len);
 	atomic_store_explicit(
 	    m->crc, (uint64_t)CRC_KNOWN << 32 | crc, memory_order_relaxed);
 	return crc;

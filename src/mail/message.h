@@ -31,22 +31,57 @@ struct message_field {
  */
 struct message *message_new(
     struct buf *header, struct buf *body, size_t body_offset);
+
+/* A body that lies elsewhere. Its owner embeds this. Any thread. */
+struct message_source {
+	const struct message_source_ops *ops;
+	uint64_t size;
+	uint32_t crc; /* CRC32C */
+};
+struct message_source_ops {
+	/* As message_read, of the body alone. */
+	ssize_t (*read)(
+	    struct message_source *s, uint64_t offset, void *out, size_t len);
+	/* All of it, with mmap; size > 0. 0 or a negative errno. */
+	int (*map)(struct message_source *s, struct span *out);
+	/* The message is gone. */
+	void (*release)(struct message_source *s);
+};
+
+/* Like message_new with the body of s, which does not change any more. */
+struct message *message_new_from(struct buf *header, struct message_source *s);
+/* NULL when the body is in memory. */
+struct message_source *message_source(const struct message *m);
+
 struct message *message_ref(struct message *m);
 void message_unref(struct message *m); /* accepts NULL */
 
 uint64_t message_size(const struct message *m);
 /* The header block with its final empty line. */
 struct span message_header(const struct message *m);
+/* The memory it takes, without what lies elsewhere. */
+uint64_t message_held(const struct message *m);
 /*
  * Copy up to len bytes from offset. Number of bytes, 0 at the end, or a
  * negative errno.
  */
 ssize_t message_read(
     const struct message *m, uint64_t offset, void *out, size_t len);
-/*
- * The whole body as one run of bytes when it is at hand, for parsers; ptr
- * NULL when it must be read piecewise.
- */
+/* The whole body when it is in memory; else ptr is NULL. */
 struct span message_body(const struct message *m);
+/*
+ * The whole body as one run of bytes, for parsers; given back with
+ * message_unmap. A body elsewhere is mapped, not read: no memory is its price,
+ * but not on a loop. 0 or a negative errno.
+ */
+int message_map(const struct message *m, struct span *out);
+void message_unmap(const struct message *m, struct span body);
 /* CRC32C over the whole message; computed once. */
 uint32_t message_crc(const struct message *m);
+
+/*
+ * Bytes of content in memory in this process: what messages hold, and what
+ * receivers say they hold of those to come. Any thread.
+ */
+uint64_t message_memory(void);
+void message_memory_change(uint64_t from, uint64_t to);

@@ -484,35 +484,11 @@ static void parse(struct walk *w, struct span header, struct span body)
 	give_back(tail);
 }
 
-/* The body as one run: where it lies, or read into *copy. */
-static int whole_body(
-    const struct message *m, struct buf *copy, struct span *out)
-{
-	uint64_t offset = message_header(m).len;
-	int rc = 0;
-
-	*out = message_body(m);
-	if (out->ptr)
-		return 0;
-	buf_init(copy, (size_t)(message_size(m) - offset));
-	rc = buf_reserve(copy, copy->max);
-	while (rc == 0 && buf_len(copy) < copy->max) {
-		ssize_t n = message_read(m, offset + buf_len(copy),
-		    buf_tail(copy), copy->max - buf_len(copy));
-		if (n <= 0)
-			return n < 0 ? (int)n : -EIO;
-		buf_commit(copy, (size_t)n);
-	}
-	*out = buf_span(copy);
-	return rc;
-}
-
 static int fill(struct mime_view *v, const struct message *m, struct err *e)
 {
 	struct walk w = { .view = v, .e = e };
-	struct buf copy = { .data = NULL };
 	struct span body;
-	int rc = whole_body(m, &copy, &body);
+	int rc = message_map(m, &body);
 
 	v->parts = arena_alloc(&v->arena, PARTS_MAX * sizeof(*v->parts));
 	if (rc == 0 && !v->parts)
@@ -524,7 +500,8 @@ static int fill(struct mime_view *v, const struct message *m, struct err *e)
 			   "address field");
 	else
 		parse(&w, message_header(m), body);
-	buf_finish(&copy);
+	if (rc == 0)
+		message_unmap(m, body);
 	return w.rc;
 }
 

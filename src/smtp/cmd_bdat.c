@@ -67,14 +67,13 @@ static enum smtp_next finish(struct smtp_session *s)
 		smtp_session_reply(s, r->code, r->enhanced, "%s", r->text);
 		return SMTP_NEXT;
 	}
-	if (s->chunk.is_last) {
-		smtp_data_end(&s->tx->data, &s->tx->body);
+	if (s->chunk.is_last)
 		return smtp_content_finish(s);
-	}
-	if (!smtp_content_is_refused(s))
-		smtp_session_reply(s, 250, "2.0.0", "Ok: %llu bytes",
-		    (unsigned long long)s->chunk.size);
-	return SMTP_NEXT;
+	if (smtp_content_is_refused(s))
+		return SMTP_NEXT;
+	smtp_session_reply(s, 250, "2.0.0", "Ok: %llu bytes",
+	    (unsigned long long)s->chunk.size);
+	return smtp_content_pace(s);
 }
 
 enum smtp_next smtp_cmd_bdat(
@@ -137,5 +136,5 @@ enum smtp_next smtp_chunk_input(struct smtp_session *s)
 	s->chunk.left -= piece.len;
 	if (smtp_content_is_over(s, &next))
 		return next;
-	return s->chunk.left == 0 ? finish(s) : SMTP_NEXT;
+	return s->chunk.left == 0 ? finish(s) : smtp_content_pace(s);
 }

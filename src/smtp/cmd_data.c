@@ -35,5 +35,5 @@ enum smtp_next smtp_data_input(struct smtp_session *s)
 		return next;
 	if (s->tx->data.state == SMTP_DATA_DONE)
 		return smtp_content_finish(s);
-	return SMTP_NEXT;
+	return smtp_content_pace(s);
 }

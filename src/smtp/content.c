@@ -1,27 +1,55 @@
 /*
  * The content of a transaction, as DATA and BDAT share it: from its first
  * byte to the verdict on the whole. Memory grows as bytes arrive, whatever
- * SIZE= claimed; content that is ruled out is read on and dropped, so that no
- * byte of it becomes a command.
+ * SIZE= claimed, and not beyond what body.h says; content that is ruled out
+ * is read on and dropped, so that no byte of it becomes a command.
  */
 #include <smtp/session_internal.h>
 
 #include <base/clock.h>
+#include <mail/message.h>
 #include <net/conn.h>
 
+#include <errno.h>
+
 enum {
-	FIRST_ROOM = 64 * 1024 /* as much of SIZE= as is believed at once */
+	FIRST_ROOM = 16 * 1024 /* as much of SIZE= as is believed at once */
 };
+
+static void on_room(void *ctx)
+{
+	struct smtp_session *s = ctx;
+	struct smtp_tx *tx = s->tx;
+
+	if (tx->body.rc < 0)
+		tx->data.is_dropped = true;
+	if (s->wait != SMTP_WAIT_BODY)
+		return; /* it came before anybody waited */
+	smtp_session_resume(
+	    s, tx->body.is_ended ? smtp_content_finish(s) : SMTP_NEXT);
+}
 
 void smtp_content_begin(struct smtp_session *s, enum smtp_data_kind kind)
 {
 	struct smtp_tx *tx = s->tx;
+	const struct config_smtp *c = &s->config->smtp;
 	uint64_t hint = tx->envelope.declared_size;
-	uint64_t total = s->config->smtp.data_total_ms;
+	uint64_t total = c->data_total_ms;
+	const struct smtp_body_settings settings = {
+		.store = s->service->store,
+		.loop = s->service->loop,
+		.max = c->max_message_size,
+		.header_max = c->header_bytes,
+		.is_volatile = tx->mode == CONFIG_MODE_DIRECT,
+		.is_pressed = message_memory() >= c->content_memory,
+		.on_room = on_room,
+		.ctx = s,
+	};
 
+	smtp_body_init(&tx->body, &settings);
 	if (hint > 0) /* only a hint: nothing is lost when it fails */
-		(void)buf_reserve(
-		    &tx->body, hint < FIRST_ROOM ? (size_t)hint : FIRST_ROOM);
+		(void)buf_reserve(&tx->body.head,
+		    hint < FIRST_ROOM ? (size_t)hint : FIRST_ROOM);
 	tx->data_ends = total ? loop_now(s->service->loop) + total : 0;
 	smtp_data_init(&tx->data, kind);
 }
@@ -41,15 +69,25 @@ uint64_t smtp_content_time(const struct smtp_session *s)
 	return left;
 }
 
+/* What nobody will want takes no more room, here or on the disk. */
+static void settle(struct smtp_tx *tx)
+{
+	if (!smtp_body_settle(&tx->body))
+		tx->data.is_dropped = true;
+	else if (!smtp_data_is_good(&tx->data))
+		smtp_body_finish(&tx->body);
+}
+
 size_t smtp_content_take(struct smtp_session *s, struct span in)
 {
 	struct smtp_tx *tx = s->tx;
-	size_t before = buf_len(&tx->body);
-	size_t used = smtp_data_feed(&tx->data, in, &tx->body);
+	struct buf *out = smtp_body_out(&tx->body);
+	size_t before = buf_len(out);
+	size_t used = smtp_data_feed(&tx->data, in, out);
 
-	mime_scan_feed(&tx->mime, span_from(buf_span(&tx->body), before));
-
+	mime_scan_feed(&tx->mime, span_from(buf_span(out), before));
 	tx->received += used;
+	settle(tx);
 	return used;
 }
 
@@ -104,6 +142,16 @@ static const char *check_parts(const struct smtp_session *s)
 	return NULL;
 }
 
+static void no_room(struct smtp_session *s, int rc)
+{
+	if (rc == -EIO)
+		(void)smtp_session_refuse(
+		    s, 451, "4.3.0", "Queue file write error");
+	else
+		(void)smtp_session_refuse(
+		    s, 452, "4.3.1", "Insufficient system storage");
+}
+
 bool smtp_content_is_refused(struct smtp_session *s)
 {
 	struct smtp_tx *tx = s->tx;
@@ -120,8 +168,9 @@ bool smtp_content_is_refused(struct smtp_session *s)
 	} else if (tx->data.is_too_large) {
 		(void)too_large(s);
 	} else if (tx->data.is_out_of_memory) {
-		(void)smtp_session_refuse(
-		    s, 452, "4.3.1", "Insufficient system storage");
+		no_room(s, -ENOMEM);
+	} else if (tx->body.rc < 0) {
+		no_room(s, tx->body.rc);
 	} else if (parts) {
 		(void)smtp_session_refuse(s, 554, "5.6.0", parts);
 	} else {
@@ -130,8 +179,24 @@ bool smtp_content_is_refused(struct smtp_session *s)
 	return true;
 }
 
+enum smtp_next smtp_content_pace(struct smtp_session *s)
+{
+	return smtp_body_must_wait(&s->tx->body)
+		   ? smtp_session_wait(s, SMTP_WAIT_BODY)
+		   : SMTP_NEXT;
+}
+
+/* Runs again when what it waited for is written. */
 enum smtp_next smtp_content_finish(struct smtp_session *s)
 {
-	s->tx->ended_ns = clock_mono_ns();
+	struct smtp_tx *tx = s->tx;
+
+	if (tx->data.state != SMTP_DATA_DONE) { /* chunks */
+		smtp_data_end(&tx->data, smtp_body_out(&tx->body));
+		settle(tx);
+	}
+	if (!smtp_body_end(&tx->body))
+		return smtp_session_wait(s, SMTP_WAIT_BODY);
+	tx->ended_ns = clock_mono_ns();
 	return smtp_content_is_refused(s) ? SMTP_NEXT : smtp_submit(s);
 }

@@ -28,7 +28,8 @@ void smtp_data_init(struct smtp_data *d, enum smtp_data_kind kind)
 
 bool smtp_data_is_good(const struct smtp_data *d)
 {
-	return !d->has_nul && !d->is_too_large && !d->is_out_of_memory;
+	return !d->has_nul && !d->is_too_large && !d->is_out_of_memory &&
+	       !d->is_dropped;
 }
 
 /* Of what rules the content out the first in its order counts. */

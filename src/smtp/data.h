@@ -50,6 +50,7 @@ struct smtp_data {
 	char first_bare;   /* which of '\r' and '\n' came first, or 0 */
 	bool is_too_large; /* above out's maximum; the rest was dropped */
 	bool is_out_of_memory;
+	bool is_dropped; /* set by the caller: read over the rest */
 };
 
 /* Ready for the first byte after DATA or BDAT; zeroed memory is: strict. */

@@ -244,6 +244,7 @@ void smtp_session_on_timer(struct loop_timer *t)
 		break;
 	case SMTP_WAIT_TLS:
 	case SMTP_WAIT_AUTH:
+	case SMTP_WAIT_BODY:
 	case SMTP_WAIT_DELIVER:
 		break; /* not armed: those we wait for have their own limits */
 	}

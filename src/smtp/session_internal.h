@@ -8,6 +8,7 @@
 #pragma once
 
 #include <smtp/address.h>
+#include <smtp/body.h>
 #include <smtp/command.h>
 #include <smtp/data.h>
 #include <smtp/line.h>
@@ -46,6 +47,7 @@ enum smtp_wait {
 	SMTP_WAIT_TLS,
 	SMTP_WAIT_AUTH,       /* a verdict on credentials */
 	SMTP_WAIT_AUTH_DELAY, /* the timer, then the refusal is sent */
+	SMTP_WAIT_BODY,       /* content waits to be written */
 	SMTP_WAIT_DELIVER,
 	SMTP_WAIT_DELAY /* the timer: too many errors */
 };
@@ -86,7 +88,7 @@ struct smtp_tx {
 	int64_t quota_day;
 	struct smtp_data data;
 	struct mime_scan mime;
-	struct buf body;    /* the content as it will be stored */
+	struct smtp_body body;
 	uint64_t received;  /* bytes of content, with what was dropped */
 	uint64_t data_ends; /* loop time by which it must be in; 0 = open */
 	uint64_t ended_ns;  /* when its end was seen */
@@ -289,6 +291,8 @@ size_t smtp_content_take(struct smtp_session *s, struct span in);
 bool smtp_content_is_over(struct smtp_session *s, enum smtp_next *out_next);
 /* Whether it is ruled out: then that was said and the transaction dropped. */
 bool smtp_content_is_refused(struct smtp_session *s);
+/* What follows bytes that are not the last: more, or a wait for room. */
+enum smtp_next smtp_content_pace(struct smtp_session *s);
 /* All is in: refuse it, or submit it. */
 enum smtp_next smtp_content_finish(struct smtp_session *s);
 /*

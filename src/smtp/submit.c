@@ -244,9 +244,7 @@ static enum smtp_next refuse_header(
 enum smtp_next smtp_submit(struct smtp_session *s)
 {
 	struct smtp_tx *tx = s->tx;
-	struct span raw = buf_span(&tx->body);
-	size_t len = header_length(raw);
-	struct span block = span_first(raw, len > 0 ? len : raw.len);
+	struct span block = smtp_body_header(&tx->body);
 	struct err why = { .code = 0 };
 	struct message *m = NULL;
 	struct buf header;
@@ -263,7 +261,7 @@ enum smtp_next smtp_submit(struct smtp_session *s)
 		    s, 550, "5.7.1", "From address not allowed for user");
 	}
 	if (verdict == HEADER_OK)
-		m = message_new(&header, &tx->body, block.len);
+		m = smtp_body_message(&tx->body, &header);
 	buf_finish(&header);
 	if (verdict != HEADER_OK)
 		return refuse_header(s, verdict, &why);

@@ -52,7 +52,6 @@ struct smtp_tx *smtp_tx_begin(struct smtp_session *s, struct span sender)
 	tx->mode = smtp_tx_mode(s, user);
 	tx->id = id_make();
 	id_format(tx->id, tx->id_text);
-	buf_init(&tx->body, s->config->smtp.max_message_size);
 	s->tx = tx;
 	smtp_session_set_state(s, SMTP_ST_MAIL);
 	return tx;
@@ -64,7 +63,7 @@ static void tx_free(struct smtp_session *s)
 
 	s->tx = NULL;
 	envelope_finish(&tx->envelope);
-	buf_finish(&tx->body);
+	smtp_body_finish(&tx->body);
 	free(tx);
 	smtp_session_set_state(s, SMTP_ST_READY);
 }

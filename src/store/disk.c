@@ -4,7 +4,7 @@
  *   lock       flock: one process at a time; how the last one ended
  *   reserve    1 MiB to give back on a full disk
  *   store.db   all rows (SQLite, with -wal and -shm beside it)
- *   bodies/    segment files
+ *   bodies/    segment files, and bodies that have one of their own
  */
 #include <store/disk.h>
 
@@ -82,7 +82,27 @@ static int disk_accept(struct store *s, struct store_accept *r)
 		atomic_fetch_sub(&d->pending_bytes, cost);
 		return -EBUSY;
 	}
-	return push(&d->writes, &r->request);
+	struct store_body *b = spool_find(d->spool, r->entry->message);
+	if (!b || !store_entry_is_open(r->entry))
+		return push(&d->writes, &r->request);
+	spool_seal(b, r);
+	return 0;
+}
+
+void disk_pass_accept(struct disk *d, struct store_accept *r, int rc)
+{
+	if (rc == 0 && store_queue_push(&d->writes, &r->request))
+		return;
+	atomic_fetch_sub(&d->pending_bytes, store_entry_cost(r->entry));
+	r->request.result = rc < 0 ? rc : -ECANCELED;
+	r->request.next = NULL;
+	store_answer(&r->request);
+}
+
+static struct store_body *disk_body(
+    struct store *s, struct loop *l, bool is_volatile)
+{
+	return spool_body(disk_of(s)->spool, l, is_volatile);
 }
 
 static int disk_update(struct store *s, struct store_update *r)
@@ -157,6 +177,7 @@ static void close_bodies(struct disk *d)
 static void destroy(struct disk *d)
 {
 	writer_free(d->writer);
+	spool_close(d->spool);
 	inspect_end(d);
 	close_bodies(d);
 	reads_close(d->reads);
@@ -175,6 +196,8 @@ static void destroy(struct disk *d)
 static void disk_close(struct store *s)
 {
 	struct disk *d = disk_of(s);
+	/* What it still has under way may end in a commit. */
+	spool_stop(d->spool);
 	atomic_store(&d->is_closing, true);
 	store_queue_stop(&d->loads);
 	store_queue_stop(&d->writes);
@@ -190,6 +213,7 @@ static const struct store_ops disk_ops = {
 	.find = disk_find,
 	.each_pending = disk_each_pending,
 	.each_quota = disk_each_quota,
+	.body = disk_body,
 	.stats = disk_stats,
 	.check = disk_check,
 	.close = disk_close,
@@ -344,8 +368,11 @@ static int open_segments(struct disk *d, struct err *e)
 		err_errno(e, rc, "store: cannot read what is in %s", path);
 		return inspect_failure(d, reads_database(d->reads), rc, e);
 	}
+	uint32_t next = segments_next_own(d->segments);
 	rc = segments_resume(d->segments);
-	return rc < 0 ? err_errno(e, rc, "store: cannot go on in %s", path) : 0;
+	if (rc < 0)
+		return err_errno(e, rc, "store: cannot go on in %s", path);
+	return spool_open(d, next, &d->spool, e);
 }
 
 static int open_files(struct disk *d, struct err *e)

@@ -11,6 +11,7 @@
 #include <store/reads.h>
 #include <store/rows.h>
 #include <store/segment.h>
+#include <store/spool.h>
 #include <store/store_internal.h>
 #include <store/watch.h>
 
@@ -39,6 +40,7 @@ struct disk {
 	segment_turn turn;
 
 	struct store_queue writes, loads;
+	struct spool *spool;
 	pthread_t writer_thread, reader_thread;
 
 	/* Figures: any thread. */
@@ -71,6 +73,12 @@ void disk_refresh_free(struct disk *d);
 /* 1 MiB to give back when a full disk would keep updates from being stored. */
 int disk_make_reserve(struct disk *d);
 void disk_drop_reserve(struct disk *d);
+
+/*
+ * An accept whose body was made durable beforehand (rc 0) goes to the writer,
+ * any other is answered.
+ */
+void disk_pass_accept(struct disk *d, struct store_accept *r, int rc);
 
 /* NULL for memory. */
 struct writer *writer_new(struct disk *d);

@@ -118,6 +118,6 @@ uint64_t store_entry_cost(const struct store_entry *e)
 {
 	uint64_t cost = STORE_ROW_COST * (1 + e->recipient_count);
 	if (e->message)
-		cost += message_size(e->message);
+		cost += message_held(e->message);
 	return cost;
 }

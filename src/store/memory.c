@@ -43,6 +43,7 @@ struct memory {
 	struct list live, history;
 	size_t live_count, history_count;
 	uint64_t bytes, operations;
+	uint64_t held;       /* of bytes, those in memory */
 	struct map *by_user; /* struct tally */
 	struct list tallies;
 	int64_t newest_day;
@@ -100,6 +101,7 @@ static void file_kept(struct memory *m, struct kept *k)
 		list_append(&m->live, &k->node);
 		m->live_count++;
 		m->bytes += message_size(k->entry->message);
+		m->held += message_held(k->entry->message);
 		return;
 	}
 	k->finished_ms = clock_wall_ms();
@@ -113,6 +115,7 @@ static void finish(struct memory *m, struct kept *k)
 	list_remove(&k->node);
 	m->live_count--;
 	m->bytes -= message_size(k->entry->message);
+	m->held -= message_held(k->entry->message);
 	message_unref(k->entry->message);
 	k->entry->message = NULL;
 	file_kept(m, k);
@@ -347,8 +350,8 @@ static void unlock(struct memory *m)
 static bool has_room(const struct memory *m, const struct store_entry *e)
 {
 	uint64_t max = m->settings.max_pending_bytes;
-	uint64_t size = e->message ? message_size(e->message) : 0;
-	return max == 0 || m->bytes == 0 || m->bytes + size <= max;
+	uint64_t size = e->message ? message_held(e->message) : 0;
+	return max == 0 || m->held == 0 || m->held + size <= max;
 }
 
 static int memory_accept(struct store *s, struct store_accept *r)
@@ -458,6 +461,16 @@ static int memory_each_quota(struct store *s,
 	return 0;
 }
 
+/* No files: what is too large for memory is not for this store. */
+static struct store_body *memory_body(
+    struct store *s, struct loop *l, bool is_volatile)
+{
+	(void)s;
+	(void)l;
+	(void)is_volatile;
+	return NULL;
+}
+
 static void memory_stats(struct store *s, struct store_stats *out)
 {
 	struct memory *m = memory_of(s);
@@ -478,7 +491,7 @@ static int memory_check(struct store *s)
 	struct memory *m = memory_of(s);
 	uint64_t max = m->settings.max_pending_bytes;
 	lock(m);
-	bool is_full = max && m->bytes >= max;
+	bool is_full = max && m->held >= max;
 	unlock(m);
 	return is_full ? -ENOSPC : 0;
 }
@@ -509,6 +522,7 @@ static const struct store_ops memory_ops = {
 	.find = memory_find,
 	.each_pending = memory_each_pending,
 	.each_quota = memory_each_quota,
+	.body = memory_body,
 	.stats = memory_stats,
 	.check = memory_check,
 	.close = memory_close,

@@ -30,6 +30,8 @@ static int read_message(
 	struct buf header, body;
 	if (!is_possible(p))
 		return -EBADMSG;
+	if (spool_has(p->segment))
+		return spool_load(d->spool, p, out);
 	buf_init(&header, (size_t)p->header_size);
 	buf_init(&body, (size_t)(p->size - p->header_size));
 	int rc = buf_reserve(&header, header.max);

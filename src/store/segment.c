@@ -35,6 +35,7 @@ int segments_open(const struct store_io *io, int dir, const segment_turn *turn,
 	s->turn = turn;
 	s->fd = -1;
 	s->next_number = 1;
+	s->next_own = SPOOL_FIRST;
 	s->chunk = malloc(SEGMENT_CHUNK);
 	int rc = s->chunk ? segment_list_scan(s) : -ENOMEM;
 	if (rc < 0) {
@@ -62,6 +63,7 @@ void segments_close(struct segments *s)
 	leave_active(s);
 	free(s->chunk);
 	free(s->list);
+	free(s->own);
 	free(s);
 }
 
@@ -339,6 +341,11 @@ int segments_append_bytes(
 	segment_list_count(s, &p);
 	*io_place = p;
 	return 0;
+}
+
+void segments_keep(struct segments *s)
+{
+	s->is_dir_dirty = true;
 }
 
 int segments_sync(struct segments *s)

@@ -7,6 +7,8 @@
  * A batch starts and ends on a page of its own: no write touches a page that
  * holds acknowledged bytes, and none has to read one first. A body above
  * 8 MB has a file of exactly its size, which is removed afterwards.
+ * Bodies that came in files of their own (spool.h) are only counted in and
+ * removed here.
  *
  * Writer thread only, but for segment_read.
  */
@@ -64,6 +66,10 @@ int segments_sync(struct segments *s);
 void segments_abandon(struct segments *s);
 /* A body is not wanted any more, by a committed transaction. */
 void segments_release(struct segments *s, const struct place *p);
+/* A body in a file of its own belongs to the batch. */
+void segments_keep(struct segments *s);
+/* At start, before segments_resume: a number above those of such files. */
+uint32_t segments_next_own(const struct segments *s);
 /* Remove files that are empty and not worth keeping. */
 void segments_reap(struct segments *s);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <store/segment.h>
+#include <store/spool.h>
 
 enum {
 	SEGMENT_GATHER = 512,       /* pieces per write */
@@ -27,6 +28,18 @@ struct segments {
 	size_t count, cap;
 	uint32_t next_number;
 
+	/*
+	 * Files of the spool that are to be removed: at start all that no
+	 * row tells of, sorted by number; then those whose row is gone.
+	 */
+	struct own_file {
+		uint32_t number;
+		uint64_t turn;
+		bool is_live; /* at start: a row tells of it after all */
+	} * own;
+	size_t own_count, own_cap;
+	uint32_t next_own;
+
 	uint32_t active; /* 0 = none */
 	int fd;
 	uint64_t tail;    /* end of what was appended */
@@ -47,5 +60,7 @@ struct segment *segment_list_add(
     struct segments *s, uint32_t number, uint64_t capacity);
 /* An empty file of the usual size that may be overwritten, or NULL. */
 struct segment *segment_list_spare(const struct segments *s);
+/* A file of the spool is to be removed. 0 or -ENOMEM. */
+int segment_list_drop(struct segments *s, uint32_t number);
 /* One live body more. */
 void segment_list_count(struct segments *s, const struct place *p);

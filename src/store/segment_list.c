@@ -26,7 +26,7 @@ static uint32_t parse_name(const char *name)
 		return 0;
 	uint32_t number = (uint32_t)strtoul(name, NULL, 16);
 	segment_format_name(number, again);
-	return strcmp(name, again) == 0 ? number : 0;
+	return strcmp(name, again) == 0 && !spool_has(number) ? number : 0;
 }
 
 static bool is_empty(const struct segments *s, const struct segment *g)
@@ -35,10 +35,14 @@ static bool is_empty(const struct segments *s, const struct segment *g)
 }
 
 /* No reader that began while its last body was wanted still reads. */
+static bool is_over(const struct segments *s, uint64_t turn)
+{
+	return turn % 2 == 0 || turn != atomic_load(s->turn);
+}
+
 static bool is_quiet(const struct segments *s, const struct segment *g)
 {
-	return g->emptied_turn % 2 == 0 ||
-	       g->emptied_turn != atomic_load(s->turn);
+	return is_over(s, g->emptied_turn);
 }
 
 static struct segment *find(const struct segments *s, uint32_t number)
@@ -80,6 +84,38 @@ struct segment *segment_list_add(
 	return &s->list[at];
 }
 
+int segment_list_drop(struct segments *s, uint32_t number)
+{
+	if (s->own_count == s->own_cap) {
+		size_t cap = s->own_cap ? s->own_cap * 2 : 16;
+		struct own_file *own = realloc(s->own, cap * sizeof(*own));
+		if (!own)
+			return -ENOMEM;
+		s->own = own;
+		s->own_cap = cap;
+	}
+	s->own[s->own_count++] =
+	    (struct own_file){ .number = number, .turn = atomic_load(s->turn) };
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct own_file *x = a, *y = b;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* A row tells of it. One that is missing its reader will miss. */
+static void adopt_own(struct segments *s, uint32_t number)
+{
+	struct own_file key = { .number = number };
+	struct own_file *f = s->own_count ? bsearch(&key, s->own, s->own_count,
+						sizeof(*s->own), by_number)
+					  : NULL;
+	if (f)
+		f->is_live = true;
+}
+
 static void drop(struct segments *s, struct segment *g)
 {
 	size_t at = (size_t)(g - s->list);
@@ -103,13 +139,22 @@ int segment_list_scan(struct segments *s)
 	struct dirent *entry;
 	while (rc == 0 && (entry = readdir(d))) {
 		struct stat st;
-		uint32_t number = parse_name(entry->d_name);
+		uint32_t number = spool_parse_name(entry->d_name);
+		if (number != 0) {
+			rc = segment_list_drop(s, number);
+			if (number >= s->next_own)
+				s->next_own = number + 1;
+			continue;
+		}
+		number = parse_name(entry->d_name);
 		if (number == 0 || fstatat(s->dir, entry->d_name, &st, 0) < 0)
 			continue;
 		if (!segment_list_add(s, number, (uint64_t)st.st_size))
 			rc = -ENOMEM;
 	}
 	(void)closedir(d);
+	if (s->own_count > 1)
+		qsort(s->own, s->own_count, sizeof(*s->own), by_number);
 	return rc;
 }
 
@@ -128,6 +173,10 @@ struct segment *segment_list_spare(const struct segments *s)
 int segments_adopt(struct segments *s, uint32_t number, uint64_t count,
     uint64_t bytes, uint64_t end)
 {
+	if (spool_has(number)) {
+		adopt_own(s, number);
+		return 0;
+	}
 	struct segment *g = find(s, number);
 	/* A lost file: its messages are damaged, the others are not. */
 	if (!g)
@@ -152,6 +201,11 @@ void segment_list_count(struct segments *s, const struct place *p)
 
 void segments_release(struct segments *s, const struct place *p)
 {
+	if (spool_has(p->segment)) {
+		/* Without memory for it the next start finds it. */
+		(void)segment_list_drop(s, p->segment);
+		return;
+	}
 	struct segment *g = find(s, p->segment);
 	if (!g || g->live_count == 0)
 		return;
@@ -163,8 +217,27 @@ void segments_release(struct segments *s, const struct place *p)
 	}
 }
 
+static void reap_own(struct segments *s)
+{
+	size_t left = 0;
+	for (size_t i = 0; i < s->own_count; i++) {
+		struct own_file *f = &s->own[i];
+		char name[SPOOL_NAME_SIZE];
+		if (!is_over(s, f->turn)) {
+			s->own[left++] = *f;
+			continue;
+		}
+		if (f->is_live)
+			continue;
+		spool_format_name(f->number, name);
+		(void)s->io->unlink(s->dir, name);
+	}
+	s->own_count = left;
+}
+
 void segments_reap(struct segments *s)
 {
+	reap_own(s);
 	size_t spare = 0;
 	for (size_t i = s->count; i-- > 0;) {
 		struct segment *g = &s->list[i];
@@ -182,7 +255,12 @@ void segments_reap(struct segments *s)
 
 size_t segments_count(const struct segments *s)
 {
-	return s->count;
+	return s->count + s->own_count;
+}
+
+uint32_t segments_next_own(const struct segments *s)
+{
+	return s->next_own;
 }
 
 size_t segments_in_use(const struct segments *s)

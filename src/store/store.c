@@ -2,6 +2,7 @@
  * The public face: requests go to the engine chosen at open, answers go home
  * grouped, so that one wake-up of a loop serves all its requests of a batch.
  */
+#include <store/body.h>
 #include <store/store_internal.h>
 
 #include <assert.h>
@@ -78,6 +79,12 @@ int store_each_quota(struct store *s,
     void *ctx)
 {
 	return s->ops->each_quota(s, each, ctx);
+}
+
+struct store_body *store_body_new(
+    struct store *s, struct loop *l, bool is_volatile)
+{
+	return s->ops->body(s, l, is_volatile);
 }
 
 void store_stats(struct store *s, struct store_stats *out)

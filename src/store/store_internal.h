@@ -33,6 +33,8 @@ struct store_ops {
 	    void (*each)(
 		struct span user, int64_t day, uint64_t messages, void *ctx),
 	    void *ctx);
+	struct store_body *(*body)(
+	    struct store *s, struct loop *l, bool is_volatile);
 	void (*stats)(struct store *s, struct store_stats *out);
 	int (*check)(struct store *s);
 	void (*close)(struct store *s);
@@ -107,5 +109,5 @@ enum {
 	STORE_ROW_COST = 256 /* bytes a recipient or an attempt takes */
 };
 
-/* What an accept costs while it waits: body and rows, roughly. */
+/* Memory an accept costs while it waits: body and rows, roughly. */
 uint64_t store_entry_cost(const struct store_entry *e);

@@ -105,6 +105,12 @@ static int store_body(
 		return 0;
 	if (!e->message)
 		return -EINVAL;
+	struct store_body *b = spool_find(d->spool, e->message);
+	if (b) {
+		*out = spool_keep(b);
+		segments_keep(d->segments);
+		return 0;
+	}
 	int rc = segments_append(d->segments, e->message, out);
 	if (rc < 0)
 		disk_note_error(d, "append", rc);

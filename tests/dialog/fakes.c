@@ -4,8 +4,9 @@
 #include <auth/auth.h>
 #include <base/list.h>
 #include <loop/loop.h>
-#include <store/store.h>
+#include <store/body.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +116,113 @@ void quota_give_back(
 	fakes.given_back++;
 }
 
+/* --- bodies: in memory here, but as slow to write as any file --- */
+
+struct store_body {
+	struct message_source source;
+	struct task task;
+	struct loop *loop;
+	struct buf bytes, data;
+	void (*on_written)(void *ctx, int rc);
+	void *ctx;
+	bool is_busy, is_dropped;
+};
+
+static struct store_body *body_of(struct message_source *s)
+{
+	return container_of(s, struct store_body, source);
+}
+
+static void body_free(struct store_body *b)
+{
+	fakes.bodies--;
+	buf_finish(&b->bytes);
+	buf_finish(&b->data);
+	free(b);
+}
+
+static ssize_t body_read(
+    struct message_source *s, uint64_t offset, void *out, size_t len)
+{
+	struct span from = buf_span(&body_of(s)->bytes);
+
+	from = span_first(span_from(from, (size_t)offset), len);
+	memcpy(out, from.ptr, from.len);
+	return (ssize_t)from.len;
+}
+
+static int body_map(struct message_source *s, struct span *out)
+{
+	(void)s;
+	(void)out;
+	return -ENOTSUP;
+}
+
+static void body_release(struct message_source *s)
+{
+	body_free(body_of(s));
+}
+
+struct store_body *store_body_new(
+    struct store *s, struct loop *l, bool is_volatile)
+{
+	static const struct message_source_ops ops = {
+		.read = body_read, .map = body_map, .release = body_release
+	};
+	struct store_body *b = calloc(1, sizeof(*b));
+
+	(void)s;
+	fakes.bodies++;
+	fakes.bodies_made++;
+	fakes.is_last_volatile = is_volatile;
+	b->source.ops = &ops;
+	b->loop = l;
+	buf_init(&b->bytes, 64 * 1024 * 1024);
+	return b;
+}
+
+static void body_written(struct task *t)
+{
+	struct store_body *b = container_of(t, struct store_body, task);
+
+	ck_assert_int_eq(buf_add_span(&b->bytes, buf_span(&b->data)), 0);
+	b->source.size = buf_len(&b->bytes);
+	buf_finish(&b->data);
+	b->is_busy = false;
+	if (b->is_dropped)
+		body_free(b);
+	else
+		b->on_written(b->ctx, fakes.body_rc);
+}
+
+void store_body_write(struct store_body *b, struct buf *data,
+    void (*on_written)(void *ctx, int rc), void *ctx)
+{
+	ck_assert(!b->is_busy);
+	ck_assert_uint_gt(buf_len(data), 0);
+	b->data = *data;
+	buf_init(data, data->max);
+	b->on_written = on_written;
+	b->ctx = ctx;
+	b->is_busy = true;
+	b->task.run = body_written;
+	loop_post(b->loop, &b->task);
+}
+
+struct message *store_body_message(struct store_body *b, struct buf *header)
+{
+	ck_assert(!b->is_busy);
+	return message_new_from(header, &b->source);
+}
+
+void store_body_drop(struct store_body *b)
+{
+	if (b && b->is_busy)
+		b->is_dropped = true;
+	else if (b)
+		body_free(b);
+}
+
 /* --- delivery --- */
 
 struct deliver {
@@ -192,10 +300,13 @@ static void note(const struct deliver_submission *s)
 	fakes.mode = s->mode;
 	buf_clear(&fakes.message);
 	ck_assert_int_eq(buf_reserve(&fakes.message, size), 0);
-	ck_assert_int_eq(
-	    message_read(s->message, 0, buf_tail(&fakes.message), size),
-	    (ssize_t)size);
-	buf_commit(&fakes.message, size);
+	while (buf_len(&fakes.message) < size) {
+		size_t at = buf_len(&fakes.message);
+		ssize_t n = message_read(
+		    s->message, at, buf_tail(&fakes.message), size - at);
+		ck_assert_int_gt(n, 0);
+		buf_commit(&fakes.message, (size_t)n);
+	}
 	buf_clear(&fakes.envelope);
 	(void)buf_printf(&fakes.envelope, "<%.*s>", SPAN_FMT(e->sender));
 	note_terms(&e->terms);

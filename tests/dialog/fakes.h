@@ -25,10 +25,13 @@ struct fakes {
 	int store_rc;
 	bool is_out_of_memory; /* for copies of strings */
 	bool carries_no_utf8;  /* no provider does */
+	int body_rc;           /* of a write to a body */
 	/* What was seen. */
 	size_t submitted, abandoned; /* and not going on without a client */
 	size_t taken, given_back;
 	atomic_size_t config_refs; /* several loops */
+	atomic_size_t bodies, bodies_made;
+	bool is_last_volatile;
 	enum config_mode mode;
 	struct buf message;   /* the last one, header and body */
 	struct buf envelope;  /* as script.h says of E: */

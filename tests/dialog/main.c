@@ -319,6 +319,11 @@ static void check_books(struct play *p)
 	if (fakes.taken != fakes.given_back + accepted + fakes.abandoned)
 		failed_at(
 		    p, NULL, "quota", "charged for accepted messages", "not");
+	if (fakes.bodies != 0)
+		failed_at(p, NULL, "bodies left", "none", "some");
+	if (fakes.bodies_made != (size_t)p->settings.bodies)
+		failed_at(p, NULL, "bodies in files", "as #! bodies says",
+		    "another number");
 	if (fakes.config_refs != 0)
 		failed_at(p, NULL, "config", "no references", "some");
 	if (counter_get(&p->server.counters.listeners[0].active) != 0)

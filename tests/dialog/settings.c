@@ -33,6 +33,7 @@ static void set_defaults(struct settings *t, enum transport transport)
 		.auth = { .max_failures = 5, .failure_delay_ms = 1 },
 		.smtp = { .banner = "Postern",
 		    .max_message_size = 26214400,
+		    .content_memory = 256 * 1024 * 1024,
 		    .max_recipients = 1000,
 		    .max_messages_per_session = 1000,
 		    .sessions_total = 100,
@@ -236,6 +237,12 @@ static void set_store(struct settings *t, struct span v)
 	fakes.store_rc = span_eq(v, SPAN("full")) ? -ENOSPC : -EIO;
 }
 
+static void set_body(struct settings *t, struct span v)
+{
+	(void)t;
+	fakes.body_rc = span_eq(v, SPAN("full")) ? -ENOSPC : -EIO;
+}
+
 static void set_verdict(struct settings *t, struct span v)
 {
 	static const struct {
@@ -293,6 +300,9 @@ static bool set_number(struct settings *t, struct span key, struct span v)
 		uint64_t *u;
 	} rows[] = {
 		{ "max_message_size", NULL, &c->max_message_size },
+		{ "content_memory", NULL, &c->content_memory },
+		{ "header_bytes", NULL, &c->header_bytes },
+		{ "bodies", &t->bodies, NULL },
 		{ "max_recipients", &c->max_recipients, NULL },
 		{ "max_messages", &c->max_messages_per_session, NULL },
 		{ "soft_errors", &c->soft_errors, NULL },
@@ -360,6 +370,7 @@ static void set(struct settings *t, struct span key, struct span value)
 		{ "memory", set_memory },
 		{ "quota", set_quota },
 		{ "store", set_store },
+		{ "body", set_body },
 		{ "verdict", set_verdict },
 	};
 

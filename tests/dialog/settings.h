@@ -35,6 +35,7 @@ struct settings {
 		PREFIX_AUTH  /* and logs in */
 	} prefix;
 	bool has_certificate;
+	int64_t bodies; /* how many messages go to a file */
 };
 
 /* Also tells the fakes. Exits when a setting is not known. */

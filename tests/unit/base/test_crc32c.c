@@ -76,6 +76,18 @@ START_TEST(sees_every_flipped_bit)
 }
 END_TEST
 
+START_TEST(joins_the_sums_of_two_parts)
+{
+	for (size_t cut = 0; cut <= sizeof(bytes); cut += 61) {
+		size_t rest = sizeof(bytes) - cut;
+		ck_assert_uint_eq(hash_crc32c_join(hash_crc32c(0, bytes, cut),
+				      hash_crc32c(0, bytes + cut, rest), rest),
+		    hash_crc32c(0, bytes, sizeof(bytes)));
+	}
+	ck_assert_uint_eq(hash_crc32c_join(0x1234, 0, 0), 0x1234);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("base/crc32c");
@@ -86,6 +98,7 @@ static Suite *suite(void)
 	tcase_add_test(t, tables_and_hardware_agree);
 	tcase_add_test(t, continues_where_it_was);
 	tcase_add_test(t, sees_every_flipped_bit);
+	tcase_add_test(t, joins_the_sums_of_two_parts);
 	suite_add_tcase(s, t);
 	return s;
 }

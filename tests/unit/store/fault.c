@@ -236,8 +236,13 @@ static int f_fdatasync(int fd)
 
 static int f_fsync(int fd)
 {
+	char path[PATH_MAX];
 	int rc = next_sync();
-	return rc < 0 ? rc : store_io_system.fsync(fd);
+	if (rc < 0)
+		return rc;
+	path_of(fd, path);
+	tell_sync(path);
+	return store_io_system.fsync(fd);
 }
 
 static int f_unlink(int dir, const char *name)

@@ -44,7 +44,7 @@ struct fault_listener {
 	void (*on_write)(
 	    const char *path, uint64_t offset, const void *data, size_t len);
 	void (*on_size)(const char *path, uint64_t size, bool is_growth);
-	void (*on_sync)(const char *path);
+	void (*on_sync)(const char *path); /* directories too */
 	void (*on_unlink)(const char *path);
 };
 void fault_listen(const struct fault_listener *listener);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <store/body.h>
 #include <store/store_internal.h>
 #include <support/unit.h>
 
@@ -35,6 +36,14 @@ void fix_accept_all(struct fix *f, struct store_accept *r, size_t n);
 /* size bytes that follow from seed, in lines; at least 64. */
 struct message *fix_message(unsigned seed, size_t size);
 void fix_check_message(const struct message *m, unsigned seed, size_t size);
+
+/* The same message with its body in a file, written in pieces; NULL when that
+ * failed, with out_rc. out_rc may be NULL: then it must not fail. */
+struct message *fix_spooled(
+    struct fix *f, unsigned seed, size_t size, bool is_volatile, int *out_rc);
+/* fix_add of such a message. */
+struct id fix_add_spooled(
+    struct fix *f, unsigned seed, size_t size, int *result);
 
 /* An entry with one PENDING recipient and its accept. */
 struct fix_mail {

@@ -10,11 +10,13 @@
 #include <unistd.h>
 
 enum {
-	MESSAGES = 7
+	MESSAGES = 9,
+	SPOOLED = 5, /* these two come in files of their own */
+	SPOOLED_TOO = 7
 };
 
 static const size_t sizes[MESSAGES] = { 100, 5000, 70000, 1000, 9 * 1024 * 1024,
-	300, 2000 };
+	300000, 300, 20000, 2000 };
 
 static struct fix f;
 
@@ -50,13 +52,19 @@ static void scenario(struct outcome *o)
 	}
 	o->was_opened = true;
 	for (unsigned i = 0; i < MESSAGES; i++) {
-		o->ids[i] = fix_add(&f, i, sizes[i], &o->accepted[i]);
+		if (i == SPOOLED || i == SPOOLED_TOO)
+			o->ids[i] =
+			    fix_add_spooled(&f, i, sizes[i], &o->accepted[i]);
+		else
+			o->ids[i] = fix_add(&f, i, sizes[i], &o->accepted[i]);
 		if (i == 3) {
 			o->finished = fix_set(&f, o->ids[1], STORE_SENT);
 			o->rescheduled = fix_set(&f, o->ids[2], STORE_PENDING);
 		}
 		if (i == 4)
 			(void)fix_set(&f, o->ids[4], STORE_SENT);
+		if (i == SPOOLED_TOO)
+			(void)fix_set(&f, o->ids[SPOOLED_TOO], STORE_SENT);
 	}
 	(void)fix_verify(&f, o->ids[0], 0, sizes[0]);
 	check_results(o);

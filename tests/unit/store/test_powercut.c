@@ -16,7 +16,7 @@
 
 enum {
 	EVENTS_MAX = 200000,
-	FILES_MAX = 16,
+	FILES_MAX = 48,
 	MESSAGES = 900,
 	CUTS = 100,
 	SECTOR = 512
@@ -41,6 +41,7 @@ struct image {
 	char *bytes;
 	uint64_t size, cap; /* size of the file; bytes known */
 	bool exists;
+	bool is_listed; /* its directory was synced since it was made */
 	size_t unsynced[EVENTS_MAX / 8]; /* events since its last sync */
 	size_t unsynced_count;
 };
@@ -58,6 +59,12 @@ static struct {
 	struct id id;
 	size_t size, accepted_at, finished_at;
 } told[MESSAGES];
+
+/* Some have their bodies in files of their own. */
+static bool is_spooled(unsigned i)
+{
+	return i % 30 == 10;
+}
 
 static unsigned file_of(const char *path)
 {
@@ -101,9 +108,11 @@ static void on_size(const char *path, uint64_t size, bool is_growth)
 	    path, NULL);
 }
 
+/* Of directories only that of the bodies matters. */
 static void on_sync(const char *path)
 {
-	record((struct event){ .type = EVENT_SYNC }, path, NULL);
+	if (strstr(path, "/store/"))
+		record((struct event){ .type = EVENT_SYNC }, path, NULL);
 }
 
 static void on_unlink(const char *path)
@@ -132,7 +141,9 @@ static void run_scenario(void)
 	fix_open(&f, fault_io());
 	for (unsigned i = 0; i < MESSAGES; i++) {
 		told[i].size = 64 + i * 37 % 3000;
-		told[i].id = fix_add(&f, i, told[i].size, NULL);
+		told[i].id = is_spooled(i)
+				 ? fix_add_spooled(&f, i, told[i].size, NULL)
+				 : fix_add(&f, i, told[i].size, NULL);
 		told[i].accepted_at = events_so_far();
 		told[i].finished_at = SIZE_MAX;
 		if (i % 3 == 2) {
@@ -208,11 +219,27 @@ static void tear(struct image *m)
 	m->unsynced_count = 0;
 }
 
+static bool is_bodies(unsigned i)
+{
+	return strcmp(names[i], "bodies") == 0;
+}
+
+static bool is_in_bodies(unsigned i)
+{
+	return strncmp(names[i], "bodies/", 7) == 0;
+}
+
+static void list_bodies(void)
+{
+	for (unsigned i = 0; i < name_count; i++)
+		images[i].is_listed = images[i].exists;
+}
+
 static void rebuild(size_t cut)
 {
 	for (unsigned i = 0; i < FILES_MAX; i++) {
 		images[i].size = 0;
-		images[i].exists = false;
+		images[i].exists = images[i].is_listed = false;
 		images[i].unsynced_count = 0;
 		if (images[i].bytes)
 			memset(images[i].bytes, 0, images[i].cap);
@@ -221,7 +248,10 @@ static void rebuild(size_t cut)
 		const struct event *e = &events[i];
 		struct image *m = &images[e->file];
 		m->exists = e->type != EVENT_UNLINK;
-		if (e->type == EVENT_SYNC) {
+		m->is_listed &= m->exists;
+		if (e->type == EVENT_SYNC && is_bodies(e->file)) {
+			list_bodies();
+		} else if (e->type == EVENT_SYNC) {
 			settle(m);
 		} else if (e->type == EVENT_UNLINK) {
 			m->unsynced_count = 0;
@@ -239,9 +269,14 @@ static void write_image(unsigned i)
 {
 	char path[200];
 	const struct image *m = &images[i];
+	/* A name that was not synced may be there or not. */
+	bool is_found =
+	    m->exists && (m->is_listed || !is_in_bodies(i) || rand() % 2);
+	if (is_bodies(i))
+		return;
 	(void)snprintf(path, sizeof(path), "%s/%s", f.path, names[i]);
 	(void)unlink(path);
-	if (!m->exists)
+	if (!is_found)
 		return;
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	ck_assert_int_ge(fd, 0);
