@@ -40,9 +40,8 @@ static const char *const statements[Q_COUNT] = {
 	/* States: 0 waits until at_ms, 1 was started, 4 is held. */
 	[Q_PENDING] =
 	    "SELECT body.message, min(CASE state WHEN 0 THEN at_ms"
-	    " WHEN 1 THEN ?1 ELSE 9223372036854775807 END), message.priority"
-	    " FROM body CROSS JOIN message ON message.id = body.message"
-	    " CROSS JOIN recipient"
+	    " WHEN 1 THEN ?1 ELSE 9223372036854775807 END), priority"
+	    " FROM body CROSS JOIN recipient"
 	    " ON recipient.message = body.message AND state <> 2 AND state <> 3"
 	    " AND state <> 5"
 	    " GROUP BY body.message ORDER BY body.message",

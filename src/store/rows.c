@@ -53,7 +53,7 @@ static const char *const statements[Q_COUNT] = {
 		      " ?8, ?9, ?10, ?11, ?12)",
 	[Q_RECIPIENT] = "INSERT INTO recipient VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
 			" ?7, ?8, ?9, ?10)",
-	[Q_BODY] = "INSERT INTO body VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[Q_BODY] = "INSERT INTO body VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[Q_SET_FINAL] = SET_RECIPIENT,
 	[Q_SET_OPEN] =
 	    SET_RECIPIENT " AND EXISTS (SELECT 1 FROM body WHERE message = ?1)",
@@ -166,15 +166,17 @@ static int add_recipient(struct rows *r, const struct id *id, size_t n,
 	return sqlite_run(q);
 }
 
-static int add_body(struct rows *r, const struct id *id, const struct place *p)
+static int add_body(
+    struct rows *r, const struct store_entry *e, const struct place *p)
 {
 	sqlite3_stmt *q = r->q[Q_BODY];
-	sqlite_bind_id(q, 1, id);
+	sqlite_bind_id(q, 1, &e->id);
 	sqlite_bind_int(q, 2, p->segment);
 	sqlite_bind_int(q, 3, (int64_t)p->offset);
 	sqlite_bind_int(q, 4, (int64_t)p->size);
 	sqlite_bind_int(q, 5, (int64_t)p->header_size);
 	sqlite_bind_int(q, 6, p->crc);
+	sqlite_bind_int(q, 7, e->terms.priority);
 	return sqlite_run(q);
 }
 
@@ -207,7 +209,7 @@ int rows_accept(
 	for (size_t i = 0; rc == 0 && i < e->recipient_count; i++)
 		rc = add_recipient(r, &e->id, i, &e->recipients[i]);
 	if (rc == 0 && place)
-		rc = add_body(r, &e->id, place);
+		rc = add_body(r, e, place);
 	return rc;
 }
 

@@ -7,7 +7,8 @@
  * recipient.at_ms: when PENDING the due time, when final the time it became
  * so (from which history is counted). recipient.pinned and message.flags:
  * SCHEMA_* flags. message.content, ret and recipient.notify: the numbers of
- * mail/envelope.h. message.release_ms: not delivered before.
+ * mail/envelope.h. message.release_ms: not delivered before. body.priority is
+ * that of the message, where a start looks.
  */
 #include <store/schema.h>
 
@@ -77,7 +78,8 @@ static const char version_2[] =
     "ALTER TABLE message ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE message ADD COLUMN release_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE recipient ADD COLUMN notify INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE recipient ADD COLUMN orcpt TEXT NOT NULL DEFAULT '';";
+    "ALTER TABLE recipient ADD COLUMN orcpt TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE body ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;";
 
 /* migrations[v] leads from format v to v + 1; 0 is an empty file. */
 static const char *const migrations[] = { version_1, version_2 };

@@ -138,11 +138,14 @@ static void make_format_1(void)
 	    "ALTER TABLE message DROP COLUMN release_ms;"
 	    "ALTER TABLE recipient DROP COLUMN notify;"
 	    "ALTER TABLE recipient DROP COLUMN orcpt;"
+	    "ALTER TABLE body DROP COLUMN priority;"
 	    "PRAGMA user_version = 1");
 	ck_assert_int_eq(
 	    sql_int("SELECT count(*) FROM pragma_table_info('message')"), 6);
 	ck_assert_int_eq(
 	    sql_int("SELECT count(*) FROM pragma_table_info('recipient')"), 8);
+	ck_assert_int_eq(
+	    sql_int("SELECT count(*) FROM pragma_table_info('body')"), 6);
 }
 
 START_TEST(a_spool_of_the_first_format_is_taken_over)
