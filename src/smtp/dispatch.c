@@ -32,14 +32,14 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{ "ATRN", smtp_cmd_unimplemented, ANY, 0 },
+	{ "ATRN", smtp_cmd_unimplemented, ANY, VERB_TLS | VERB_AUTH },
 	{ "AUTH", smtp_cmd_auth, READY, VERB_ESMTP | VERB_TLS | VERB_LAST },
 	{ "BDAT", smtp_cmd_bdat, ANY, 0 },
 	{ "DATA", smtp_cmd_data, IN_MAIL,
 	    VERB_TLS | VERB_AUTH | VERB_NO_ARGS | VERB_LAST },
 	{ "EHLO", smtp_cmd_ehlo, ANY, VERB_JUNK | VERB_LAST },
-	{ "ETRN", smtp_cmd_unimplemented, ANY, 0 },
-	{ "EXPN", smtp_cmd_unimplemented, ANY, 0 },
+	{ "ETRN", smtp_cmd_unimplemented, ANY, VERB_TLS | VERB_AUTH },
+	{ "EXPN", smtp_cmd_unimplemented, ANY, VERB_TLS | VERB_AUTH },
 	{ "HELO", smtp_cmd_helo, ANY, VERB_JUNK | VERB_LAST },
 	{ "HELP", smtp_cmd_help, ANY, VERB_TLS | VERB_AUTH | VERB_JUNK },
 	{ "MAIL", smtp_cmd_mail, READY, VERB_TLS | VERB_AUTH },
@@ -47,14 +47,14 @@ static const struct verb verbs[] = {
 	{ "QUIT", smtp_cmd_quit, ANY, VERB_NO_ARGS },
 	{ "RCPT", smtp_cmd_rcpt, IN_MAIL, VERB_TLS | VERB_AUTH },
 	{ "RSET", smtp_cmd_rset, ANY, VERB_NO_ARGS | VERB_JUNK },
-	{ "SAML", smtp_cmd_unimplemented, ANY, 0 },
-	{ "SEND", smtp_cmd_unimplemented, ANY, 0 },
-	{ "SOML", smtp_cmd_unimplemented, ANY, 0 },
+	{ "SAML", smtp_cmd_unimplemented, ANY, VERB_TLS | VERB_AUTH },
+	{ "SEND", smtp_cmd_unimplemented, ANY, VERB_TLS | VERB_AUTH },
+	{ "SOML", smtp_cmd_unimplemented, ANY, VERB_TLS | VERB_AUTH },
 	{ "STARTTLS", smtp_cmd_starttls, START | READY, VERB_NO_ARGS },
-	{ "TURN", smtp_cmd_unimplemented, ANY, 0 },
-	{ "VERB", smtp_cmd_unimplemented, ANY, 0 },
+	{ "TURN", smtp_cmd_unimplemented, ANY, VERB_TLS | VERB_AUTH },
+	{ "VERB", smtp_cmd_unimplemented, ANY, VERB_TLS | VERB_AUTH },
 	{ "VRFY", smtp_cmd_vrfy, ANY, VERB_TLS | VERB_AUTH | VERB_JUNK },
-	{ "XDEBUG", smtp_cmd_unimplemented, ANY, 0 },
+	{ "XDEBUG", smtp_cmd_unimplemented, ANY, VERB_TLS | VERB_AUTH },
 };
 
 static int compare(const void *key, const void *row)
