@@ -1,13 +1,15 @@
-"""What clients ask for beyond the plain: later, urgent, in UTF-8, reports."""
+"""What clients ask for beyond the plain, and what old devices do not know."""
+import base64
 import datetime
 import email.message
 import http.server as http_server
 import smtplib
+import socket
 import threading
 import time
 import unittest
 
-from harness import Case, eventually
+from harness import DEADLINE, PASSWORD, Case, eventually
 
 ROUTES = "routes:\n"
 
@@ -147,6 +149,44 @@ class Unicode(Case):
         code, text = smtp.data("From: orders@shop.example\r\n\r\nhi\r\n")
         self.assertEqual(code, 250, text)
         self.assertIn(b"accepted by sendgrid", text)
+
+
+class OldDevice(Case):
+    """A printer: no TLS, HELO, LF, no brackets, on a listener of its own."""
+
+    def config(self, **settings):
+        path = super().config(**settings)
+        path.write_text(path.read_text().replace(
+            "tls:\n", '  - {name: devices, address: "127.0.0.1:0", '
+            "plaintext_from: [127.0.0.0/8], lenient_syntax: true}\ntls:\n", 1))
+        return path
+
+    def test_is_served_there_and_nowhere_else(self):
+        said = {e["what"] for e in self.server.events("insecure_listener")
+                if e["listener"] == "devices"}
+        self.assertEqual(len(said), 2, said)
+        ports = {e["listener"]: e["port"] for e in self.server.events("listening")}
+        login = [base64.b64encode(word.encode()).decode()
+                 for word in ("demo", PASSWORD)]
+        lines = ["HELO printer", "AUTH LOGIN", *login,
+                 "MAIL FROM: orders@shop.example", "RCPT TO:ann@dest.example",
+                 "DATA", "From: orders@shop.example\nSubject: scan\n\nhi\n.", "QUIT"]
+        codes = self.talk(ports["devices"], lines)
+        self.assertEqual(codes, [220, 250, 334, 334, 235, 250, 250, 354, 250, 221])
+        self.assertEqual(len(self.sandbox.messages()), 1)
+        codes = self.talk(self.starttls, ["HELO printer\r", "AUTH LOGIN\r",
+                                          "MAIL FROM: orders@shop.example\r"])
+        self.assertEqual(codes, [220, 250, 530, 530])
+
+    @staticmethod
+    def talk(port, lines):
+        with socket.create_connection(("127.0.0.1", port), DEADLINE) as s:
+            answers = s.makefile("r", encoding="ascii", newline="\r\n")
+            codes = [int(answers.readline()[:3])]
+            for line in lines:
+                s.sendall(line.encode() + b"\n")
+                codes.append(int(answers.readline()[:3]))
+            return codes
 
 
 if __name__ == "__main__":

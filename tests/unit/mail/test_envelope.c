@@ -90,6 +90,27 @@ START_TEST(cuts_the_domain_after_the_last_at)
 }
 END_TEST
 
+START_TEST(keeps_what_was_asked_for_a_recipient)
+{
+	struct envelope e;
+	char orcpt[] = "rfc822;Bob@x.example";
+	struct envelope_recipient bob = { .address = SPAN("bob@x.example"),
+		.notify = ENVELOPE_NOTIFY_SUCCESS | ENVELOPE_NOTIFY_DELAY,
+		.orcpt = span_of(orcpt) };
+	struct envelope_recipient again = { .address = SPAN("BOB@x.example"),
+		.notify = ENVELOPE_NOTIFY_NEVER };
+
+	envelope_init(&e);
+	ck_assert_int_eq(envelope_add_recipient(&e, &bob), 0);
+	ck_assert_int_eq(envelope_add_recipient(&e, &again), 0);
+	orcpt[0] = 'X'; /* it was copied */
+	ck_assert_uint_eq(e.recipient_count, 1);
+	ck_assert_uint_eq(e.recipients[0].notify, bob.notify);
+	ck_assert(span_eq(e.recipients[0].orcpt, SPAN("rfc822;Bob@x.example")));
+	envelope_finish(&e);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("mail.envelope");
@@ -97,6 +118,7 @@ static Suite *make_suite(void)
 
 	tcase_add_test(t, keeps_order_and_copies);
 	tcase_add_test(t, keeps_addresses_equal_but_for_case_once);
+	tcase_add_test(t, keeps_what_was_asked_for_a_recipient);
 	tcase_add_test(t, is_empty_and_usable_after_finish);
 	tcase_add_test(t, cuts_the_domain_after_the_last_at);
 	suite_add_tcase(s, t);
