@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct admin;
 struct config;
@@ -16,6 +17,19 @@ struct loop;
 struct peers;
 struct quota;
 struct store;
+
+/* A certificate in use; texts are the owner's of struct admin_tls. */
+struct admin_certificate {
+	const char *file, *name;
+	int64_t not_after_s; /* since 1970 */
+};
+
+/* Certificates in use, kept up to date by who replaces them. */
+struct admin_tls {
+	const struct admin_certificate *certificates;
+	size_t count;
+	bool is_current; /* the files hold what is in use */
+};
 
 /*
  * What there is to look at; everything must outlive the admin. counters and
@@ -30,6 +44,7 @@ struct admin_services {
 	struct store *volatile_store; /* asked second for a message */
 	struct quota *quota;          /* may be NULL */
 	struct peers *peers;          /* may be NULL */
+	const struct admin_tls *tls;  /* may be NULL */
 };
 
 /*

@@ -1,4 +1,4 @@
-/* Metrics of TLS with clients: handshakes. */
+/* Metrics of TLS with clients: handshakes and certificates. */
 #include <admin/metrics_internal.h>
 
 #include <config/config.h>
@@ -38,8 +38,28 @@ static void render_failures(struct metrics *r)
 		    counter_get(&r->c->tls_failures[i]));
 }
 
+static void render_certificates(struct metrics *r)
+{
+	const struct admin_tls *tls = r->a->services.tls;
+
+	if (!tls || tls->count == 0)
+		return;
+	exposition_family(&r->x, "tls_certificate_not_after_timestamp_seconds",
+	    EXPOSITION_GAUGE, "When a certificate in use expires.");
+	for (size_t i = 0; i < tls->count; i++) {
+		const struct admin_certificate *c = &tls->certificates[i];
+
+		exposition_u64(&r->x, LABELS("name", c->name, "file", c->file),
+		    (uint64_t)c->not_after_s);
+	}
+	metrics_gauge(r, "tls_last_reload_successful",
+	    "1 while the certificates in use are those of the files.",
+	    tls->is_current);
+}
+
 void metrics_tls(struct metrics *r)
 {
 	render_sessions(r);
 	render_failures(r);
+	render_certificates(r);
 }

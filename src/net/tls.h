@@ -35,6 +35,10 @@ struct tls_certificate {
 struct tls_files *tls_files_read(
     const struct config_tls *config, struct err *e);
 void tls_files_free(struct tls_files *f); /* accepts NULL */
+/* No more contexts are made from it: keys leave memory, the rest stays. */
+void tls_files_drop(struct tls_files *f);
+/* Whether the same bytes were read, all of them; b may be NULL. */
+bool tls_files_are_same(const struct tls_files *a, const struct tls_files *b);
 size_t tls_files_count(const struct tls_files *f);
 const struct tls_certificate *tls_files_at(const struct tls_files *f, size_t i);
 /*

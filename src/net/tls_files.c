@@ -258,6 +258,30 @@ static int read_pair(struct tls_files *f, struct tls_pair *pair,
 	return rc;
 }
 
+static void add_to_digest(struct hash_sha256 *h, const struct buf *b)
+{
+	size_t len = buf_len(b);
+
+	hash_sha256_add(h, &len, sizeof(len));
+	hash_sha256_add(h, buf_span(b).ptr, len);
+}
+
+static int digest_all(struct tls_files *f, struct err *e)
+{
+	struct hash_sha256 *h = hash_sha256_new();
+
+	if (!h)
+		return err_set(e, -ENOMEM, "no memory for certificates");
+	for (size_t i = 0; i < f->count; i++) {
+		add_to_digest(h, &f->pairs[i].cert);
+		add_to_digest(h, &f->pairs[i].key);
+	}
+	add_to_digest(h, &f->client_ca);
+	add_to_digest(h, &f->crl);
+	hash_sha256_end(h, f->digest);
+	return 0;
+}
+
 struct tls_files *tls_files_read(const struct config_tls *config, struct err *e)
 {
 	const struct postern_list *list = &config->certificates;
@@ -278,6 +302,8 @@ struct tls_files *tls_files_read(const struct config_tls *config, struct err *e)
 		    CONFIG_AT(*list, struct config_certificate, f->count), e);
 	if (rc == 0)
 		rc = read_clients(f, config, e);
+	if (rc == 0)
+		rc = digest_all(f, e);
 	ERR_clear_error();
 	if (rc == 0)
 		return f;
@@ -285,10 +311,8 @@ struct tls_files *tls_files_read(const struct config_tls *config, struct err *e)
 	return NULL;
 }
 
-void tls_files_free(struct tls_files *f)
+void tls_files_drop(struct tls_files *f)
 {
-	if (!f)
-		return;
 	for (size_t i = 0; i < f->count; i++) {
 		buf_finish(&f->pairs[i].cert);
 		buf_finish_secret(&f->pairs[i].key);
@@ -296,7 +320,21 @@ void tls_files_free(struct tls_files *f)
 	buf_finish(&f->client_ca);
 	buf_finish(&f->crl);
 	X509_STORE_free(f->authorities);
+	f->authorities = NULL;
 	sk_X509_NAME_pop_free(f->authority_names, X509_NAME_free);
+	f->authority_names = NULL;
+}
+
+bool tls_files_are_same(const struct tls_files *a, const struct tls_files *b)
+{
+	return b && memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
+}
+
+void tls_files_free(struct tls_files *f)
+{
+	if (!f)
+		return;
+	tls_files_drop(f);
 	arena_finish(&f->texts);
 	free(f->pairs);
 	free(f);

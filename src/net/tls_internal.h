@@ -4,6 +4,7 @@
 #include <net/tls.h>
 
 #include <base/arena.h>
+#include <base/hash.h>
 
 #include <openssl/ssl.h>
 
@@ -22,6 +23,7 @@ struct tls_files {
 	STACK_OF(X509_NAME) * authority_names;
 	const char *crl_file;
 	int64_t crl_until_s; /* the first of the lists to be stale; or 0 */
+	uint8_t digest[HASH_SHA256_SIZE]; /* of all of them */
 	struct arena texts;
 };
 

@@ -19,9 +19,9 @@
 #include <mail/mime.h>
 #include <net/listener.h>
 #include <net/tls.h>
-#include <net/tls_set.h>
 #include <policy/peers.h>
 #include <policy/quota.h>
+#include <server/certificates.h>
 #include <server/confine.h>
 #include <server/notify.h>
 #include <server/privilege.h>
@@ -59,6 +59,7 @@ struct server {
 	struct task worker_finished;
 	_Atomic unsigned finished_posted;
 	unsigned worker_count;
+	struct certificates *certificates;
 	struct tls_set **tls; /* one per worker, theirs once they exist */
 	struct worker **workers;
 	const struct counters **counters; /* for admin, parallel to workers */
@@ -93,6 +94,7 @@ static void on_all_finished(struct task *t)
 	signals_close(s->on_term);
 	signals_close(s->on_int);
 	signals_close(s->on_hup);
+	certificates_stop(s->certificates);
 	admin_close(s->admin, on_admin_closed, s);
 }
 
@@ -326,34 +328,20 @@ static int make_services(struct server *s, struct err *e)
 	return 0;
 }
 
-static void warn_of_certificate(void *ctx, const char *file, const char *what)
-{
-	(void)ctx;
-	log_warn("certificate_not_valid", LOG_STR("file", file),
-	    LOG_STR("what", what));
-}
-
 /* While files that only root may read can still be read. */
 static int make_tls(struct server *s, struct err *e)
 {
-	struct tls_files *files;
+	int rc = 0;
 
+	s->certificates = certificates_new(s->loop, s->config, e);
 	s->tls = calloc(s->worker_count, sizeof(struct tls_set *));
+	if (!s->certificates)
+		return e->code ? e->code : -EINVAL;
 	if (!s->tls)
 		return err_set(e, -ENOMEM, "no memory for TLS");
-	if (s->config->tls.certificates.count == 0)
-		return 0;
-	files = tls_files_read(&s->config->tls, e);
-	if (!files)
-		return e->code ? e->code : -EINVAL;
-	for (unsigned i = 0; i < s->worker_count; i++) {
-		s->tls[i] = tls_set_new(files, s->config, e);
-		if (!s->tls[i])
-			break;
-	}
-	tls_files_doubts(files, clock_wall_ms(), warn_of_certificate, NULL);
-	tls_files_free(files);
-	return e->code;
+	for (unsigned i = 0; rc == 0 && i < s->worker_count; i++)
+		rc = certificates_make(s->certificates, &s->tls[i], e);
+	return rc;
 }
 
 static int make_workers(struct server *s, const int *fds, struct err *e)
@@ -399,6 +387,7 @@ static int start_admin(struct server *s, struct err *e)
 		.volatile_store = s->volatile_store,
 		.quota = s->quota,
 		.peers = s->peers,
+		.tls = certificates_status(s->certificates),
 	};
 
 	s->admin = admin_new(s->loop, &services, e);
@@ -413,6 +402,7 @@ static int start_threads(struct server *s, struct err *e)
 		if (rc)
 			return err_errno(e, rc, "cannot start worker %u", i);
 	}
+	certificates_start(s->certificates, s->workers, s->worker_count);
 	s->on_term = signals_watch(s->loop, SIGTERM, on_stop_signal, s);
 	s->on_int = signals_watch(s->loop, SIGINT, on_stop_signal, s);
 	s->on_hup = signals_watch(s->loop, SIGHUP, on_hangup, s);
@@ -469,6 +459,7 @@ static void take_down(struct server *s)
 		worker_free(s->workers[i]);
 	peers_free(s->peers);
 	quota_free(s->quota);
+	certificates_free(s->certificates);
 	free(s->tls);
 	free(s->workers);
 	free(s->counters);
