@@ -103,7 +103,11 @@ static bool set_mac(EVP_MAC_CTX *mac, struct ticket_key *k)
 	return EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-/* Returns as SSL_CTX_set_tlsext_ticket_key_evp_cb(3) wants. */
+/*
+ * Returns as SSL_CTX_set_tlsext_ticket_key_evp_cb(3) wants; 2: the client
+ * shall have a fresh ticket. With TLS 1.3 always: a client uses each only once
+ * (RFC 8446 C.4), and without another its next handshake would be a full one.
+ */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int is_sealing)
 {
@@ -111,7 +115,6 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
 	bool is_old = false;
 	int rc = -1;
 
-	(void)ssl;
 	if (is_sealing) {
 		k = key_for_sealing();
 		memcpy(name, k.name, TICKET_NAME);
@@ -127,7 +130,8 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
 		if (set_mac(mac, &k) &&
 		    EVP_DecryptInit_ex(
 			cipher, EVP_aes_256_cbc(), NULL, k.cipher, iv) == 1)
-			rc = is_old ? 2 : 1; /* 2: send a fresh one */
+			rc = is_old || SSL_version(ssl) == TLS1_3_VERSION ? 2
+									  : 1;
 	}
 	hash_cleanse(&k, sizeof(k));
 	return rc;

@@ -256,6 +256,29 @@ static bool resumes(struct tls_ctx *at, SSL_SESSION *session)
 	return is_resumed;
 }
 
+/* OpenSSL's client, as others, presents a ticket of TLS 1.3 only once. */
+START_TEST(gives_a_ticket_to_who_came_with_one)
+{
+	SSL_SESSION *session = get_ticket();
+
+	for (int i = 0; i < 3; i++) {
+		SSL_set_shutdown(peer.ssl, SSL_SENT_SHUTDOWN);
+		tls_free(tls);
+		SSL_free(peer.ssl);
+		tls = tls_new_server(ctx);
+		SSL_CTX_up_ref(peer.ctx);
+		SSL_CTX *client = peer.ctx;
+		peer_init(&peer, client);
+		SSL_CTX_free(client);
+		ck_assert_int_eq(SSL_set_session(peer.ssl, session), 1);
+		SSL_SESSION_free(session);
+		session = get_ticket();
+		ck_assert_int_eq(SSL_session_reused(peer.ssl), 1);
+	}
+	SSL_SESSION_free(session);
+}
+END_TEST
+
 START_TEST(takes_tickets_of_this_hour_and_the_last)
 {
 	now_ns = clock_mono_ns();
@@ -355,6 +378,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, fails_on_plaintext_with_a_reason_and_an_alert);
 	tcase_add_test(tc, says_what_failed_so_that_a_person_understands);
 	tcase_add_test(tc, does_not_renegotiate);
+	tcase_add_test(tc, gives_a_ticket_to_who_came_with_one);
 	tcase_add_test(tc, takes_tickets_of_this_hour_and_the_last);
 	tcase_add_test(tc, resumes_after_the_certificate_was_replaced);
 	tcase_add_test(tc, fails_on_a_damaged_record);
