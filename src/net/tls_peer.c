@@ -144,7 +144,7 @@ static bool add_fingerprint(struct stored_peer *p, const X509 *x)
 	    len * 2 + 1 != TLS_FINGERPRINT_SIZE)
 		return false;
 	for (unsigned i = 0; i < len; i++)
-		(void)snprintf(p->peer.fingerprint + i * 2, 3, "%02x",
+		(void)snprintf(p->peer.fingerprint + (size_t)i * 2, 3, "%02x",
 		    (unsigned)digest[i]);
 	return true;
 }

@@ -38,6 +38,7 @@ struct certificates {
 	struct loop_timer again;
 	uint64_t since_ms; /* when the present trouble began; 0 = none */
 	struct err told;   /* the last trouble that was logged */
+	struct admin_certificate *list; /* what status shows */
 	struct admin_tls status;
 };
 
@@ -67,8 +68,8 @@ static int use(struct certificates *c, struct tls_files *files)
 			.file = t->file,
 			.not_after_s = t->not_after_s };
 	}
-	free((void *)(uintptr_t)c->status.certificates);
-	c->status.certificates = list;
+	free(c->list);
+	c->status.certificates = c->list = list;
 	c->status.count = n;
 	c->status.is_current = true;
 	tls_files_free(c->files);
@@ -127,7 +128,8 @@ static void free_sets(struct tls_set **sets, unsigned count)
 static struct tls_set **make_sets(
     const struct certificates *c, const struct tls_files *files, struct err *e)
 {
-	struct tls_set **sets = calloc(c->worker_count, sizeof(*sets));
+	struct tls_set **sets =
+	    calloc(c->worker_count, sizeof(struct tls_set *));
 
 	if (!sets)
 		(void)err_set(e, -ENOMEM, "no memory for TLS");
@@ -368,6 +370,6 @@ void certificates_free(struct certificates *c)
 		return;
 	tls_files_free(c->files);
 	config_unref(c->config);
-	free((void *)(uintptr_t)c->status.certificates);
+	free(c->list);
 	free(c);
 }
