@@ -78,7 +78,6 @@ class Postfix:
         # Not in a chroot: there is no /etc in this one.
         services = [re.sub(r"^(\S+ +\S+ +\S+ +\S+ +)\S+", r"\1n", line)
                     for line in services]
-        services.append("postlog unix-dgram n - n - 1 postlogd")
         (config / "master.cf").write_text("\n".join(services) + "\n")
         self.config = config
         code, output = run(["postfix", "-c", config, "start"])
@@ -110,6 +109,23 @@ class WithPostfix(Relay):
                 self.assertRegex(postfix.log(), r"> .*: MAIL FROM:<\S+> "
                                  r"SIZE=\d+ BODY=8BITMIME")
 
+    def test_asks_for_reports(self):
+        postfix = Postfix(self, self.starttls, False, PASSWORD)
+        postfix.send("-N", "failure,delay", "-V", "order+4711")
+        self.check_arrival()
+        log = postfix.log()
+        self.assertRegex(log, r"> .*MAIL FROM:.* ENVID=order\+2B4711")
+        self.assertRegex(log, r"> .*RCPT TO:<ann@dest\.example> "
+                         r"ORCPT=rfc822;ann@dest\.example NOTIFY=FAILURE,DELAY")
+        postfix.says("status=sent (250 2.0.0 Ok: ")
+
+    def test_returns_what_no_provider_can_carry(self):
+        postfix = Postfix(self, self.starttls, False, PASSWORD)
+        postfix.send(recipients=["jörg@dest.example"])
+        postfix.says("status=bounced")
+        self.assertRegex(postfix.log(), r"55[03] 5\.6\.7 ")
+        self.assertEqual(self.sandbox.messages(), [])
+
     def test_says_what_was_wrong(self):
         postfix = Postfix(self, self.starttls, False, "wrong")
         postfix.send()
@@ -125,6 +141,37 @@ class WithPostfix(Relay):
         self.assertEqual(self.sandbox.messages(), [])
 
 
+class Utf8(Relay):
+    """Addresses that are not ASCII, and a provider that takes them."""
+
+    settings = {"providers": "raw"}
+
+    def config(self, **settings):
+        path = super().config(**settings)
+        raw = f'  - {{name: raw, type: raw, url: "{self.sandbox.url}/raw"}}\n'
+        path.write_text(path.read_text().replace(
+            "\nproviders:\n", "\nproviders:\n" + raw))
+        return path
+
+    def check_utf8(self):
+        eventually(self.sandbox.messages, "the letter arrives")
+        self.assertEqual(self.sandbox.messages()[0]["recipients"],
+                         ["jörg@dest.example"])
+
+    def test_postfix(self):
+        postfix = Postfix(self, self.starttls, False, PASSWORD)
+        postfix.send(recipients=["jörg@dest.example"])
+        self.check_utf8()
+        self.assertRegex(postfix.log(), "> .*MAIL FROM:.* SMTPUTF8")
+
+    def test_exim(self):
+        exim = Exim(self, self.starttls, False, PASSWORD)
+        output = exim.speak("MAIL FROM:<orders@shop.example> SMTPUTF8",
+                            "RCPT TO:<jörg@dest.example>")
+        self.check_utf8()
+        self.assertRegex(output, r"MAIL FROM:<\S+>.* SMTPUTF8")
+
+
 EXIM = """
 primary_hostname = relay.test
 spool_directory = {home}
@@ -136,6 +183,9 @@ local_from_check = false
 exim_path = {program}
 keep_environment = LD_PRELOAD : ^NSS_WRAPPER_
 tls_advertise_hosts =
+dsn_advertise_hosts = *
+smtputf8_advertise_hosts = *
+acl_smtp_rcpt = accept
 begin routers
 everything:
   driver = manualroute
@@ -206,8 +256,25 @@ class Exim:
              *options, "--", *recipients], letter.letter().as_bytes(), self.env)
         return output
 
+    def speak(self, *commands):
+        """The letter as one SMTP client of Exim hands it over."""
+        content = letter.letter().as_bytes().replace(b"\r\n.", b"\r\n..")
+        lines = ["EHLO client.test", *commands, "DATA"]
+        dialog = "\r\n".join(lines).encode() + b"\r\n" + content + \
+            b"\r\n.\r\nQUIT\r\n"
+        return run([self.program, "-C", self.config, "-odf", "-v", "-bs"], dialog,
+                   self.env)[1]
+
 
 class WithExim(Relay):
+    def test_asks_for_reports(self):
+        output = Exim(self, self.starttls, False, PASSWORD).speak(
+            "MAIL FROM:<orders@shop.example> RET=HDRS ENVID=order+2B4711",
+            *(f"RCPT TO:<{r}> NOTIFY=FAILURE,DELAY" for r in letter.EVERYONE))
+        self.check_arrival()
+        self.assertRegex(output, r"MAIL FROM:\S+ .*RET=HDRS ENVID=order\+2B4711")
+        self.assertRegex(output, r"RCPT TO:<ann@dest\.example> NOTIFY=FAILURE,DELAY")
+
     def test_relays(self):
         for port, implicit in self.listeners():
             with self.subTest(implicit=implicit):
