@@ -205,9 +205,14 @@ static int allow_calls(scmp_filter_ctx filter)
 			    seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
 	}
 	for (size_t i = 0;
-	     rc == 0 && i < sizeof(families) / sizeof(families[0]); i++)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket),
-		    1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+	     rc == 0 && i < sizeof(families) / sizeof(families[0]); i++) {
+		const struct scmp_arg_cmp is_family = { .arg = 0,
+			.op = SCMP_CMP_EQ,
+			.datum_a = (scmp_datum_t)families[i] };
+
+		rc = seccomp_rule_add_array(
+		    filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &is_family);
+	}
 	return rc;
 }
 
