@@ -121,6 +121,19 @@ static bool is_fingerprint(struct span s)
 	return digits == 64;
 }
 
+/* Whether some listener asks clients for them. */
+static bool asks_for_certificates(const struct check *c)
+{
+	const struct postern_list *list = &c->config->listeners;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (config_client_auth(c->config,
+			CONFIG_AT(*list, struct config_listener, i)) !=
+		    CONFIG_CLIENT_AUTH_NONE)
+			return true;
+	return false;
+}
+
 static void check_certificates(
     struct check *c, const struct node *map, const struct postern_list *names)
 {
@@ -129,6 +142,10 @@ static void check_certificates(
 
 	if (!n || names->count == 0)
 		return;
+	if (!asks_for_certificates(c))
+		report_warning(c->report, n,
+		    "has no effect: no listener asks clients for certificates "
+		    "(tls.client_auth)");
 	item = n->type == NODE_SEQUENCE ? n->first : n;
 	for (size_t i = 0; i < names->count; i++, item = item->next) {
 		struct span name = span_of(CONFIG_STRING(*names, i));
@@ -150,7 +167,8 @@ static bool has_another_way(const struct check *c, const struct config_user *u)
 	const struct config_auth *auth = &c->config->auth;
 
 	return auth->saslauthd || auth->oauth.issuer ||
-	       u->certificates.count > 0 || check_is_fixed_identity(c, u->name);
+	       u->certificates.count > 0 || asks_for_certificates(c) ||
+	       check_is_fixed_identity(c, u->name);
 }
 
 void check_credentials(

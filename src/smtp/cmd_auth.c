@@ -64,7 +64,7 @@ static bool decode(
 }
 
 /* The line itself held the same secret; what came after it stays. */
-static void wipe_input(struct smtp_session *s)
+void smtp_auth_wipe(struct smtp_session *s)
 {
 	struct buf *in = conn_in(s->conn);
 
@@ -314,7 +314,7 @@ enum smtp_next smtp_cmd_auth(
 		next = begin(s, mechanism, &initial);
 	}
 	wipe(&initial);
-	wipe_input(s);
+	smtp_auth_wipe(s);
 	return next;
 }
 
@@ -335,13 +335,13 @@ enum smtp_next smtp_auth_line(struct smtp_session *s, struct span line)
 		next = smtp_session_wait(s, SMTP_WAIT_AUTH);
 	}
 	wipe(&response);
-	wipe_input(s);
+	smtp_auth_wipe(s);
 	return next;
 }
 
 enum smtp_next smtp_auth_line_too_long(struct smtp_session *s)
 {
-	wipe_input(s);
+	smtp_auth_wipe(s);
 	smtp_auth_drop(s);
 	smtp_session_reply(
 	    s, 500, "5.5.6", "Authentication exchange line is too long");

@@ -166,7 +166,10 @@ enum smtp_next smtp_dispatch(struct smtp_session *s, struct span line)
 		smtp_session_violation(s, SMTP_PIPELINING);
 	if (v->flags & VERB_JUNK)
 		charge_junk(s);
-	if (is_refused(s, v, &cmd))
+	if (is_refused(s, v, &cmd)) {
+		if (v->run == smtp_cmd_auth)
+			smtp_auth_wipe(s);
 		return SMTP_NEXT;
+	}
 	return v->run(s, &cmd);
 }

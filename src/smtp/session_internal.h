@@ -160,6 +160,8 @@ smtp_handler smtp_cmd_rset, smtp_cmd_noop, smtp_cmd_quit, smtp_cmd_vrfy,
 /* A line in state AUTH. */
 enum smtp_next smtp_auth_line(struct smtp_session *s, struct span line);
 enum smtp_next smtp_auth_line_too_long(struct smtp_session *s);
+/* Overwrite what was taken from the input: it held a password. */
+void smtp_auth_wipe(struct smtp_session *s);
 /* The delay after a failed login is over. */
 enum smtp_next smtp_auth_refuse(struct smtp_session *s);
 /* Drop an exchange, if there is one. */

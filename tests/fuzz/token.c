@@ -28,7 +28,7 @@ static void check_token(struct span token)
 	enum jwt_verdict verdict;
 
 	if (!keys)
-		keys = jwk_set_parse(SPAN(key), NULL);
+		keys = jwk_set_parse(span_of(key), NULL);
 	verdict = jwt_verify(token, keys, &rules, &result);
 	/* Nobody but its owner signs with that key. */
 	fuzz_claim(verdict != JWT_GOOD && result.why);

@@ -320,6 +320,22 @@ static void setup_with_crypt(void)
 	fixture_open_with(users);
 }
 
+/* Mechanisms are the same for all: what one cannot use nobody is offered. */
+START_TEST(no_mechanism_is_too_weak_for_one_user_only)
+{
+	static const char *const names[] = { "alice", "carol", "robot",
+		"nobody" };
+
+	ck_assert_str_eq(
+	    fixture_offers(fixture.config, 128, false), "PLAIN LOGIN");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct client c = fixture_scram_client(names[i], "guess");
+
+		ck_assert_int_eq(fixture_login(&c), AUTH_NO_MECHANISM);
+	}
+}
+END_TEST
+
 static void setup_with_labels(void)
 {
 	static char labelled[300], dovecot[300];
@@ -383,6 +399,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, the_cache_knows_where_a_login_came_from);
 	t = add_case(suite, "work", setup_with_crypt);
 	LOOP(t, every_refusal_costs_one_hash, refusals);
+	tcase_add_test(t, no_mechanism_is_too_weak_for_one_user_only);
 	t = add_case(suite, "labels", setup_with_labels);
 	tcase_add_test(t, labelled_records_serve_all_mechanisms);
 	return suite;
