@@ -26,17 +26,26 @@ void buf_init(struct buf *b, size_t max)
 	*b = (struct buf){ .max = max };
 }
 
+static void release(struct buf *b)
+{
+	if (b->data && b->is_secret)
+		hash_cleanse(b->data, b->cap + 1);
+	free(b->data);
+}
+
 void buf_finish(struct buf *b)
 {
-	free(b->data);
-	buf_init(b, b->max);
+	release(b);
+	*b = (struct buf){ .max = b->max, .is_secret = b->is_secret };
 }
 
 void buf_finish_secret(struct buf *b)
 {
-	if (b->data)
-		hash_cleanse(b->data, b->cap + 1);
+	bool was_secret = b->is_secret;
+
+	b->is_secret = true;
 	buf_finish(b);
+	b->is_secret = was_secret;
 }
 
 void buf_cleanse_consumed(struct buf *b)
@@ -72,9 +81,11 @@ static int grow(struct buf *b, size_t need)
 		return -ENOMEM;
 	if (len)
 		memcpy(data, b->data + b->start, len);
-	free(b->data);
-	*b =
-	    (struct buf){ .data = data, .end = len, .cap = cap, .max = b->max };
+	release(b);
+	b->data = data;
+	b->start = 0;
+	b->end = len;
+	b->cap = cap;
 	return 0;
 }
 
@@ -183,6 +194,8 @@ void buf_shrink(struct buf *b, size_t keep)
 		buf_finish(b);
 		return;
 	}
+	if (b->is_secret)
+		hash_cleanse(b->data, b->cap + 1);
 	char *data = realloc(b->data, keep + 1);
 	if (data) {
 		b->data = data;
@@ -198,6 +211,7 @@ char *buf_take_cstr(struct buf *b)
 		compact(b);
 	char *text = b->data;
 	text[b->end] = '\0';
-	buf_init(b, b->max);
+	b->data = NULL; /* the caller's now */
+	buf_finish(b);
 	return text;
 }

@@ -17,6 +17,8 @@ struct buf {
 	size_t start, end; /* live bytes are data[start, end) */
 	size_t cap;        /* allocated */
 	size_t max;        /* limit on live bytes */
+	/* Set and reset by the user: memory is overwritten before it goes. */
+	bool is_secret;
 };
 
 void buf_init(struct buf *b, size_t max);

@@ -173,7 +173,7 @@ const struct postern_field tables_auth[] = {
 	  AT(config_auth, oauth), .fields = oauth_rows, .flags = RELOAD,
 	  .doc = "logins with tokens (JWT) of an identity provider" },
 	{ .name = "saslauthd", .type = POSTERN_TYPE_STRING,
-	  AT(config_auth, saslauthd),
+	  AT(config_auth, saslauthd), .flags = RELOAD,
 	  .doc = "socket of Cyrus saslauthd (PAM, LDAP, ...), which is asked "
 		 "about users without password_hash" },
 	{ .name = NULL },

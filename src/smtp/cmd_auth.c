@@ -66,12 +66,7 @@ static bool decode(
 /* The line itself held the same secret; what came after it stays. */
 void smtp_auth_wipe(struct smtp_session *s)
 {
-	struct buf *in = conn_in(s->conn);
-
-	if (buf_len(in) == 0)
-		buf_finish_secret(in);
-	else
-		buf_cleanse_consumed(in);
+	buf_cleanse_consumed(conn_in(s->conn));
 }
 
 void smtp_auth_drop(struct smtp_session *s)
@@ -154,6 +149,7 @@ static enum smtp_next succeed(
 	    LOG_STR("mech", auth_session_mechanism(s->auth)),
 	    LOG_STR("user.name", s->user->name));
 	smtp_auth_drop(s);
+	conn_in(s->conn)->is_secret = false;
 	smtp_session_reply(s, 235, "2.7.0", "Authentication successful");
 	return SMTP_NEXT;
 }

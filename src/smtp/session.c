@@ -320,6 +320,8 @@ bool smtp_session_open(struct smtp_service *service, struct conn *c,
 	if (!s)
 		return false;
 	conn_set_ops(c, &session_ops, s);
+	/* Until it is known who it is, what comes may hold a password. */
+	conn_in(c)->is_secret = true;
 	log_debug("session_start", LOG_STR("client.address", conn_peer(c)),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name));

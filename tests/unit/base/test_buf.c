@@ -156,6 +156,25 @@ START_TEST(overwrites_what_is_held_no_more)
 }
 END_TEST
 
+START_TEST(stays_secret_until_told_otherwise)
+{
+	b.is_secret = true;
+	ck_assert_int_eq(buf_add_str(&b, "secret"), 0);
+	ck_assert_int_eq(buf_reserve(&b, 900), 0); /* grows */
+	check_holds("secret");
+	ck_assert(b.is_secret);
+	buf_finish(&b);
+	ck_assert(b.is_secret);
+	ck_assert_int_eq(buf_add_str(&b, "again"), 0);
+	check_holds("again");
+	free(buf_take_cstr(&b));
+	ck_assert(b.is_secret);
+	b.is_secret = false;
+	buf_finish_secret(&b);
+	ck_assert(!b.is_secret);
+}
+END_TEST
+
 START_TEST(keeps_memory_until_shrunk)
 {
 	ck_assert_int_eq(buf_reserve(&b, 900), 0);
@@ -265,6 +284,7 @@ static Suite *suite(void)
 	tcase_add_test(t, reserved_room_is_written_in_place);
 	tcase_add_test(t, is_usable_after_finish);
 	tcase_add_test(t, overwrites_what_is_held_no_more);
+	tcase_add_test(t, stays_secret_until_told_otherwise);
 	tcase_add_test(t, keeps_memory_until_shrunk);
 	tcase_add_test(t, hands_its_memory_over_as_a_c_string);
 	tcase_add_test(t, a_zero_maximum_holds_nothing);
