@@ -13,7 +13,7 @@ declare -A packages=(
     [test]="check clang clang-format clang-tidy libclang-rt-dev cppcheck
         python3 python3-botocore swaks libnet-ssleay-perl msmtp curl openssl jq gsasl sasl2-bin
         sslscan
-        nghttp2-proxy prometheus systemd binutils procps git s-nail mutt
+        haproxy nghttp2-proxy prometheus systemd binutils procps git s-nail mutt
         libio-socket-ssl-perl libauthen-sasl-perl nodejs npm postfix
         libnss-wrapper"
     [bench]="linux-perf valgrind openssl"

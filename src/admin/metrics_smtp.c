@@ -82,6 +82,11 @@ static void render_sessions(struct metrics *r)
 	    "Connections turned away at the door.", LISTENER(refused),
 	    (struct words){
 		"reason", counter_refusal_names, COUNTER_REFUSALS });
+	per_listener_reason(r, "proxy_protocol_errors",
+	    "Connections dropped for their PROXY header.",
+	    LISTENER(proxy_errors),
+	    (struct words){
+		"reason", counter_proxy_error_names, COUNTER_PROXY_ERRORS });
 	per_listener_reason(r, "smtp_sessions_ended",
 	    "Sessions, by how they ended.", LISTENER(ended),
 	    (struct words){ "reason", counter_end_names, COUNTER_ENDS });

@@ -14,6 +14,15 @@ const char *const counter_refusal_names[COUNTER_REFUSALS] = {
 	[COUNTER_REFUSED_MEMORY] = "memory",
 };
 
+const char *const counter_proxy_error_names[COUNTER_PROXY_ERRORS] = {
+	[COUNTER_PROXY_MISSING] = "missing",
+	[COUNTER_PROXY_MALFORMED] = "malformed",
+	[COUNTER_PROXY_TOO_LONG] = "too_long",
+	[COUNTER_PROXY_CHECKSUM] = "checksum",
+	[COUNTER_PROXY_LATE] = "late",
+	[COUNTER_PROXY_UNTRUSTED] = "untrusted",
+};
+
 const char *const counter_end_names[COUNTER_ENDS] = {
 	[COUNTER_END_QUIT] = "quit",
 	[COUNTER_END_TIMEOUT] = "timeout",

@@ -17,6 +17,17 @@ enum counter_refusal {
 	COUNTER_REFUSALS
 };
 
+/* What was wrong with the header of a proxy. */
+enum counter_proxy_error {
+	COUNTER_PROXY_MISSING = 0, /* these bytes begin no header */
+	COUNTER_PROXY_MALFORMED,
+	COUNTER_PROXY_TOO_LONG,
+	COUNTER_PROXY_CHECKSUM,
+	COUNTER_PROXY_LATE,
+	COUNTER_PROXY_UNTRUSTED, /* who may not send one */
+	COUNTER_PROXY_ERRORS
+};
+
 /* How a session ended. */
 enum counter_end {
 	COUNTER_END_QUIT = 0,
@@ -125,6 +136,7 @@ enum counter_tls_failure {
 };
 
 extern const char *const counter_refusal_names[COUNTER_REFUSALS];
+extern const char *const counter_proxy_error_names[COUNTER_PROXY_ERRORS];
 extern const char *const counter_end_names[COUNTER_ENDS];
 extern const char *const counter_violation_names[COUNTER_VIOLATIONS];
 extern const char *const counter_mechanism_names[COUNTER_MECHANISMS];

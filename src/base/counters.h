@@ -45,6 +45,7 @@ struct counter_listener {
 	counter_value tls_sessions[COUNTER_TLS_VERSIONS];
 	counter_value messages, bytes, recipients;
 	counter_value rejected; /* transactions without an accepted message */
+	counter_value proxy_errors[COUNTER_PROXY_ERRORS];
 };
 
 struct counters {

@@ -46,6 +46,7 @@ struct log_field {
 	enum {
 		LOG_FIELD_STR = 0,
 		LOG_FIELD_ADDRESS,
+		LOG_FIELD_NONE, /* left out */
 		LOG_FIELD_NUM,
 		LOG_FIELD_REAL
 	} type;
@@ -63,6 +64,11 @@ struct log_field {
 #define LOG_ADDR(n, s)                                                         \
 	((struct log_field){                                                   \
 	    .name = (n), .type = LOG_FIELD_ADDRESS, .str = (s) })
+/* Left out when s is NULL. */
+#define LOG_OPTIONAL(n, s)                                                     \
+	((struct log_field){ .name = (n),                                      \
+	    .type = (s) ? LOG_FIELD_STR : LOG_FIELD_NONE,                      \
+	    .str = span_of(s) })
 #define LOG_NUM(n, v)                                                          \
 	((struct log_field){                                                   \
 	    .name = (n), .type = LOG_FIELD_NUM, .num = (int64_t)(v) })

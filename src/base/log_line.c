@@ -254,6 +254,8 @@ static void put_field(
 		case LOG_FIELD_REAL:
 			put_real(l, f->real);
 			break;
+		case LOG_FIELD_NONE:
+			break;
 		}
 	}
 	/* No half field: of a cut one only a string may have been begun. */
@@ -290,7 +292,8 @@ void log_line_build(struct log_line *l, struct log_style style, int64_t wall_ms,
 	put_head(l, style.format, wall_ms, level);
 	put_field(l, style, &name);
 	for (const struct log_field *f = fields; f->name && !l->is_cut; f++)
-		put_field(l, style, f);
+		if (f->type != LOG_FIELD_NONE)
+			put_field(l, style, f);
 	if (style.format == LOG_FORMAT_TEXT)
 		put_end(l, l->is_cut ? " cut=true\n" : "\n");
 	else

@@ -32,6 +32,11 @@ static struct netaddr from_v6(const void *bytes)
 	return a;
 }
 
+struct netaddr netaddr_from_bytes(const void *bytes, bool is_v6)
+{
+	return is_v6 ? from_v6(bytes) : from_v4(bytes);
+}
+
 struct netaddr netaddr_from_sockaddr(const struct sockaddr *sa)
 {
 	switch (sa->sa_family) {

@@ -36,6 +36,8 @@ struct network {
 };
 
 struct netaddr netaddr_from_sockaddr(const struct sockaddr *sa);
+/* 4 bytes, or 16 of IPv6, in network order. */
+struct netaddr netaddr_from_bytes(const void *bytes, bool is_v6);
 /* 192.0.2.1 or 2001:db8::1, without brackets, port or zone. */
 bool netaddr_parse(struct span s, struct netaddr *out);
 /* As above; "local" for UNIX, "unknown" for NONE. Returns out. */

@@ -114,6 +114,27 @@ static void check_listener_tls(
 		    "by");
 }
 
+/* A header that anybody could send would let anybody be anybody. */
+static void check_proxies(
+    struct check *c, const struct node *n, const struct config_listener *l)
+{
+	const struct node *trusted = node_get(n, "proxy_trusted");
+
+	if (l->proxy_protocol == CONFIG_PROXY_REQUIRED && !trusted)
+		report_missing(c->report, n, "proxy_trusted",
+		    "proxy_protocol: required needs the networks of the "
+		    "proxies");
+	else if (l->proxy_protocol == CONFIG_PROXY_OFF && trusted)
+		report_error(c->report, trusted,
+		    "has no effect without proxy_protocol: required");
+	else if (trusted && l->proxy_trusted.count == 0)
+		report_error(c->report, trusted,
+		    "must have an entry, or nobody can connect");
+	if (l->xclient_login && l->xclient_trusted.count == 0)
+		report_error(c->report, node_get(n, "xclient_login"),
+		    "has no effect without xclient_trusted");
+}
+
 static void check_listener(
     struct check *c, const struct node *n, const struct config_listener *l)
 {
@@ -124,6 +145,7 @@ static void check_listener(
 		check_address(c, address, n->index, l->address);
 	check_safety(c, n, l);
 	check_listener_tls(c, n, l);
+	check_proxies(c, n, l);
 }
 
 static void check_stats(struct check *c)

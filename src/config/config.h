@@ -7,6 +7,7 @@
 
 #include <base/err.h>
 #include <base/map.h>
+#include <base/netaddr.h>
 #include <base/span.h>
 #include <postern/field.h>
 
@@ -45,6 +46,11 @@ enum config_client_auth {
 	CONFIG_CLIENT_AUTH_INHERIT
 };
 
+enum config_proxy {
+	CONFIG_PROXY_OFF = 0,
+	CONFIG_PROXY_REQUIRED
+};
+
 struct config_listener {
 	const char *name, *address;
 	int tls;                    /* enum config_listener_tls */
@@ -59,6 +65,12 @@ struct config_listener {
 	 * send; and bare LF, paths without brackets, AUTH after HELO. */
 	struct postern_list plaintext_from;
 	bool lenient_syntax;
+
+	/* Who may connect, and who may say that it is for somebody else. */
+	struct postern_list allow_from; /* struct network; empty = any */
+	int proxy_protocol;             /* enum config_proxy */
+	struct postern_list proxy_trusted, xclient_trusted; /* likewise */
+	bool xclient_login; /* and that it has logged in */
 };
 
 struct config_certificate {
@@ -181,6 +193,7 @@ struct config_smtp {
 	uint64_t command_timeout_ms, first_command_timeout_ms;
 	uint64_t auth_step_timeout_ms;
 	uint64_t data_idle_ms, data_total_ms, session_total_ms;
+	uint64_t proxy_header_ms;
 	bool hide_client;   /* in Received */
 	bool add_sender;    /* where From does not name the sender */
 	int received_strip; /* enum header_strip */
@@ -325,4 +338,8 @@ bool config_patterns_match(
 
 /* Typed access to lists. */
 #define CONFIG_AT(list, type, i) (&((const type *)(list).items)[i])
+/* Whether a list of networks has an address. */
+#define CONFIG_NETWORKS_HAVE(list, addr)                                       \
+	network_list_has(                                                      \
+	    (const struct network *)(list).items, (list).count, (addr))
 #define CONFIG_STRING(list, i) (((const char *const *)(list).items)[i])

@@ -11,6 +11,7 @@ static const char *const listener_policy_names[] = { "intermediate", "modern",
 	"legacy", "inherit", NULL };
 static const char *const listener_auth_names[] = { "none", "request", "require",
 	"inherit", NULL };
+static const char *const proxy_names[] = { "off", "required", NULL };
 const char *const tables_mode_names[] = { "inherit", "hybrid", "queued",
 	"direct", NULL };
 
@@ -28,6 +29,23 @@ const struct postern_field tables_listener[] = {
 	{ .name = "address", .type = POSTERN_TYPE_STRING,
 	  AT(config_listener, address), .flags = REQUIRED,
 	  .doc = "where to listen: host:port, [v6]:port or :port" },
+	{ .name = "allow_from", .type = POSTERN_TYPE_NETWORKS,
+	  AT(config_listener, allow_from),
+	  .doc = "networks clients may come from; any when missing" },
+	{ .name = "proxy_protocol", .type = POSTERN_TYPE_ENUM,
+	  AT(config_listener, proxy_protocol), .preset = "off",
+	  .names = proxy_names,
+	  .doc = "required: each connection begins with a PROXY header "
+		 "(version 1 or 2), which names the client" },
+	{ .name = "proxy_trusted", .type = POSTERN_TYPE_NETWORKS,
+	  AT(config_listener, proxy_trusted),
+	  .doc = "the proxies; others are disconnected" },
+	{ .name = "xclient_trusted", .type = POSTERN_TYPE_NETWORKS,
+	  AT(config_listener, xclient_trusted),
+	  .doc = "who may name another client with XCLIENT" },
+	{ .name = "xclient_login", .type = POSTERN_TYPE_BOOL,
+	  AT(config_listener, xclient_login), .preset = "false",
+	  .doc = "believe a LOGIN in XCLIENT: that user is logged in" },
 	{ .name = "tls", .type = POSTERN_TYPE_ENUM,
 	  AT(config_listener, tls), .preset = "starttls", .names = tls_names,
 	  .doc = "starttls: upgraded by the client (587); implicit: TLS from "
@@ -328,6 +346,10 @@ static const struct postern_field timeout_rows[] = {
 	  AT(config_smtp, auth_step_timeout_ms), .preset = "1m",
 	  RANGE(SECOND, HOUR), .flags = RELOAD,
 	  .doc = "waiting for the next line of a login" },
+	{ .name = "proxy_header", .type = POSTERN_TYPE_DURATION,
+	  AT(config_smtp, proxy_header_ms), .preset = "5s",
+	  RANGE(SECOND, HOUR), .flags = RELOAD,
+	  .doc = "waiting for the PROXY header where one is required" },
 	{ .name = "data_idle", .type = POSTERN_TYPE_DURATION,
 	  AT(config_smtp, data_idle_ms), .preset = "3m",
 	  RANGE(SECOND, HOUR), .flags = RELOAD,

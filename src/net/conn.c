@@ -84,34 +84,33 @@ static void on_timeout(struct loop_timer *t)
 	conn_finish(container_of(t, struct conn, timer), CONN_END_TIMEOUT);
 }
 
-/* One end of the socket, by getpeername or getsockname. */
-static struct conn_name name_of(
-    int fd, int (*get)(int, struct sockaddr *, socklen_t *))
+static struct conn_name name_of(const struct sockaddr *sa)
 {
-	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
-	socklen_t len = sizeof(sa);
-	struct conn_name name = { .port = 0 };
+	struct conn_name name = { .addr = netaddr_from_sockaddr(sa) };
+	const void *any = sa;
 
-	if (get(fd, (struct sockaddr *)&sa, &len) < 0)
-		return name;
-	name.addr = netaddr_from_sockaddr((struct sockaddr *)&sa);
-	if (sa.ss_family == AF_INET)
-		name.port = ntohs(((struct sockaddr_in *)&sa)->sin_port);
-	else if (sa.ss_family == AF_INET6)
-		name.port = ntohs(((struct sockaddr_in6 *)&sa)->sin6_port);
+	if (sa->sa_family == AF_INET)
+		name.port = ntohs(((const struct sockaddr_in *)any)->sin_port);
+	else if (sa->sa_family == AF_INET6)
+		name.port =
+		    ntohs(((const struct sockaddr_in6 *)any)->sin6_port);
 	return name;
 }
 
-static void name_ends(struct conn *c, int fd)
+static void name_ends(struct conn *c, int fd, const struct sockaddr *peer)
 {
-	struct conn_name peer = name_of(fd, getpeername);
+	struct sockaddr_storage local = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof(local);
+	struct conn_name name = name_of(peer);
 
-	c->local = name_of(fd, getsockname);
-	c->socket_peer = peer.addr;
-	conn_set_peer(c, &peer);
+	(void)getsockname(fd, (struct sockaddr *)&local, &len);
+	c->local = name_of((struct sockaddr *)&local);
+	c->socket_peer = name.addr;
+	conn_set_peer(c, &name);
 }
 
-struct conn *conn_new_accepted(struct loop *l, int fd)
+struct conn *conn_new_accepted(
+    struct loop *l, int fd, const struct sockaddr *peer)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
@@ -135,7 +134,7 @@ struct conn *conn_new_accepted(struct loop *l, int fd)
 	}
 	/* Replies leave whole, once per turn: Nagle could only delay them. */
 	(void)uv_tcp_nodelay(&c->tcp, 1);
-	name_ends(c, fd);
+	name_ends(c, fd, peer);
 	return c;
 }
 
@@ -156,6 +155,8 @@ bool conn_has_early_data(const struct conn *c)
 	uv_os_fd_t fd;
 	int waiting = 0;
 
+	if (buf_len(&c->in) > 0) /* came with a proxy's header */
+		return true;
 	return uv_fileno((const uv_handle_t *)&c->tcp, &fd) == 0 &&
 	       ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0;
 }
@@ -202,6 +203,8 @@ void conn_start_tls(struct conn *c, struct tls_ctx *ctx)
 	}
 	loop_timer_start(c->loop, &c->timer, CONN_HANDSHAKE_MS);
 	conn_queue_turn(c);
+	if (buf_len(&c->in) > 0)
+		conn_take_first_flight(c);
 }
 
 bool conn_is_tls(const struct conn *c)
@@ -266,6 +269,12 @@ const struct netaddr *conn_socket_peer(const struct conn *c)
 	return &c->socket_peer;
 }
 
+const char *conn_proxy(const struct conn *c)
+{
+	return netaddr_eq(&c->peer.addr, &c->socket_peer) ? NULL
+							  : c->proxy_text;
+}
+
 const struct conn_name *conn_local(const struct conn *c)
 {
 	return &c->local;
@@ -275,6 +284,7 @@ void conn_set_peer(struct conn *c, const struct conn_name *peer)
 {
 	c->peer = *peer;
 	(void)netaddr_format(&c->peer.addr, c->peer_text);
+	(void)netaddr_format(&c->socket_peer, c->proxy_text);
 }
 
 void conn_set_local(struct conn *c, const struct conn_name *local)

@@ -20,6 +20,7 @@
 
 struct conn;
 struct loop;
+struct sockaddr;
 struct tls_ctx;
 struct tls_peer;
 
@@ -67,12 +68,16 @@ enum {
 	CONN_CLOSE_MS = 5 * 1000    /* to flush the last words */
 };
 
-/* Take an accepted socket. Takes ownership of fd, also on failure (NULL). */
-struct conn *conn_new_accepted(struct loop *l, int fd);
+/*
+ * Take an accepted socket. Takes ownership of fd, also on failure (NULL).
+ * peer: as accept told it, which a socket that was reset since cannot.
+ */
+struct conn *conn_new_accepted(
+    struct loop *l, int fd, const struct sockaddr *peer);
 void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *ctx);
 /* Begin to read; on_data may run from the next turn on. */
 void conn_start(struct conn *c);
-/* Whether bytes are waiting in the kernel: who spoke before being greeted. */
+/* Whether bytes are waiting already: who spoke before being greeted. */
 bool conn_has_early_data(const struct conn *c);
 
 struct buf *conn_in(struct conn *c);
@@ -90,9 +95,10 @@ void conn_write(struct conn *c, const void *data, size_t len);
 bool conn_is_congested(const struct conn *c);
 
 /*
- * Become a TLS server. What is queued leaves first in plaintext. conn_in()
- * must be empty: bytes that came before the handshake are an attack (the
- * caller checks, RFC 3207 4.2). on_tls follows, or on_closed.
+ * Become a TLS server. What is queued leaves first in plaintext. What waits in
+ * conn_in() is taken for the beginning of the handshake, as it is behind the
+ * header of a proxy; after STARTTLS such bytes are an attack, and the caller
+ * checks (RFC 3207 4.2). on_tls follows, or on_closed.
  */
 void conn_start_tls(struct conn *c, struct tls_ctx *ctx);
 bool conn_is_tls(const struct conn *c);
@@ -131,6 +137,8 @@ uint16_t conn_peer_port(const struct conn *c); /* 0: not known, or no port */
 const struct conn_name *conn_local(const struct conn *c);
 /* The other end of the socket itself: the proxy, when there is one. */
 const struct netaddr *conn_socket_peer(const struct conn *c);
+/* Its text when it is another than the client's; else NULL. */
+const char *conn_proxy(const struct conn *c);
 /* What a proxy says about either end; copied. */
 void conn_set_peer(struct conn *c, const struct conn_name *peer);
 void conn_set_local(struct conn *c, const struct conn_name *local);

@@ -83,6 +83,22 @@ static void unseal(struct conn *c, const char *data, size_t len)
 		end_of_input(c);
 }
 
+/* No callback runs: a client's first words never complete a handshake. */
+void conn_take_first_flight(struct conn *c)
+{
+	struct buf first;
+	size_t used = 0;
+
+	buf_init(&first, c->in.max);
+	(void)conn_move(&first, &c->in); /* by reference, which cannot fail */
+	struct span s = buf_span(&first);
+	enum tls_result result =
+	    tls_feed(c->tls, s.ptr, s.len, &used, &c->in, &c->wire);
+	if (result != TLS_OK || used < s.len)
+		conn_begin_close(c, CONN_END_TLS);
+	buf_finish(&first);
+}
+
 static void receive(struct conn *c, const char *data, size_t len)
 {
 	if (c->tls)

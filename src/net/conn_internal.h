@@ -30,7 +30,7 @@ struct conn {
 	} request; /* one at a time: shutdown follows the last write */
 	struct conn_name peer, local; /* a proxy may have said so */
 	struct netaddr socket_peer;
-	char peer_text[NETADDR_TEXT_SIZE];
+	char peer_text[NETADDR_TEXT_SIZE], proxy_text[NETADDR_TEXT_SIZE];
 	struct loop *loop;
 	const struct conn_ops *ops;
 	void *ctx;
@@ -66,6 +66,8 @@ void conn_queue_turn(struct conn *c);
 void conn_update_reading(struct conn *c);
 /* Call on_data if there is something and the user listens. */
 void conn_deliver(struct conn *c);
+/* The handshake begins with what waits in in. */
+void conn_take_first_flight(struct conn *c);
 /* The user may have taken bytes: no memory for none, and room for more. */
 void conn_after_user(struct conn *c);
 

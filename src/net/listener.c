@@ -244,8 +244,10 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	}
 	for (int i = 0; i < ACCEPT_MAX && !uv_is_closing((uv_handle_t *)poll);
 	     i++) {
-		int fd =
-		    accept4(ln->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+		socklen_t len = sizeof(peer);
+		int fd = accept4(ln->fd, (struct sockaddr *)&peer, &len,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0 && errno == EAGAIN)
 			return;
@@ -256,7 +258,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 			return;
 		}
 		ln->is_short = false;
-		struct conn *c = conn_new_accepted(ln->loop, fd);
+		struct conn *c =
+		    conn_new_accepted(ln->loop, fd, (struct sockaddr *)&peer);
 		if (c)
 			ln->on_accept(c, ln->ctx);
 	}

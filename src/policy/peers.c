@@ -289,8 +289,8 @@ static void note_limits(struct peers *p, const struct config_smtp *limits)
 struct peers_visit peers_enter(struct peers *p, const struct netaddr *from,
     const struct config_smtp *limits, const struct config_auth *auth)
 {
-	bool is_exempt =
-	    network_list_has(limits->exempt.items, limits->exempt.count, from);
+	bool is_exempt = !from || network_list_has(limits->exempt.items,
+				      limits->exempt.count, from);
 	struct peers_visit v = { .verdict = PEERS_ADMITTED };
 
 	(void)pthread_mutex_lock(&p->lock);

@@ -56,7 +56,10 @@ struct peers_visit {
 	bool is_news;
 };
 
-/* A connection: count it in, or refuse it. Refused ones count nowhere. */
+/*
+ * A connection: count it in, or refuse it. Refused ones count nowhere. from
+ * NULL: not known yet, which counts in the total only, as an exempt one.
+ */
 struct peers_visit peers_enter(struct peers *p, const struct netaddr *from,
     const struct config_smtp *limits, const struct config_auth *auth);
 void peers_leave(struct peers *p, struct peer *peer);

@@ -17,7 +17,8 @@
 enum {
 	STRESS_COMMAND_MS = 10 * 1000,
 	STRESS_HARD_ERRORS = 1,
-	STRESS_JUNK_COMMANDS = 1
+	STRESS_JUNK_COMMANDS = 1,
+	TEXT_MAX = 128
 };
 
 /* --- refused at the door: a line, and no session --- */
@@ -50,8 +51,9 @@ static const struct config_listener *listener_at(
 	    service->config->listeners, struct config_listener, listener);
 }
 
-void smtp_abuse_refuse(struct smtp_service *service, struct conn *c,
-    size_t listener, enum counter_refusal reason)
+/* text: for a reply that names the address. */
+static struct smtp_reply reply_of(
+    enum counter_refusal reason, const struct conn *c, char text[TEXT_MAX])
 {
 	static const struct smtp_reply replies[COUNTER_REFUSALS] = {
 		[COUNTER_REFUSED_ACCESS] = { 554, "5.7.1", "Access denied",
@@ -70,17 +72,40 @@ void smtp_abuse_refuse(struct smtp_service *service, struct conn *c,
 		    "Temporary system problem", NULL },
 	};
 	struct smtp_reply reply = replies[reason];
-	char text[128], line[SMTP_REPLY_MAX];
 
 	(void)snprintf(
-	    text, sizeof(text), "Too many connections from %s", conn_peer(c));
+	    text, TEXT_MAX, "Too many connections from %s", conn_peer(c));
 	if (!reply.text)
 		reply.text = text;
+	return reply;
+}
+
+/* By allow_from. */
+static void log_denied(
+    const struct conn *c, const char *listener, const char *session_id)
+{
+	log_info("access_denied", SMTP_LOG_CLIENT(c),
+	    LOG_STR("session_id", session_id), LOG_STR("listener", listener));
+}
+
+void smtp_abuse_refuse(struct smtp_service *service, struct conn *c,
+    size_t listener, enum counter_refusal reason)
+{
+	char text[TEXT_MAX], line[SMTP_REPLY_MAX];
+	struct smtp_reply reply = reply_of(reason, c, text);
+	const struct config_listener *l = listener_at(service, listener);
+	char id[ID_TEXT_SIZE];
+
+	if (reason == COUNTER_REFUSED_ACCESS) {
+		id_format(id_make(), id);
+		reply.ref = id;
+		log_denied(c, l->name, id);
+	}
 	counter_add(
 	    &smtp_service_counts(service, listener)->refused[reason], 1);
 	conn_set_ops(c, &refused_ops, NULL);
 	/* Before a handshake there is no way to say it. */
-	if (listener_at(service, listener)->tls != CONFIG_TLS_IMPLICIT)
+	if (l->tls != CONFIG_TLS_IMPLICIT)
 		conn_write(c, line, smtp_reply_format(&reply, line));
 	conn_close(c);
 }
@@ -93,7 +118,7 @@ static void log_refused(const struct smtp_service *service,
 	bool is_ours = reason == COUNTER_REFUSED_FULL;
 
 	log_warn(is_ours ? "connection_refused" : "abuse_limit",
-	    LOG_STR("client.address", conn_peer(c)), LOG_STR("listener", name),
+	    SMTP_LOG_CLIENT(c), LOG_STR("listener", name),
 	    LOG_STR("kind", counter_refusal_names[reason]));
 }
 
@@ -139,34 +164,79 @@ static bool is_broken(const struct smtp_service *service, size_t listener)
 	       !has_direct_mode(service->config, listener);
 }
 
-bool smtp_abuse_admit(struct smtp_service *service, struct conn *c,
-    size_t listener, struct peer **out_peer)
+static bool is_allowed(const struct config_listener *l, const struct conn *c)
+{
+	return l->allow_from.count == 0 ||
+	       CONFIG_NETWORKS_HAVE(l->allow_from, conn_peer_addr(c));
+}
+
+/* What stands against a client, other than how many there are. */
+static bool is_unwelcome(const struct smtp_service *service,
+    const struct conn *c, size_t listener, enum counter_refusal *out_reason)
+{
+	if (service->is_draining)
+		*out_reason = COUNTER_REFUSED_SHUTDOWN;
+	else if (!is_allowed(listener_at(service, listener), c))
+		*out_reason = COUNTER_REFUSED_ACCESS;
+	else if (is_broken(service, listener))
+		*out_reason = COUNTER_REFUSED_STORAGE;
+	else
+		return false;
+	return true;
+}
+
+/* Count it in, or say what stands against that. */
+static bool enter(struct smtp_service *service, const struct conn *c,
+    size_t listener, struct peer **out_peer, enum counter_refusal *out_reason)
 {
 	const struct config *config = service->config;
 	struct peers_visit visit;
 
-	if (service->is_draining) {
-		smtp_abuse_refuse(
-		    service, c, listener, COUNTER_REFUSED_SHUTDOWN);
+	if (is_unwelcome(service, c, listener, out_reason))
 		return false;
-	}
-	if (is_broken(service, listener)) {
-		smtp_abuse_refuse(
-		    service, c, listener, COUNTER_REFUSED_STORAGE);
-		return false;
-	}
 	visit = peers_enter(
 	    service->peers, conn_peer_addr(c), &config->smtp, &config->auth);
-	if (visit.verdict != PEERS_ADMITTED) {
-		enum counter_refusal reason = refusal_of(visit.verdict);
-
-		if (visit.is_news)
-			log_refused(service, c, listener, reason);
-		smtp_abuse_refuse(service, c, listener, reason);
-		return false;
-	}
 	*out_peer = visit.peer;
-	return true;
+	if (visit.verdict == PEERS_ADMITTED)
+		return true;
+	*out_reason = refusal_of(visit.verdict);
+	if (visit.is_news)
+		log_refused(service, c, listener, *out_reason);
+	return false;
+}
+
+bool smtp_abuse_admit(struct smtp_service *service, struct conn *c,
+    size_t listener, struct peer **out_peer)
+{
+	enum counter_refusal reason;
+
+	if (enter(service, c, listener, out_peer, &reason))
+		return true;
+	smtp_abuse_refuse(service, c, listener, reason);
+	return false;
+}
+
+bool smtp_abuse_readmit(struct smtp_session *s)
+{
+	size_t listener =
+	    (size_t)(s->listener - CONFIG_AT(s->config->listeners,
+				       struct config_listener, 0));
+	enum counter_refusal reason;
+	struct smtp_reply reply;
+	char text[TEXT_MAX];
+
+	smtp_abuse_leave(s->service, s->peer);
+	s->peer = NULL;
+	s->is_admitted =
+	    enter(s->service, s->conn, listener, &s->peer, &reason);
+	if (s->is_admitted)
+		return true;
+	if (reason == COUNTER_REFUSED_ACCESS)
+		log_denied(s->conn, s->listener->name, s->id);
+	reply = reply_of(reason, s->conn, text);
+	counter_add(&s->counts->refused[reason], 1);
+	smtp_session_reply(s, reply.code, reply.enhanced, "%s", reply.text);
+	return false;
 }
 
 void smtp_abuse_leave(struct smtp_service *service, struct peer *peer)
@@ -178,7 +248,7 @@ void smtp_abuse_leave(struct smtp_service *service, struct peer *peer)
 
 void smtp_abuse_log(const struct smtp_session *s, const char *kind)
 {
-	log_warn("abuse_limit", LOG_STR("client.address", conn_peer(s->conn)),
+	log_warn("abuse_limit", SMTP_LOG_CLIENT(s->conn),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name), LOG_STR("kind", kind));
 }

@@ -80,8 +80,7 @@ void smtp_auth_drop(struct smtp_session *s)
 static void log_failure(const struct smtp_session *s, const char *event,
     const char *reason, const char *user)
 {
-	log_warn(event, LOG_STR("client.address", conn_peer(s->conn)),
-	    LOG_STR("session_id", s->id),
+	log_warn(event, SMTP_LOG_CLIENT(s->conn), LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name),
 	    LOG_STR("mech", s->auth ? auth_session_mechanism(s->auth) : ""),
 	    LOG_STR("reason", reason ? reason : ""),
@@ -143,7 +142,7 @@ static enum smtp_next succeed(
 	if (!smtp_abuse_log_in(s, user))
 		return too_many_sessions(s, user);
 	smtp_tally_login(s, COUNTER_LOGIN_OK);
-	log_info("auth_ok", LOG_STR("client.address", conn_peer(s->conn)),
+	log_info("auth_ok", SMTP_LOG_CLIENT(s->conn),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name),
 	    LOG_STR("mech", auth_session_mechanism(s->auth)),

@@ -123,6 +123,9 @@ static void add_offers(struct offer *o, struct smtp_session *s)
 		add_release(o, limits->future_release_ms);
 	if (extensions & SMTP_EXT_PRIORITY)
 		add(o, "MT-PRIORITY");
+	if (s->may_xclient)
+		add(o, "XCLIENT NAME ADDR PORT PROTO HELO%s DESTADDR DESTPORT",
+		    s->listener->xclient_login ? " LOGIN" : "");
 }
 
 enum smtp_next smtp_cmd_ehlo(

@@ -41,8 +41,7 @@ void smtp_tls_established(struct smtp_session *s)
 			counter_add(&s->counts->tls_sessions[i], 1);
 	if (*doubt)
 		log_info("client_certificate_unverified",
-		    LOG_STR("client.address", conn_peer(s->conn)),
-		    LOG_STR("session_id", s->id),
+		    SMTP_LOG_CLIENT(s->conn), LOG_STR("session_id", s->id),
 		    LOG_STR("listener", s->listener->name),
 		    LOG_STR("reason", doubt));
 }
@@ -69,7 +68,7 @@ void smtp_tls_ended(struct smtp_session *s, enum conn_end why)
 		return;
 	}
 	counter_add(&s->service->counters->tls_failures[kind], 1);
-	log_info("tls_failed", LOG_STR("client.address", conn_peer(s->conn)),
+	log_info("tls_failed", SMTP_LOG_CLIENT(s->conn),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name),
 	    LOG_STR("kind", counter_tls_failure_names[kind]),

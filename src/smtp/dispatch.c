@@ -54,6 +54,7 @@ static const struct verb verbs[] = {
 	{ "TURN", smtp_cmd_unimplemented, ANY, VERB_TLS | VERB_AUTH },
 	{ "VERB", smtp_cmd_unimplemented, ANY, VERB_TLS | VERB_AUTH },
 	{ "VRFY", smtp_cmd_vrfy, ANY, VERB_TLS | VERB_AUTH | VERB_JUNK },
+	{ "XCLIENT", smtp_cmd_xclient, ANY, 0 },
 	{ "XDEBUG", smtp_cmd_unimplemented, ANY, VERB_TLS | VERB_AUTH },
 };
 
@@ -166,6 +167,8 @@ enum smtp_next smtp_dispatch(struct smtp_session *s, struct span line)
 		smtp_session_violation(s, SMTP_PIPELINING);
 	if (v->flags & VERB_JUNK)
 		charge_junk(s);
+	if (v->flags & VERB_TLS) /* these do something */
+		smtp_session_count(s);
 	if (is_refused(s, v, &cmd)) {
 		if (v->run == smtp_cmd_auth)
 			smtp_auth_wipe(s);

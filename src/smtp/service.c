@@ -35,10 +35,22 @@ static void follow_stress(struct smtp_service *service)
 void smtp_session_start(
     struct smtp_service *service, struct conn *c, size_t listener)
 {
+	const struct config_listener *l = CONFIG_AT(
+	    service->config->listeners, struct config_listener, listener);
+
+	if (l->proxy_protocol == CONFIG_PROXY_REQUIRED)
+		smtp_door_open(service, c, listener);
+	else
+		smtp_service_admit(service, c, listener, false);
+}
+
+void smtp_service_admit(struct smtp_service *service, struct conn *c,
+    size_t listener, bool is_probe)
+{
 	struct peer *peer = NULL;
 
 	if (smtp_abuse_admit(service, c, listener, &peer) &&
-	    !smtp_session_open(service, c, listener, peer)) {
+	    !smtp_session_open(service, c, listener, peer, is_probe)) {
 		smtp_abuse_leave(service, peer);
 		smtp_abuse_refuse(service, c, listener, COUNTER_REFUSED_MEMORY);
 	}
@@ -56,11 +68,13 @@ void smtp_service_init(struct smtp_service *service, struct loop *loop)
 {
 	*service = (struct smtp_service){ .loop = loop };
 	list_init(&service->sessions);
+	list_init(&service->doors);
 }
 
 void smtp_service_finish(struct smtp_service *service)
 {
 	assert(list_is_empty(&service->sessions));
+	assert(list_is_empty(&service->doors));
 	smtp_service_set_tls(service, NULL);
 }
 
@@ -73,6 +87,7 @@ void smtp_service_set_tls(struct smtp_service *service, struct tls_set *set)
 void smtp_service_drain(struct smtp_service *service)
 {
 	service->is_draining = true;
+	smtp_door_abort_all(service);
 	list_for_each_safe (pos, tmp, &service->sessions) {
 		smtp_session_drain(
 		    container_of(pos, struct smtp_session, link));
@@ -82,6 +97,7 @@ void smtp_service_drain(struct smtp_service *service)
 void smtp_service_abort(struct smtp_service *service)
 {
 	service->is_draining = true;
+	smtp_door_abort_all(service);
 	list_for_each_safe (pos, tmp, &service->sessions) {
 		struct smtp_session *s =
 		    container_of(pos, struct smtp_session, link);

@@ -84,8 +84,7 @@ void smtp_session_violation(struct smtp_session *s, enum smtp_violation kind)
 	if (s->violations & 1u << kind)
 		return;
 	s->violations |= 1u << kind;
-	log_info("protocol_violation",
-	    LOG_STR("client.address", conn_peer(s->conn)),
+	log_info("protocol_violation", SMTP_LOG_CLIENT(s->conn),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name),
 	    LOG_STR("kind", counter_violation_names[kind]));
@@ -117,6 +116,25 @@ void smtp_session_forget(struct smtp_session *s)
 	s->is_esmtp = false;
 	smtp_abuse_log_out(s);
 	smtp_session_set_state(s, SMTP_ST_START);
+}
+
+void smtp_session_restart(struct smtp_session *s)
+{
+	smtp_session_forget(s);
+	s->has_spoken = false;
+	s->violations = 0;
+	s->errors = s->refusals = s->junk = 0;
+	s->auth_failures = s->auth_outages = 0;
+	s->messages = 0;
+}
+
+void smtp_session_count(struct smtp_session *s)
+{
+	if (!s->is_probe)
+		return;
+	s->is_probe = false;
+	counter_add(&s->counts->connections, 1);
+	counter_add(&s->counts->active, 1);
 }
 
 /* --- predicates --- */
@@ -173,14 +191,13 @@ const struct config_user *smtp_session_identity(const struct smtp_session *s)
 
 /* --- the connection --- */
 
-static void greet(struct smtp_session *s)
+void smtp_session_greet(struct smtp_session *s)
 {
 	const char *banner = s->config->smtp.banner;
 
 	smtp_session_set_state(s, SMTP_ST_START);
 	smtp_session_reply(s, 220, NULL, "%s ESMTP%s%s", s->config->hostname,
 	    banner && *banner ? " " : "", banner ? banner : "");
-	smtp_session_await(s);
 }
 
 static void on_data(struct conn *c, void *ctx)
@@ -203,9 +220,8 @@ static void on_tls(struct conn *c, void *ctx)
 	smtp_tls_established(s);
 	s->wait = SMTP_WAIT_NONE;
 	if (s->state == SMTP_ST_CONNECT)
-		greet(s);
-	else
-		smtp_session_await(s);
+		smtp_session_greet(s);
+	smtp_session_await(s);
 }
 
 static void on_eof(struct conn *c, void *ctx)
@@ -241,8 +257,9 @@ static const char *describe(const struct smtp_session *s, enum conn_end why)
 static void log_end(struct smtp_session *s, enum conn_end why)
 {
 	smtp_tls_ended(s, why);
-	smtp_tally_end(s, describe(s, why));
-	log_debug("session_end", LOG_STR("client.address", conn_peer(s->conn)),
+	if (!s->is_probe)
+		smtp_tally_end(s, describe(s, why));
+	log_debug("session_end", SMTP_LOG_CLIENT(s->conn),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name),
 	    LOG_STR("reason", describe(s, why)),
@@ -260,8 +277,10 @@ static void on_closed(struct conn *c, enum conn_end why, void *ctx)
 	log_end(s, why);
 	loop_timer_stop(service->loop, &s->timer);
 	smtp_abuse_log_out(s);
-	smtp_abuse_leave(service, s->peer);
-	counter_sub(&s->counts->active, 1);
+	if (s->is_admitted)
+		smtp_abuse_leave(service, s->peer);
+	if (!s->is_probe)
+		counter_sub(&s->counts->active, 1);
 	list_remove(&s->link);
 	config_unref(s->config);
 	tls_ctx_unref(s->tls);
@@ -298,6 +317,9 @@ static struct smtp_session *session_new(struct smtp_service *service,
 		(void)tls_ctx_ref(s->tls);
 	s->verb = COUNTER_VERBS;
 	s->reject = COUNTER_REJECTS;
+	s->is_admitted = true;
+	s->may_xclient = CONFIG_NETWORKS_HAVE(
+	    s->listener->xclient_trusted, conn_peer_addr(c));
 	id_format(id_make(), s->id);
 	smtp_line_init(&s->lines);
 	s->lines.takes_lf = s->listener->lenient_syntax;
@@ -307,28 +329,30 @@ static struct smtp_session *session_new(struct smtp_service *service,
 		    loop_now(service->loop) + s->config->smtp.session_total_ms;
 	list_append(&service->sessions, &s->link);
 	service->session_count++;
-	counter_add(&s->counts->connections, 1);
-	counter_add(&s->counts->active, 1);
 	return s;
 }
 
 bool smtp_session_open(struct smtp_service *service, struct conn *c,
-    size_t listener, struct peer *peer)
+    size_t listener, struct peer *peer, bool is_probe)
 {
 	struct smtp_session *s = session_new(service, c, listener, peer);
 
 	if (!s)
 		return false;
+	s->is_probe = true;
+	if (!is_probe)
+		smtp_session_count(s);
 	conn_set_ops(c, &session_ops, s);
 	/* Until it is known who it is, what comes may hold a password. */
 	conn_in(c)->is_secret = true;
-	log_debug("session_start", LOG_STR("client.address", conn_peer(c)),
+	log_debug("session_start", SMTP_LOG_CLIENT(c),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name));
 	if (s->listener->tls != CONFIG_TLS_IMPLICIT) {
 		if (conn_has_early_data(c))
 			smtp_session_violation(s, SMTP_PREGREET);
-		greet(s);
+		smtp_session_greet(s);
+		smtp_session_await(s);
 	} else if (s->tls) {
 		(void)smtp_session_wait(s, SMTP_WAIT_TLS);
 		conn_start_tls(c, s->tls);

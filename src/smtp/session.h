@@ -29,9 +29,10 @@ struct smtp_service {
 	struct deliver *deliver;
 	struct store *store;
 	struct counters *counters;
-	struct peers *peers;  /* shared by all workers */
-	struct list sessions; /* struct smtp_session.link */
-	size_t session_count;
+	struct peers *peers;         /* shared by all workers */
+	struct list sessions;        /* struct smtp_session.link */
+	struct list doors;           /* connections that are none yet: door.c */
+	size_t session_count;        /* of both */
 	bool is_stressed;            /* what waits was timed for that */
 	bool is_draining;            /* 421 at the next command outside DATA */
 	void (*on_empty)(void *ctx); /* the last session ended; may be NULL */

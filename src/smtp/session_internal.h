@@ -29,6 +29,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Who the client is, and through which proxy; the first fields of an event. */
+#define SMTP_LOG_CLIENT(conn)                                                  \
+	LOG_STR("client.address", conn_peer(conn)),                            \
+	    LOG_OPTIONAL("network.peer.address", conn_proxy(conn))
+
 enum smtp_state {
 	SMTP_ST_CONNECT = 0, /* nothing said yet; implicit TLS shakes hands */
 	SMTP_ST_START,       /* greeted by us; no EHLO yet */
@@ -123,6 +128,9 @@ struct smtp_session {
 	struct smtp_line_reader lines;
 	char *helo;
 	bool is_esmtp;
+	bool is_admitted;    /* counted by limits.c */
+	bool is_probe;       /* a proxy's own: no session until it does work */
+	bool may_xclient;    /* the peer is trusted to name another */
 	bool is_eof;         /* the client will send no more */
 	bool has_spoken;     /* a first command was read */
 	unsigned violations; /* bits of enum smtp_violation: logged once */
@@ -156,6 +164,7 @@ smtp_handler smtp_cmd_data;                /* cmd_data.c */
 smtp_handler smtp_cmd_bdat;                /* cmd_bdat.c */
 smtp_handler smtp_cmd_rset, smtp_cmd_noop, smtp_cmd_quit, smtp_cmd_vrfy,
     smtp_cmd_help, smtp_cmd_unimplemented; /* cmd_misc.c */
+smtp_handler smtp_cmd_xclient;             /* cmd_xclient.c */
 
 /* A line in state AUTH. */
 enum smtp_next smtp_auth_line(struct smtp_session *s, struct span line);
@@ -223,6 +232,12 @@ void smtp_session_arm(struct smtp_session *s, uint64_t ms);
 void smtp_session_violation(struct smtp_session *s, enum smtp_violation kind);
 /* Forget who it is, as after STARTTLS. */
 void smtp_session_forget(struct smtp_session *s);
+/* And all that it did, as for a client that has just connected. */
+void smtp_session_restart(struct smtp_session *s);
+/* Say 220; what follows is the first command. */
+void smtp_session_greet(struct smtp_session *s);
+/* It does more than a health check: count it, if that was left open. */
+void smtp_session_count(struct smtp_session *s);
 /* A first command that is no command: say so and close. */
 enum smtp_next smtp_session_foreign(struct smtp_session *s);
 /* Give up a message that was being received: reply, log, drop. */
@@ -241,9 +256,15 @@ void smtp_session_on_timer(struct loop_timer *t);
 
 /* --- session.c and service.c, for each other --- */
 
+/*
+ * Let a connection in, whose peer is known now, or refuse it. is_probe: a
+ * proxy opened it for itself.
+ */
+void smtp_service_admit(struct smtp_service *service, struct conn *c,
+    size_t listener, bool is_probe);
 /* Begin with an admitted connection. False for memory: nothing was done. */
 bool smtp_session_open(struct smtp_service *service, struct conn *c,
-    size_t listener, struct peer *peer);
+    size_t listener, struct peer *peer, bool is_probe);
 /* Say 421 if nothing is under way. */
 void smtp_session_drain(struct smtp_session *s);
 /* Time for a command has another length now. */
@@ -308,6 +329,14 @@ uint64_t smtp_content_time(const struct smtp_session *s);
 /* All content is in and good: check, rewrite and hand over. */
 enum smtp_next smtp_submit(struct smtp_session *s);
 
+/* --- door.c --- */
+
+/* A connection whose first bytes must be a PROXY header. */
+void smtp_door_open(
+    struct smtp_service *service, struct conn *c, size_t listener);
+/* Close those that still wait for it. */
+void smtp_door_abort_all(struct smtp_service *service);
+
 /* --- abuse.c --- */
 
 /*
@@ -315,6 +344,11 @@ enum smtp_next smtp_submit(struct smtp_session *s);
  */
 bool smtp_abuse_admit(struct smtp_service *service, struct conn *c,
     size_t listener, struct peer **out_peer);
+/*
+ * The same for a session whose client is another one from now on (XCLIENT):
+ * false when that one was refused, and told so.
+ */
+bool smtp_abuse_readmit(struct smtp_session *s);
 /* Say why not, count it, close. */
 void smtp_abuse_refuse(struct smtp_service *service, struct conn *c,
     size_t listener, enum counter_refusal reason);

@@ -74,8 +74,7 @@ void smtp_tx_log_refused(
 	const struct config_user *user = smtp_session_identity(s);
 
 	counter_add(&s->counts->rejected, 1);
-	log_info("message_rejected",
-	    LOG_STR("client.address", conn_peer(s->conn)),
+	log_info("message_rejected", SMTP_LOG_CLIENT(s->conn),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name), LOG_STR("reason", why),
 	    LOG_ADDR("sender", sender),
@@ -98,8 +97,7 @@ static void finish_unheard(struct smtp_session *s)
 	struct smtp_tx *tx = s->tx;
 
 	count_accepted(s);
-	log_info("message_accepted",
-	    LOG_STR("client.address", conn_peer(s->conn)),
+	log_info("message_accepted", SMTP_LOG_CLIENT(s->conn),
 	    LOG_STR("session_id", s->id), LOG_STR("queue_id", tx->id_text),
 	    LOG_STR("listener", s->listener->name),
 	    LOG_STR("client.state", "gone"),
@@ -126,8 +124,7 @@ void smtp_tx_drop(struct smtp_session *s, const char *why)
 		quota_give_back(s->service->quota, tx->user, tx->quota_day);
 	}
 	counter_add(&s->counts->rejected, 1);
-	log_info("message_rejected",
-	    LOG_STR("client.address", conn_peer(s->conn)),
+	log_info("message_rejected", SMTP_LOG_CLIENT(s->conn),
 	    LOG_STR("session_id", s->id), LOG_STR("queue_id", tx->id_text),
 	    LOG_STR("listener", s->listener->name), LOG_STR("reason", why),
 	    LOG_ADDR("sender", tx->envelope.sender),
@@ -141,8 +138,7 @@ void smtp_tx_finish(struct smtp_session *s, const char *provider)
 	struct smtp_tx *tx = s->tx;
 
 	count_accepted(s);
-	log_info("message_accepted",
-	    LOG_STR("client.address", conn_peer(s->conn)),
+	log_info("message_accepted", SMTP_LOG_CLIENT(s->conn),
 	    LOG_STR("session_id", s->id), LOG_STR("queue_id", tx->id_text),
 	    LOG_STR("listener", s->listener->name),
 	    LOG_STR("provider", provider ? provider : ""),

@@ -52,6 +52,7 @@ static void set_defaults(struct settings *t, enum transport transport)
 		    .first_command_timeout_ms = 60000,
 		    .auth_step_timeout_ms = 60000,
 		    .data_idle_ms = 180000,
+		    .proxy_header_ms = 60000,
 		    .data_total_ms = 1800000,
 		    .session_total_ms = 7200000,
 		    .chunking = true,
@@ -224,6 +225,33 @@ static void set_memory(struct settings *t, struct span v)
 	fakes.is_out_of_memory = span_eq(v, SPAN("none"));
 }
 
+/* Of the client's own address, or of somebody else's. */
+static struct postern_list network(struct settings *t, struct span v)
+{
+	bool is_ours = !span_eq(v, SPAN("others"));
+
+	(void)network_parse(
+	    is_ours ? SPAN("127.0.0.0/8") : SPAN("192.0.2.0/24"), &t->network);
+	return (struct postern_list){ &t->network, 1 };
+}
+
+static void set_allow_from(struct settings *t, struct span v)
+{
+	t->listener.allow_from = network(t, v);
+}
+
+static void set_proxy(struct settings *t, struct span v)
+{
+	t->listener.proxy_protocol = CONFIG_PROXY_REQUIRED;
+	t->listener.proxy_trusted = network(t, v);
+}
+
+static void set_xclient(struct settings *t, struct span v)
+{
+	t->listener.xclient_trusted = network(t, v);
+	t->listener.xclient_login = span_eq(v, SPAN("login"));
+}
+
 static void set_quota(struct settings *t, struct span v)
 {
 	t->user.daily = 500;
@@ -317,6 +345,7 @@ static bool set_number(struct settings *t, struct span key, struct span v)
 		{ "first_command_timeout_ms", NULL,
 		    &c->first_command_timeout_ms },
 		{ "data_idle_ms", NULL, &c->data_idle_ms },
+		{ "proxy_header_ms", NULL, &c->proxy_header_ms },
 		{ "data_total_ms", NULL, &c->data_total_ms },
 		{ "session_total_ms", NULL, &c->session_total_ms },
 		{ "max_priority", &t->user.max_priority, NULL },
@@ -368,6 +397,9 @@ static void set(struct settings *t, struct span key, struct span value)
 		{ "lenient_syntax", set_lenient },
 		{ "plaintext_auth", set_plaintext_auth },
 		{ "memory", set_memory },
+		{ "allow_from", set_allow_from },
+		{ "proxy", set_proxy },
+		{ "xclient", set_xclient },
 		{ "quota", set_quota },
 		{ "store", set_store },
 		{ "body", set_body },

@@ -25,6 +25,7 @@ struct settings {
 	struct config_listener listener;
 	struct config_user user;
 	const char *senders[4];
+	struct network network; /* of the listener's list that a line sets */
 	enum transport transport;
 	/* How to play it; bits 1 << what it counts, 0: every way. */
 	unsigned only_transports, only_ways;

@@ -37,6 +37,7 @@ struct user {
 	bool closes_on_data, aborts_on_data, pauses_on_data;
 	bool is_implicit; /* TLS from the first byte */
 	bool starts_tls;  /* at the first byte */
+	bool has_head;    /* "HEAD " precedes the handshake */
 	size_t flood;     /* bytes to write while not congested */
 	size_t data_calls, eof_calls, drained_calls, tls_calls, got;
 	size_t most_held;
@@ -48,6 +49,11 @@ struct user {
 };
 
 static struct user u;
+/* As accept told it. */
+static union {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+} accepted_from;
 static struct certs certs;
 
 static void write_flood(struct conn *c)
@@ -71,6 +77,13 @@ static void on_data(struct conn *c, void *ctx)
 
 	ck_assert_ptr_eq(ctx, &u);
 	u.data_calls++;
+	if (u.has_head) {
+		u.has_head = false;
+		buf_consume(in, 5);
+		conn_start_tls(c, u.tls);
+		ck_assert_uint_eq(buf_len(in), 0);
+		return;
+	}
 	if (buf_len(in) > u.most_held)
 		u.most_held = buf_len(in);
 	if (u.is_echo)
@@ -148,7 +161,9 @@ static void make_pair(int *client, int *server)
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
 	*client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(connect(*client, (struct sockaddr *)&sa, len), 0);
-	*server = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	len = sizeof(accepted_from);
+	*server =
+	    accept4(fd, &accepted_from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	ck_assert_int_ge(*server, 0);
 	(void)close(fd);
 	struct timeval patience = { .tv_sec = PATIENCE_S };
@@ -160,7 +175,7 @@ static void make_pair(int *client, int *server)
 static void start_on_loop(void *ctx)
 {
 	(void)ctx;
-	u.conn = conn_new_accepted(u.loop, u.server_fd);
+	u.conn = conn_new_accepted(u.loop, u.server_fd, &accepted_from.any);
 	ck_assert_ptr_nonnull(u.conn);
 	conn_set_ops(u.conn, &ops, &u);
 	if (u.is_implicit)
@@ -402,7 +417,8 @@ END_TEST
 START_TEST(sees_who_speaks_first)
 {
 	make_pair(&u.fd, &u.server_fd);
-	struct conn *c = conn_new_accepted(u.loop, u.server_fd);
+	struct conn *c =
+	    conn_new_accepted(u.loop, u.server_fd, &accepted_from.any);
 	struct pollfd p = { .fd = u.server_fd, .events = POLLIN };
 
 	ck_assert(!conn_has_early_data(c));
@@ -467,6 +483,44 @@ START_TEST(speaks_tls_from_the_first_byte)
 	ck_assert_int_ge(u.bits, 128);
 	SSL_free(ssl);
 	SSL_CTX_free(ctx);
+}
+END_TEST
+
+/* As behind the header of a proxy, in the same packet. */
+START_TEST(takes_a_handshake_that_has_begun)
+{
+	char bytes[4096] = "HEAD ";
+	SSL_CTX *ctx;
+
+	u.has_head = true;
+	u.closes_on_eof = true;
+	begin();
+	SSL *ssl = client_tls(&ctx);
+	BIO *hello = BIO_new(BIO_s_mem());
+	SSL_set_bio(ssl, BIO_new(BIO_s_mem()), hello);
+	ck_assert_int_eq(SSL_connect(ssl), -1);
+	int len = 5 + BIO_read(hello, bytes + 5, sizeof(bytes) - 5);
+	ck_assert_int_gt(len, 5);
+	ck_assert_int_eq(send(u.fd, bytes, (size_t)len, MSG_NOSIGNAL), len);
+	ck_assert_int_eq(SSL_set_fd(ssl, u.fd), 1);
+	ck_assert_int_eq(SSL_connect(ssl), 1);
+	hear_tls(ssl, "hello");
+	ck_assert_uint_eq(u.tls_calls, 1);
+	hang_up();
+	wait_for(&u.closed);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+}
+END_TEST
+
+START_TEST(refuses_what_begins_no_handshake)
+{
+	u.has_head = true;
+	begin();
+	say("HEAD EHLO client.test\r\n");
+	wait_for(&u.closed);
+	ck_assert_int_eq(u.why, CONN_END_TLS);
+	ck_assert_uint_eq(u.tls_calls, 0);
 }
 END_TEST
 
@@ -566,14 +620,16 @@ END_TEST
 static void free_at_once(void *ctx)
 {
 	(void)ctx;
-	struct conn *c = conn_new_accepted(u.loop, u.server_fd);
+	struct conn *c =
+	    conn_new_accepted(u.loop, u.server_fd, &accepted_from.any);
 	conn_abort(c, CONN_END_LOCAL); /* without ops, without start */
 	conn_abort(c, CONN_END_LOCAL);
 	/* An AF_UNIX socket is no TCP socket but a stream. */
 	int pair[2];
 	ck_assert_int_eq(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-	c = conn_new_accepted(u.loop, pair[0]);
+	c = conn_new_accepted(
+	    u.loop, pair[0], &(struct sockaddr){ .sa_family = AF_UNIX });
 	ck_assert_str_eq(conn_peer(c), "local");
 	conn_write(c, "x", 1);
 	conn_abort(c, CONN_END_LOCAL);
@@ -606,6 +662,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, pushes_back_on_its_writer);
 	tcase_add_test(tc, sees_who_speaks_first);
 	tcase_add_test(tc, speaks_tls_from_the_first_byte);
+	tcase_add_test(tc, takes_a_handshake_that_has_begun);
+	tcase_add_test(tc, refuses_what_begins_no_handshake);
 	tcase_add_test(tc, changes_to_tls_after_a_last_plain_word);
 	tcase_add_test(tc, floods_through_tls);
 	tcase_add_test(tc, takes_a_large_upload_through_tls);
