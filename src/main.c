@@ -14,7 +14,7 @@ static const struct {
 	const char *name, *args, *what;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "serve", "[-c FILE]", "run the server", cmd_serve },
+	{ "serve", "[-c FILE] [--takeover]", "run the server", cmd_serve },
 	{ "check", "[-c FILE] [--json]", "check a configuration", cli_check },
 	{ "passwd", "[--user NAME] [--generate]",
 	    "make a credential for a user", cli_passwd },
@@ -42,17 +42,22 @@ static void usage(FILE *out)
 static int cmd_serve(int argc, char **argv)
 {
 	const char *path = cli_config_path();
+	bool wants_takeover = false;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
 			path = argv[++i];
 			continue;
 		}
+		if (strcmp(argv[i], "--takeover") == 0) {
+			wants_takeover = true;
+			continue;
+		}
 		fprintf(
 		    stderr, "postern serve: unknown argument '%s'\n", argv[i]);
 		return 2;
 	}
-	return server_run(path);
+	return server_run(path, wants_takeover);
 }
 
 static int cmd_version(int argc, char **argv)

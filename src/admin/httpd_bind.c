@@ -13,28 +13,11 @@
 
 #include <netinet/in.h>
 
-#include <base/span.h>
+#include <base/hostport.h>
 
 enum {
 	BACKLOG = 128
 };
-
-/* "host:port" apart; a host in brackets loses them. */
-static bool split(struct span address, struct span *host, struct span *port)
-{
-	ptrdiff_t colon = span_rindex(address, ':');
-
-	if (colon < 0)
-		return false;
-	*host = span_first(address, (size_t)colon);
-	*port = span_from(address, (size_t)colon + 1);
-	if (host->len >= 2 && host->ptr[0] == '[' &&
-	    host->ptr[host->len - 1] == ']')
-		*host = span_make(host->ptr + 1, host->len - 2);
-	else if (span_index(*host, ':') >= 0)
-		return false; /* IPv6 without brackets */
-	return true;
-}
 
 static int resolve(const char *address, struct addrinfo **out, struct err *e)
 {
@@ -42,26 +25,22 @@ static int resolve(const char *address, struct addrinfo **out, struct err *e)
 		.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
 		.ai_socktype = SOCK_STREAM,
 	};
-	struct span host, port;
-	unsigned long long number;
-	char node[64], service[8];
+	const char *node = NULL;
+	struct hostport hp;
+	char service[8];
 
-	if (!split(span_of(address), &host, &port) ||
-	    !span_parse_u64(port, 65535, &number) || host.len >= sizeof(node)) {
-		(void)err_set(e, -EINVAL,
+	if (!hostport_parse(span_of(address), &hp))
+		return err_set(e, -EINVAL,
 		    "\"%s\" is not an address with a port", address);
-		return -EINVAL;
-	}
-	if (span_ieq(host, SPAN("localhost")))
-		host = SPAN("127.0.0.1");
-	(void)snprintf(node, sizeof(node), "%.*s", SPAN_FMT(host));
-	(void)snprintf(service, sizeof(service), "%llu", number);
-	int rc = getaddrinfo(host.len ? node : NULL, service, &hints, out);
-	if (rc != 0) {
-		(void)err_set(
+	if (*hp.host)
+		node = span_ieq(span_of(hp.host), SPAN("localhost"))
+			   ? "127.0.0.1"
+			   : hp.host;
+	(void)snprintf(service, sizeof(service), "%u", hp.port);
+	int rc = getaddrinfo(node, service, &hints, out);
+	if (rc != 0)
+		return err_set(
 		    e, -EINVAL, "\"%s\": %s", address, gai_strerror(rc));
-		return -EINVAL;
-	}
 	return 0;
 }
 

@@ -5,12 +5,23 @@
 #include <config/words.h>
 
 #include <base/counters.h>
+#include <base/hostport.h>
+
+#include <stdio.h>
+#include <sys/un.h>
+
+enum {
+	UNIX_PATH_SIZE = sizeof(((struct sockaddr_un *)0)->sun_path)
+};
 
 /* Port 0 is any free port: no two of them are the same. */
 static bool parse_address(const char *address, char out[WORDS_ADDRESS_SIZE])
 {
 	unsigned port;
 
+	if (address && hostport_unix_path(address))
+		return (size_t)snprintf(out, WORDS_ADDRESS_SIZE, "%s",
+			   address) < WORDS_ADDRESS_SIZE;
 	return address && words_parse_address(span_of(address), out, &port) &&
 	       port > 0;
 }
@@ -34,18 +45,35 @@ static const struct config_listener *find_address(
 	return NULL;
 }
 
-static void check_address(
-    struct check *c, const struct node *n, size_t end, const char *address)
+/* Whether address can be listened on; what is wrong is reported. */
+static bool check_form(struct check *c, const struct node *n,
+    const char *address, bool may_be_file)
 {
-	const struct config_listener *other;
+	const char *path = may_be_file ? hostport_unix_path(address) : NULL;
 	char text[WORDS_ADDRESS_SIZE];
 	unsigned port;
 
-	if (!words_parse_address(span_of(address), text, &port)) {
-		report_error(
-		    c->report, n, "must be host:port, [v6]:port or :port");
+	if (path && path[0] == '/' && strlen(path) < UNIX_PATH_SIZE)
+		return true;
+	if (path)
+		report_error(c->report, n,
+		    "must be unix: and an absolute path of less than %d bytes",
+		    UNIX_PATH_SIZE);
+	else if (words_parse_address(span_of(address), text, &port))
+		return true;
+	else
+		report_error(c->report, n, "must be host:port, [v6]:port%s",
+		    may_be_file ? ", :port or unix:/path" : " or :port");
+	return false;
+}
+
+static void check_address(struct check *c, const struct node *n, size_t end,
+    const char *address, bool may_be_file)
+{
+	const struct config_listener *other;
+
+	if (!check_form(c, n, address, may_be_file))
 		return;
-	}
 	other = find_address(c, end, address);
 	if (other)
 		report_error(c->report, n, "is the address of listener %s, too",
@@ -68,6 +96,25 @@ static void check_listener_name(
 	}
 }
 
+/* What is said there crosses no network. */
+static bool is_local_socket(const struct config_listener *l)
+{
+	return l->address && hostport_unix_path(l->address);
+}
+
+static void check_socket(
+    struct check *c, const struct node *n, const struct config_listener *l)
+{
+	const struct node *mode = node_get(n, "socket_mode");
+
+	if (mode && !is_local_socket(l))
+		report_error(c->report, mode,
+		    "has no effect on an address that is not unix:/path");
+	else if (l->socket_mode && !config_socket_mode(l->socket_mode))
+		report_error(c->report, mode,
+		    "must be permissions in octal, as \"0660\"");
+}
+
 /* What is unsafe must be asked for by a key whose name says so. */
 static void check_safety(
     struct check *c, const struct node *n, const struct config_listener *l)
@@ -75,7 +122,7 @@ static void check_safety(
 	const struct node *user = node_get(n, "user");
 
 	if (l->tls == CONFIG_TLS_NONE && !l->allow_insecure &&
-	    l->plaintext_from.count == 0)
+	    l->plaintext_from.count == 0 && !is_local_socket(l))
 		report_error(c->report, node_get(n, "tls"),
 		    "none also needs allow_insecure: true (mail and logins "
 		    "would cross the network in the clear), or plaintext_from "
@@ -142,10 +189,11 @@ static void check_listener(
 
 	check_listener_name(c, n, l);
 	if (l->address)
-		check_address(c, address, n->index, l->address);
+		check_address(c, address, n->index, l->address, true);
 	check_safety(c, n, l);
 	check_listener_tls(c, n, l);
 	check_proxies(c, n, l);
+	check_socket(c, n, l);
 }
 
 static void check_stats(struct check *c)
@@ -154,7 +202,7 @@ static void check_stats(struct check *c)
 	const struct node *n = node_get(node_get(c->root, "stats"), "address");
 
 	if (n && address && *address)
-		check_address(c, n, c->config->listeners.count, address);
+		check_address(c, n, c->config->listeners.count, address, false);
 }
 
 static void check_logins(struct check *c, bool needs_users)
@@ -189,12 +237,14 @@ void check_listeners(struct check *c)
 	}
 	for (const struct node *n = check_first(c, "listeners", list); n;
 	     n = n->next) {
-		const struct config_listener *l =
-		    CONFIG_AT(*list, struct config_listener, n->index);
+		struct config_listener *l =
+		    &((struct config_listener *)list->items)[n->index];
 
 		if (n->type != NODE_MAP)
 			continue;
 		check_listener(c, n, l);
+		if (l->tls == CONFIG_TLS_NONE && is_local_socket(l))
+			l->allow_insecure = l->allow_plaintext_auth = true;
 		needs_users |= !l->allow_unauthenticated;
 	}
 	check_logins(c, needs_users);

@@ -149,6 +149,18 @@ const struct config_user *config_find_user(
 	return map_get(c->user_by_name, lower);
 }
 
+unsigned config_socket_mode(const char *text)
+{
+	unsigned mode = 0;
+
+	for (const char *c = text ? text : "0660"; *c; c++) {
+		if (*c < '0' || *c > '7' || mode > 0777 / 8)
+			return 0;
+		mode = mode * 8 + (unsigned)(*c - '0');
+	}
+	return mode;
+}
+
 bool config_pattern_matches(const char *pattern, struct span address)
 {
 	struct span p = span_of(pattern);

@@ -66,6 +66,8 @@ struct config_listener {
 	struct postern_list plaintext_from;
 	bool lenient_syntax;
 
+	const char *socket_mode; /* octal; of a unix: address */
+
 	/* Who may connect, and who may say that it is for somebody else. */
 	struct postern_list allow_from; /* struct network; empty = any */
 	int proxy_protocol;             /* enum config_proxy */
@@ -335,6 +337,9 @@ static inline int config_client_auth(
 bool config_pattern_matches(const char *pattern, struct span address);
 bool config_patterns_match(
     const struct postern_list *patterns, struct span address);
+
+/* "0660" as a number, which NULL stands for; 0 when it is none. */
+unsigned config_socket_mode(const char *text);
 
 /* Typed access to lists. */
 #define CONFIG_AT(list, type, i) (&((const type *)(list).items)[i])

@@ -28,7 +28,11 @@ const struct postern_field tables_listener[] = {
 	  .doc = "a short name, for logs and metrics" },
 	{ .name = "address", .type = POSTERN_TYPE_STRING,
 	  AT(config_listener, address), .flags = REQUIRED,
-	  .doc = "where to listen: host:port, [v6]:port or :port" },
+	  .doc = "where to listen: host:port, [v6]:port, :port or unix:/path" },
+	{ .name = "socket_mode", .type = POSTERN_TYPE_STRING,
+	  AT(config_listener, socket_mode),
+	  .doc = "permissions of a unix: address, in octal; 0660 when "
+		 "missing" },
 	{ .name = "allow_from", .type = POSTERN_TYPE_NETWORKS,
 	  AT(config_listener, allow_from),
 	  .doc = "networks clients may come from; any when missing" },

@@ -1,5 +1,7 @@
 #include <config/words.h>
 
+#include <base/hostport.h>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -43,46 +45,33 @@ bool words_is_hostname(struct span s)
 }
 
 /* One spelling for every way to write a numeric address or a name. */
-static bool normalise_host(struct span host, bool is_bracketed, char out[256])
+static bool normalise_host(struct hostport *hp)
 {
+	struct span host = span_of(hp->host);
 	struct in6_addr address;
-	int family = is_bracketed ? AF_INET6 : AF_INET;
+	int family = hp->is_bracketed ? AF_INET6 : AF_INET;
 
 	if (host.len > WORDS_HOST_MAX)
 		return false;
-	for (size_t i = 0; i < host.len; i++) {
-		char c = host.ptr[i];
-
-		out[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-	}
-	out[host.len] = '\0';
-	if (inet_pton(family, out, &address) == 1)
-		return inet_ntop(family, &address, out, 256) != NULL;
-	return !is_bracketed && (host.len == 0 || words_is_hostname(host));
+	for (char *c = hp->host; *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	if (inet_pton(family, hp->host, &address) == 1)
+		return inet_ntop(family, &address, hp->host,
+			   sizeof(hp->host)) != NULL;
+	return !hp->is_bracketed && (host.len == 0 || words_is_hostname(host));
 }
 
 bool words_parse_address(
     struct span s, char out[WORDS_ADDRESS_SIZE], unsigned *port)
 {
-	ptrdiff_t colon = span_rindex(s, ':');
-	unsigned long long number;
-	struct span host;
-	bool is_bracketed;
-	char name[256];
+	struct hostport hp;
 
-	if (colon < 0)
+	if (!hostport_parse(s, &hp) || !normalise_host(&hp))
 		return false;
-	host = span_first(s, (size_t)colon);
-	is_bracketed = host.len >= 2 && host.ptr[0] == '[' &&
-		       host.ptr[host.len - 1] == ']';
-	if (is_bracketed)
-		host = span_make(host.ptr + 1, host.len - 2);
-	if (!span_parse_u64(span_from(s, (size_t)colon + 1), 65535, &number) ||
-	    !normalise_host(host, is_bracketed, name))
-		return false;
-	*port = (unsigned)number;
+	*port = hp.port;
 	(void)snprintf(out, WORDS_ADDRESS_SIZE,
-	    is_bracketed ? "[%s]:%u" : "%s:%u", name, *port);
+	    hp.is_bracketed ? "[%s]:%u" : "%s:%u", hp.host, *port);
 	return true;
 }
 

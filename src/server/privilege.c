@@ -74,6 +74,21 @@ int privilege_give_directory(const char *path, const char *user, struct err *e)
 	return 0;
 }
 
+int privilege_give_socket(const char *path, const char *user, struct err *e)
+{
+	uid_t uid = (uid_t)-1;
+	gid_t gid = (gid_t)-1;
+
+	if (geteuid() != 0 || !user || strcmp(user, "root") == 0)
+		return 0;
+	int rc = find_account(user, &uid, &gid, e);
+	if (rc)
+		return rc;
+	if (lchown(path, uid, gid) != 0)
+		return err_errno(e, -errno, "cannot give %s to %s", path, user);
+	return 0;
+}
+
 int privilege_drop(const char *user, struct err *e)
 {
 	uid_t uid = (uid_t)-1;

@@ -24,5 +24,7 @@ int privilege_drop(const char *user, struct err *e);
  * with e filled.
  */
 int privilege_give_directory(const char *path, const char *user, struct err *e);
+/* The same for a socket in the file system, which is there. */
+int privilege_give_socket(const char *path, const char *user, struct err *e);
 /* Raise the limit on open files to what the kernel allows; that many. */
 size_t privilege_raise_files(void);

@@ -7,6 +7,7 @@
 #include <admin/admin.h>
 #include <auth/auth.h>
 #include <base/clock.h>
+#include <base/hostport.h>
 #include <base/list.h>
 #include <base/log.h>
 #include <cli/cli.h>
@@ -17,20 +18,23 @@
 #include <loop/loop.h>
 #include <loop/signals.h>
 #include <mail/mime.h>
-#include <net/listener.h>
 #include <net/tls.h>
 #include <policy/peers.h>
 #include <policy/quota.h>
 #include <server/certificates.h>
 #include <server/confine.h>
 #include <server/notify.h>
+#include <server/ports.h>
 #include <server/privilege.h>
+#include <server/takeover.h>
 #include <server/worker.h>
 #include <smtp/session.h>
 #include <store/store.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -38,6 +42,7 @@
 enum {
 	POOL_THREADS = 4,
 	POOL_WAITING = 1024,
+	MARGIN_MS = 5 * 1000, /* on top of what shutdown may take */
 	STORE_PENDING_MAX = 64 * 1024 * 1024
 };
 
@@ -50,6 +55,10 @@ struct server {
 	struct blocking *pool;
 	struct peers *peers;
 	size_t session_ceiling; /* by descriptors */
+	struct ports ports;
+	bool wants_takeover;
+	struct takeover *takeover;    /* from the process before */
+	struct takeover_offer *offer; /* to the next one */
 	struct admin *admin;
 	struct signals *on_term, *on_int, *on_hup;
 	struct loop_timer lame_duck, watchdog;
@@ -109,6 +118,9 @@ static void on_worker_finished(struct worker *w, void *ctx)
 
 static void stop_workers(struct server *s, uint64_t grace_ms)
 {
+	/* First: what a worker closes then is the last of its socket. */
+	ports_close(&s->ports);
+	takeover_offer_stop(s->offer);
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_stop(s->workers[i], grace_ms);
 }
@@ -117,6 +129,38 @@ static void on_lame_duck_over(struct loop_timer *t)
 {
 	struct server *s = container_of(t, struct server, lame_duck);
 
+	stop_workers(s, s->config->shutdown.grace_ms);
+}
+
+/* Time for the service manager to wait, and what for. */
+static void notify_draining(const struct config_shutdown *shutdown)
+{
+	char text[128];
+	uint64_t ms = shutdown->lame_duck_ms + shutdown->grace_ms + MARGIN_MS;
+
+	(void)snprintf(text, sizeof(text),
+	    "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=draining",
+	    ms * 1000);
+	notify_send(text);
+}
+
+/* Another process accepts from now on: what is left is to end, soon. */
+static void on_taken(int64_t pid, void *ctx)
+{
+	struct server *s = ctx;
+	char text[64];
+
+	log_info("handed_over", LOG_NUM("pid", pid),
+	    LOG_NUM("grace_ms", s->config->shutdown.grace_ms));
+	(void)snprintf(
+	    text, sizeof(text), "MAINPID=%" PRId64 "\nSTATUS=handed over", pid);
+	notify_send(text);
+	s->stop_calls++;
+	s->ports.is_handed_over = true;
+	for (unsigned i = 0; i < s->worker_count; i++)
+		worker_hand_over(s->workers[i]);
+	admin_set_draining(s->admin);
+	loop_timer_stop(s->loop, &s->lame_duck);
 	stop_workers(s, s->config->shutdown.grace_ms);
 }
 
@@ -134,7 +178,7 @@ static void on_stop_signal(int signum, void *ctx)
 	log_info("drain_start", LOG_NUM("signal", signum),
 	    LOG_NUM("lame_duck_ms", s->config->shutdown.lame_duck_ms),
 	    LOG_NUM("grace_ms", s->config->shutdown.grace_ms));
-	notify_send("STOPPING=1\nSTATUS=draining");
+	notify_draining(&s->config->shutdown);
 	admin_set_draining(s->admin);
 	loop_timer_start(
 	    s->loop, &s->lame_duck, s->config->shutdown.lame_duck_ms);
@@ -178,33 +222,22 @@ static int init_libraries(struct err *e)
 	return 0;
 }
 
-/* fds[worker * listeners + listener] */
-static int open_ports(struct server *s, int **out_fds, struct err *e)
+/*
+ * Before privileges are dropped, which low ports need. What another process
+ * hands over is only asked for here: it serves until all else is ready.
+ */
+static int open_ports(struct server *s, struct err *e)
 {
-	size_t n = s->config->listeners.count;
-	int *fds = calloc(n * s->worker_count, sizeof(*fds));
-	int *column = calloc(s->worker_count, sizeof(*column));
-	int rc = fds && column ? 0 : -ENOMEM;
-
-	for (size_t i = 0; rc == 0 && i < n; i++) {
-		const struct config_listener *l =
-		    CONFIG_AT(s->config->listeners, struct config_listener, i);
-
-		rc = listener_open(l->address, column, s->worker_count, e);
-		for (unsigned w = 0; rc == 0 && w < s->worker_count; w++)
-			fds[w * n + i] = column[w];
-		if (rc == 0)
-			log_info("listening", LOG_STR("listener", l->name),
-			    LOG_STR("address", l->address),
-			    LOG_NUM("port", listener_port(column[0])));
+	if (s->wants_takeover) {
+		s->takeover = takeover_ask(s->config->spool.path, e);
+		if (!s->takeover && e->code)
+			return e->code;
+		if (!s->takeover)
+			log_info("takeover_nobody",
+			    LOG_STR("spool", s->config->spool.path));
 	}
-	free(column);
-	if (rc) {
-		free(fds);
-		return rc;
-	}
-	*out_fds = fds;
-	return 0;
+	return ports_open(
+	    &s->ports, s->config, s->worker_count, s->takeover, e);
 }
 
 /*
@@ -231,7 +264,10 @@ static void warn_of_insecure(const struct config *c)
 		const struct config_listener *l =
 		    CONFIG_AT(c->listeners, struct config_listener, i);
 
-		if (l->tls == CONFIG_TLS_NONE && l->allow_insecure)
+		/* What is said there crosses no network. */
+		bool is_local = hostport_unix_path(l->address) != NULL;
+
+		if (l->tls == CONFIG_TLS_NONE && l->allow_insecure && !is_local)
 			log_warn("insecure_listener",
 			    LOG_STR("listener", l->name),
 			    LOG_STR("what", "accepts mail without TLS"));
@@ -242,7 +278,7 @@ static void warn_of_insecure(const struct config *c)
 			    LOG_STR("what",
 				"speaks TLS 1.0 and 1.1 and ciphers that can "
 				"be broken (tls_policy: legacy)"));
-		if (l->allow_plaintext_auth)
+		if (l->allow_plaintext_auth && !is_local)
 			log_warn("insecure_listener",
 			    LOG_STR("listener", l->name),
 			    LOG_STR("what", "accepts passwords without TLS"));
@@ -344,9 +380,28 @@ static int make_tls(struct server *s, struct err *e)
 	return rc;
 }
 
-static int make_workers(struct server *s, const int *fds, struct err *e)
+/* The loop of a worker and the sockets it accepts on. */
+static int make_worker(struct server *s, unsigned i,
+    const struct worker_services *shared, struct err *e)
 {
-	size_t n = s->config->listeners.count;
+	struct port *ports = NULL;
+	size_t count = 0;
+	int rc = ports_share(&s->ports, i, s->worker_count, &ports, &count);
+
+	if (rc < 0)
+		(void)err_errno(e, rc, "cannot share the listening sockets");
+	else
+		s->workers[i] = worker_new(i, shared, ports, count, e);
+	free(ports);
+	if (!s->workers[i])
+		return e->code ? e->code : -ENOMEM;
+	s->counters[i] = worker_counters(s->workers[i]);
+	s->loops[i] = worker_loop(s->workers[i]);
+	return 0;
+}
+
+static int make_workers(struct server *s, struct err *e)
+{
 	struct worker_services shared = {
 		.config = s->config,
 		.auth = s->auth,
@@ -366,11 +421,9 @@ static int make_workers(struct server *s, const int *fds, struct err *e)
 		return err_set(e, -ENOMEM, "no memory for workers");
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		shared.tls = s->tls[i];
-		s->workers[i] = worker_new(i, &shared, fds + i * n, e);
-		if (!s->workers[i])
-			return e->code ? e->code : -ENOMEM;
-		s->counters[i] = worker_counters(s->workers[i]);
-		s->loops[i] = worker_loop(s->workers[i]);
+		int rc = make_worker(s, i, &shared, e);
+		if (rc)
+			return rc;
 	}
 	int rc = store_each_pending(s->store, schedule_pending, s);
 	return rc ? err_errno(e, rc, "cannot read the queue") : 0;
@@ -408,6 +461,10 @@ static int start_threads(struct server *s, struct err *e)
 	s->on_hup = signals_watch(s->loop, SIGHUP, on_hangup, s);
 	if (!s->on_term || !s->on_int || !s->on_hup)
 		return err_set(e, -ENOMEM, "cannot watch signals");
+	s->offer = takeover_offer(
+	    s->loop, s->config->spool.path, &s->ports, on_taken, s, e);
+	if (!s->offer) /* a restart then interrupts; nothing else is wrong */
+		log_warn("takeover_unavailable", LOG_STR("why", e->text));
 	s->watchdog_ms = notify_watchdog_ms();
 	if (s->watchdog_ms)
 		loop_timer_start(s->loop, &s->watchdog, s->watchdog_ms);
@@ -416,13 +473,12 @@ static int start_threads(struct server *s, struct err *e)
 
 static int bring_up(struct server *s, struct err *e)
 {
-	int *fds = NULL;
 	int rc;
 
 	s->worker_count = count_workers(s->config);
 	set_ceiling(s);
 	warn_of_insecure(s->config);
-	rc = open_ports(s, &fds, e);
+	rc = open_ports(s, e);
 	if (rc == 0)
 		rc = make_tls(s, e);
 	if (rc == 0)
@@ -432,17 +488,20 @@ static int bring_up(struct server *s, struct err *e)
 		rc = privilege_drop(s->config->user, e);
 	if (rc == 0)
 		rc = confine(s->config, e);
+	if (rc == 0) {
+		rc = takeover_finish(s->takeover, e);
+		s->takeover = NULL;
+	}
 	if (rc == 0)
 		rc = open_stores(s, e);
 	if (rc == 0)
 		rc = make_services(s, e);
 	if (rc == 0)
-		rc = make_workers(s, fds, e);
+		rc = make_workers(s, e);
 	if (rc == 0)
 		rc = start_admin(s, e);
 	if (rc == 0)
 		rc = start_threads(s, e);
-	free(fds);
 	return rc;
 }
 
@@ -455,6 +514,7 @@ static void take_down(struct server *s)
 	auth_free(s->auth);
 	store_close(s->store);
 	store_close(s->volatile_store);
+	takeover_offer_free(s->offer);
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_free(s->workers[i]);
 	peers_free(s->peers);
@@ -481,9 +541,10 @@ static struct config *load(const char *path)
 	return c;
 }
 
-int server_run(const char *config_path)
+int server_run(const char *config_path, bool wants_takeover)
 {
-	struct server s = { .worker_finished.run = on_all_finished };
+	struct server s = { .worker_finished.run = on_all_finished,
+		.wants_takeover = wants_takeover };
 	struct err e = { 0 };
 
 	privilege_harden();

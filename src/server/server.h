@@ -4,5 +4,11 @@
  */
 #pragma once
 
-/* Run with the configuration at path until told to stop. An exit code. */
-int server_run(const char *config_path);
+#include <stdbool.h>
+
+/*
+ * Run with the configuration at path until told to stop. An exit code.
+ * wants_takeover: a process that serves the same spool hands over its sockets
+ * and ends (takeover.h); it need not be there.
+ */
+int server_run(const char *config_path, bool wants_takeover);

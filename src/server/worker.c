@@ -14,6 +14,7 @@
 #include <net/conn.h>
 #include <net/listener.h>
 #include <net/tls_set.h>
+#include <server/ports.h>
 #include <smtp/session.h>
 #include <store/store.h>
 
@@ -36,6 +37,7 @@ struct worker_listener {
 	struct worker *worker;
 	size_t index; /* in config->listeners */
 	struct listener *listener;
+	bool is_kept; /* as struct port */
 };
 
 struct worker {
@@ -49,7 +51,7 @@ struct worker {
 	enum stage stage;
 	struct task stop;
 	_Atomic uint64_t stop_grace_ms;
-	_Atomic bool stop_is_posted;
+	_Atomic bool stop_is_posted, is_handed_over;
 	struct task use_tls;
 	struct tls_set *_Atomic next_tls; /* use_tls is posted while not NULL */
 	size_t listener_count;
@@ -117,6 +119,21 @@ static void on_grace_over(struct loop_timer *t)
 		loop_timer_start(w->loop, &w->grace, HEARTBEAT_MS);
 }
 
+/* Who waits to be accepted is told the same as all, unless others do that. */
+static void close_listeners(struct worker *w)
+{
+	bool is_handed_over = atomic_load(&w->is_handed_over);
+
+	for (size_t i = 0; i < w->listener_count; i++) {
+		struct worker_listener *l = &w->listeners[i];
+
+		if (!l->is_kept && !is_handed_over)
+			listener_drain(l->listener);
+		listener_close(l->listener);
+		l->listener = NULL;
+	}
+}
+
 static void on_stop(struct task *t)
 {
 	struct worker *w = container_of(t, struct worker, stop);
@@ -130,13 +147,10 @@ static void on_stop(struct task *t)
 	if (w->stage != STAGE_RUNNING)
 		return;
 	w->stage = STAGE_SESSIONS;
-	for (size_t i = 0; i < w->listener_count; i++) {
-		listener_close(w->listeners[i].listener);
-		w->listeners[i].listener = NULL;
-	}
 	w->smtp.on_empty = on_sessions_empty;
 	w->smtp.ctx = w;
 	smtp_service_drain(&w->smtp);
+	close_listeners(w);
 	if (w->smtp.session_count == 0)
 		on_sessions_empty(w);
 }
@@ -210,14 +224,17 @@ static int make_parts(struct worker *w, struct err *e)
 	return 0;
 }
 
-static int start_listeners(struct worker *w, const int *fds, struct err *e)
+static int start_listeners(
+    struct worker *w, const struct port *ports, size_t count, struct err *e)
 {
-	for (size_t i = 0; i < w->services.config->listeners.count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct worker_listener *l = &w->listeners[i];
 
 		l->worker = w;
-		l->index = i;
-		l->listener = listener_start(w->loop, fds[i], on_accept, l);
+		l->index = ports[i].listener;
+		l->is_kept = ports[i].is_kept;
+		l->listener =
+		    listener_start(w->loop, ports[i].fd, on_accept, l);
 		if (!l->listener)
 			return err_set(e, -ENOMEM, "cannot accept on listener");
 		w->listener_count++;
@@ -226,10 +243,10 @@ static int start_listeners(struct worker *w, const int *fds, struct err *e)
 }
 
 struct worker *worker_new(unsigned index, const struct worker_services *s,
-    const int *fds, struct err *e)
+    const struct port *ports, size_t count, struct err *e)
 {
-	size_t n = s->config->listeners.count;
-	struct worker *w = calloc(1, sizeof(*w) + n * sizeof(w->listeners[0]));
+	struct worker *w =
+	    calloc(1, sizeof(*w) + count * sizeof(w->listeners[0]));
 
 	if (!w)
 		goto no_memory;
@@ -241,7 +258,7 @@ struct worker *worker_new(unsigned index, const struct worker_services *s,
 	w->loop = loop_new(index);
 	if (!w->loop)
 		goto no_memory;
-	if (make_parts(w, e) != 0 || start_listeners(w, fds, e) != 0)
+	if (make_parts(w, e) != 0 || start_listeners(w, ports, count, e) != 0)
 		return NULL; /* the process ends: nothing is unwound */
 	loop_timer_start(w->loop, &w->heartbeat, HEARTBEAT_MS);
 	return w;
@@ -266,6 +283,11 @@ void worker_stop(struct worker *w, uint64_t grace_ms)
 	atomic_store(&w->stop_grace_ms, grace_ms);
 	if (!atomic_exchange(&w->stop_is_posted, true))
 		loop_post(w->loop, &w->stop);
+}
+
+void worker_hand_over(struct worker *w)
+{
+	atomic_store(&w->is_handed_over, true);
 }
 
 void worker_join(struct worker *w)

@@ -18,6 +18,7 @@ struct config;
 struct loop;
 struct quota;
 struct peers;
+struct port;
 struct store;
 struct tls_set;
 struct store_pending;
@@ -40,12 +41,9 @@ struct worker_services {
 	void *ctx;
 };
 
-/*
- * fds: one listening socket per config->listeners entry; taken over on
- * success. NULL with e filled.
- */
+/* ports: where it accepts; taken over. NULL with e filled. */
 struct worker *worker_new(unsigned index, const struct worker_services *s,
-    const int *fds, struct err *e);
+    const struct port *ports, size_t count, struct err *e);
 /* Before worker_start: a message left from the last run. */
 void worker_schedule(struct worker *w, const struct store_pending *p);
 int worker_start(struct worker *w);
@@ -54,6 +52,11 @@ int worker_start(struct worker *w);
  * after grace_ms; then on_finished. A second call with 0 cuts it short.
  */
 void worker_stop(struct worker *w, uint64_t grace_ms);
+/*
+ * Before worker_stop: another process accepts on its sockets from now on, so
+ * who waits there waits for that one. Any thread.
+ */
+void worker_hand_over(struct worker *w);
 /* After on_finished. */
 void worker_join(struct worker *w);
 void worker_free(struct worker *w); /* accepts NULL */

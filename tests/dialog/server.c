@@ -32,10 +32,13 @@ static void start(void *ctx)
 void server_start(
     struct server *s, struct settings *settings, const struct config_tls *certs)
 {
+	struct listener_set set = { .count = 0 };
 	struct err e;
 
 	*s = (struct server){ .settings = settings };
-	ck_assert_int_eq(listener_open("127.0.0.1:0", &s->fd, 1, &e), 0);
+	ck_assert_int_eq(listener_open("127.0.0.1:0", 1, 0, &set, &e), 0);
+	s->fd = set.fds[0];
+	free(set.fds);
 	s->port = listener_port(s->fd);
 	s->loop = onloop_start();
 	smtp_service_init(&s->service, s->loop);

@@ -58,12 +58,12 @@ def http(url, method="GET", body=None):
 class Process:
     """A child with its stderr in a file; stopped and waited for at the end."""
 
-    def __init__(self, argv, log, env=None, open_files=None):
+    def __init__(self, argv, log, env=None, open_files=None, pass_fds=()):
         self.log_path = log
         self.log_file = open(log, "ab")
         self.child = subprocess.Popen(
             [str(a) for a in argv], stderr=self.log_file, stdout=self.log_file,
-            stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL, pass_fds=pass_fds, env={**os.environ, **(env or {})},
             preexec_fn=open_files and (lambda: resource.setrlimit(
                 resource.RLIMIT_NOFILE, (open_files, open_files))))
 

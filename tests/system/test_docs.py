@@ -56,6 +56,27 @@ class Documents(unittest.TestCase):
         self.assertIsNotNone(level, done.stdout + done.stderr)
         self.assertLessEqual(float(level.group(1)), 2.0)
 
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd-analyze")
+    def test_the_units_are_understood(self):
+        with tempfile.TemporaryDirectory() as folder:
+            units = []
+            for unit in (ROOT / "deploy/systemd").glob("postern.*"):
+                text = re.sub(r"^(Exec\w+)=.*", r"\1=/bin/true",
+                              unit.read_text(), flags=re.M)
+                units.append(pathlib.Path(folder, unit.name))
+                units[-1].write_text(text)
+            done = subprocess.run(
+                ["systemd-analyze", "verify", "--man=no",
+                 "--recursive-errors=no", *units],
+                text=True, capture_output=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_the_socket_has_the_name_of_a_listener(self):
+        socket = (ROOT / "deploy/systemd/postern.socket").read_text()
+        name = re.search(r"^FileDescriptorName=(.*)$", socket, re.M)[1]
+        sample = (ROOT / "conf/postern.yaml").read_text()
+        self.assertIn(f"- name: {name} ", sample)
+
 
 if __name__ == "__main__":
     unittest.main()

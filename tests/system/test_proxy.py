@@ -221,7 +221,8 @@ class Limits(Proxied):
             s.sendall(b"PROXY TCP4 ")
             with contextlib.suppress(ConnectionResetError):
                 self.assertEqual(s.recv(100), b"")
-        self.assertEqual(self.server.events("proxy_error")[0]["reason"], "late")
+        told = eventually(lambda: self.server.events("proxy_error"), "an event")
+        self.assertEqual(told[0]["reason"], "late")
 
 
 class Xclient(Proxied):

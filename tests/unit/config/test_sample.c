@@ -243,7 +243,7 @@ START_TEST(sample_shows_true_defaults)
 	assert_same_provider(
 	    CONFIG_AT(defaults->providers, struct config_provider, 0),
 	    CONFIG_AT(shown->providers, struct config_provider, 0));
-	ck_assert_uint_eq(shown->listeners.count, 4);
+	ck_assert_uint_eq(shown->listeners.count, 5);
 	for (size_t i = 0; i < defaults->listeners.count; i++) {
 		const struct config_listener *a =
 		    CONFIG_AT(defaults->listeners, struct config_listener, i);

@@ -1,0 +1,182 @@
+/* See ports.h. */
+#include <server/ports.h>
+
+#include <base/hostport.h>
+#include <base/log.h>
+#include <config/config.h>
+#include <net/listener.h>
+#include <server/activation.h>
+#include <server/privilege.h>
+#include <server/takeover.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const struct config_listener *listener_at(
+    const struct ports *p, size_t i)
+{
+	return CONFIG_AT(p->config->listeners, struct config_listener, i);
+}
+
+/* --- opening --- */
+
+static int add(struct ports *p, const struct listener_set *set, size_t listener,
+    bool is_kept)
+{
+	struct port *all =
+	    reallocarray(p->all, p->count + set->count, sizeof(*p->all));
+
+	if (!all)
+		return -ENOMEM;
+	p->all = all;
+	for (size_t i = 0; i < set->count; i++)
+		p->all[p->count++] = (struct port){
+			.listener = listener,
+			.fd = set->fds[i],
+			.is_kept = is_kept,
+		};
+	return 0;
+}
+
+static int open_own(const struct ports *p, const struct config_listener *l,
+    unsigned share, struct listener_set *set, struct err *e)
+{
+	const char *path = hostport_unix_path(l->address);
+	int rc = listener_open(
+	    l->address, share, config_socket_mode(l->socket_mode), set, e);
+
+	if (rc == 0 && path)
+		rc = privilege_give_socket(path, p->config->user, e);
+	return rc;
+}
+
+/* Where the sockets of a listener come from. */
+struct sources {
+	struct activation manager;
+	struct takeover *before;
+	unsigned share;
+};
+
+static int open_listener(
+    struct ports *p, struct sources *from, size_t i, struct err *e)
+{
+	const struct config_listener *l = listener_at(p, i);
+	struct listener_set set = { .count = 0 };
+	bool is_kept = false;
+	const char *source = "service manager";
+	int rc = activation_take(&from->manager, l->name, l->address, &set);
+
+	if (rc == 0 && set.count > 0) {
+		is_kept = true;
+	} else if (rc == 0 && from->before) {
+		source = "taken over";
+		rc = takeover_take(from->before, l, &set, &is_kept);
+	}
+	if (rc == 0 && set.count == 0) {
+		source = "opened";
+		rc = open_own(p, l, from->share, &set, e);
+	}
+	if (rc == 0)
+		rc = add(p, &set, i, is_kept);
+	if (rc < 0)
+		return e->code ? rc : err_set(e, rc, "no memory for sockets");
+	log_info("listening", LOG_STR("listener", l->name),
+	    LOG_STR("address", l->address),
+	    LOG_NUM("port", listener_port(set.fds[0])),
+	    LOG_STR("socket", source));
+	free(set.fds);
+	return 0;
+}
+
+int ports_open(struct ports *p, struct config *config, unsigned share,
+    struct takeover *from, struct err *e)
+{
+	struct sources sources = { .before = from, .share = share };
+	int rc = activation_init(&sources.manager, e);
+
+	*p = (struct ports){ .config = config_ref(config) };
+	for (size_t i = 0; rc == 0 && i < config->listeners.count; i++)
+		rc = open_listener(p, &sources, i, e);
+	activation_finish(&sources.manager);
+	return rc;
+}
+
+/* --- sharing --- */
+
+static bool is_same_address(const struct port *a, const struct port *b)
+{
+	struct sockaddr_storage x = { .ss_family = AF_UNSPEC }, y = x;
+	socklen_t x_len = sizeof(x), y_len = sizeof(y);
+
+	return a->listener == b->listener &&
+	       getsockname(a->fd, (struct sockaddr *)&x, &x_len) == 0 &&
+	       getsockname(b->fd, (struct sockaddr *)&y, &y_len) == 0 &&
+	       x_len == y_len && memcmp(&x, &y, x_len) == 0;
+}
+
+/* Place of a port among those of its address, and how many these are. */
+static void find_place(
+    const struct ports *p, size_t i, unsigned *place, unsigned *of)
+{
+	*place = *of = 0;
+	for (size_t k = 0; k < p->count; k++) {
+		if (!is_same_address(&p->all[i], &p->all[k]))
+			continue;
+		if (k < i)
+			++*place;
+		++*of;
+	}
+}
+
+/*
+ * With as many sockets as workers each has its own. Of more, some have
+ * several; with less, some share one.
+ */
+static bool is_for(
+    unsigned place, unsigned of, unsigned worker, unsigned workers)
+{
+	return of >= workers ? place % workers == worker : worker % of == place;
+}
+
+int ports_share(const struct ports *p, unsigned worker, unsigned workers,
+    struct port **out, size_t *count)
+{
+	*count = 0;
+	*out = calloc(p->count, sizeof(**out));
+	if (!*out)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->count; i++) {
+		struct port *port = &(*out)[*count];
+		unsigned place, of;
+
+		find_place(p, i, &place, &of);
+		if (!is_for(place, of, worker, workers))
+			continue;
+		*port = p->all[i];
+		port->fd = fcntl(p->all[i].fd, F_DUPFD_CLOEXEC, 0);
+		if (port->fd < 0)
+			return -errno;
+		++*count;
+	}
+	return 0;
+}
+
+void ports_close(struct ports *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		const char *path = hostport_unix_path(
+		    listener_at(p, p->all[i].listener)->address);
+
+		/* First, so that nobody comes who would not be heard. */
+		if (path && !p->all[i].is_kept && !p->is_handed_over)
+			(void)unlink(path);
+		(void)close(p->all[i].fd);
+	}
+	free(p->all);
+	config_unref(p->config);
+	*p = (struct ports){ .config = NULL };
+}
