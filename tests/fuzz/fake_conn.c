@@ -254,6 +254,12 @@ const struct netaddr *conn_socket_peer(const struct conn *c)
 	return &c->peer;
 }
 
+const char *conn_proxy(const struct conn *c)
+{
+	(void)c;
+	return NULL;
+}
+
 void conn_set_peer(struct conn *c, const struct conn_name *peer)
 {
 	c->peer = peer->addr;
