@@ -9,6 +9,7 @@
 #include <server/privilege.h>
 #include <server/takeover.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -139,6 +140,7 @@ static void find_place(
 static bool is_for(
     unsigned place, unsigned of, unsigned worker, unsigned workers)
 {
+	assert(of > 0 && workers > 0);
 	return of >= workers ? place % workers == worker : worker % of == place;
 }
 

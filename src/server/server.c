@@ -258,46 +258,39 @@ static void set_ceiling(struct server *s)
 				    "smtp.limits.sessions_total"));
 }
 
+static void warn_if(
+    bool is_so, const struct config_listener *l, const char *what)
+{
+	if (is_so)
+		log_warn("insecure_listener", LOG_STR("listener", l->name),
+		    LOG_STR("what", what));
+}
+
+static void warn_of_listener(
+    const struct config *c, const struct config_listener *l)
+{
+	/* What is said there crosses no network. */
+	bool is_local = hostport_unix_path(l->address) != NULL;
+	bool has_tls = l->tls != CONFIG_TLS_NONE;
+
+	warn_if(!has_tls && l->allow_insecure && !is_local, l,
+	    "accepts mail without TLS");
+	warn_if(has_tls && config_tls_policy(c, l) == CONFIG_TLS_LEGACY, l,
+	    "speaks TLS 1.0 and 1.1 and ciphers that can be broken "
+	    "(tls_policy: legacy)");
+	warn_if(l->allow_plaintext_auth && !is_local, l,
+	    "accepts passwords without TLS");
+	warn_if(l->allow_unauthenticated, l, "accepts mail without a login");
+	warn_if(l->plaintext_from.count > 0, l,
+	    "accepts mail and passwords without TLS from plaintext_from");
+	warn_if(l->lenient_syntax, l, "accepts the syntax of old devices");
+}
+
 static void warn_of_insecure(const struct config *c)
 {
-	for (size_t i = 0; i < c->listeners.count; i++) {
-		const struct config_listener *l =
-		    CONFIG_AT(c->listeners, struct config_listener, i);
-
-		/* What is said there crosses no network. */
-		bool is_local = hostport_unix_path(l->address) != NULL;
-
-		if (l->tls == CONFIG_TLS_NONE && l->allow_insecure && !is_local)
-			log_warn("insecure_listener",
-			    LOG_STR("listener", l->name),
-			    LOG_STR("what", "accepts mail without TLS"));
-		if (l->tls != CONFIG_TLS_NONE &&
-		    config_tls_policy(c, l) == CONFIG_TLS_LEGACY)
-			log_warn("insecure_listener",
-			    LOG_STR("listener", l->name),
-			    LOG_STR("what",
-				"speaks TLS 1.0 and 1.1 and ciphers that can "
-				"be broken (tls_policy: legacy)"));
-		if (l->allow_plaintext_auth && !is_local)
-			log_warn("insecure_listener",
-			    LOG_STR("listener", l->name),
-			    LOG_STR("what", "accepts passwords without TLS"));
-		if (l->allow_unauthenticated)
-			log_warn("insecure_listener",
-			    LOG_STR("listener", l->name),
-			    LOG_STR("what", "accepts mail without a login"));
-		if (l->plaintext_from.count > 0)
-			log_warn("insecure_listener",
-			    LOG_STR("listener", l->name),
-			    LOG_STR("what",
-				"accepts mail and passwords without TLS from "
-				"plaintext_from"));
-		if (l->lenient_syntax)
-			log_warn("insecure_listener",
-			    LOG_STR("listener", l->name),
-			    LOG_STR(
-				"what", "accepts the syntax of old devices"));
-	}
+	for (size_t i = 0; i < c->listeners.count; i++)
+		warn_of_listener(
+		    c, CONFIG_AT(c->listeners, struct config_listener, i));
 }
 
 static void restore_quota(

@@ -43,14 +43,13 @@ static void drop_peer(struct takeover_offer *o)
 	o->peer = -1;
 }
 
-static bool send_packet(int to, const char *text, const int *fds, size_t count)
+static bool send_packet(int to, char *text, const int *fds, size_t count)
 {
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(TAKEOVER_FDS_MAX * sizeof(int))];
 	} control = { .bytes = { 0 } };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)text,
-		.iov_len = strlen(text) };
+	struct iovec iov = { .iov_base = text, .iov_len = strlen(text) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (count > 0) {
@@ -87,7 +86,7 @@ static bool send_batch(const struct takeover_offer *o, size_t *i)
 
 static bool send_ports(const struct takeover_offer *o)
 {
-	static const char end[] = { TAKEOVER_END, '\0' };
+	char end[] = { TAKEOVER_END, '\0' };
 
 	for (size_t i = 0; i < o->ports->count;)
 		if (!send_batch(o, &i))
