@@ -5,6 +5,7 @@ import os
 import pathlib
 import pwd
 import re
+import signal
 import smtplib
 import socket
 import threading
@@ -236,6 +237,21 @@ class WithoutAGap(Sockets):
                     self.start_activated(listening)
                 self.some_more(crowd)
             self.judge(crowd)
+
+    def test_who_waits_at_a_stop_is_told(self):
+        server = self.server.child
+        port = self.port("fast")
+        server.send_signal(signal.SIGSTOP)
+        with contextlib.ExitStack() as stack:
+            waiting = [stack.enter_context(socket.create_connection(
+                ("127.0.0.1", port), DEADLINE)) for _ in range(50)]
+            server.send_signal(signal.SIGTERM)
+            server.send_signal(signal.SIGCONT)
+            for s in waiting:
+                s.settimeout(DEADLINE)
+                lines = s.makefile().readlines()
+                self.assertRegex(lines[-1], r"^421 4\.3\.2 Shutting down")
+        self.stop()
 
     def test_what_the_service_manager_hears(self):
         self.stop()
