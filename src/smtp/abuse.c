@@ -164,10 +164,19 @@ static bool is_broken(const struct smtp_service *service, size_t listener)
 	       !has_direct_mode(service->config, listener);
 }
 
+/*
+ * Where there is no TLS to ask for and not everybody may do without it, only
+ * those may who are named.
+ */
 static bool is_allowed(const struct config_listener *l, const struct conn *c)
 {
+	const struct netaddr *peer = conn_peer_addr(c);
+	bool is_named_only = l->tls == CONFIG_TLS_NONE && !l->allow_insecure;
+
+	if (is_named_only && !CONFIG_NETWORKS_HAVE(l->plaintext_from, peer))
+		return false;
 	return l->allow_from.count == 0 ||
-	       CONFIG_NETWORKS_HAVE(l->allow_from, conn_peer_addr(c));
+	       CONFIG_NETWORKS_HAVE(l->allow_from, peer);
 }
 
 /* What stands against a client, other than how many there are. */
