@@ -262,6 +262,40 @@ static bool is_login_name(struct span s)
 	return s.len > 0 && span_is_utf8(s);
 }
 
+/* Whether some of this user's mail may go without being stored. */
+static bool may_be_direct(const struct check *c, const struct config_user *user)
+{
+	const struct postern_list *list = &c->config->listeners;
+
+	if (user->mode != CONFIG_MODE_INHERIT)
+		return user->mode == CONFIG_MODE_DIRECT;
+	for (size_t i = 0; i < list->count; i++) {
+		int mode = CONFIG_AT(*list, struct config_listener, i)->mode;
+
+		if (mode == CONFIG_MODE_INHERIT)
+			mode = c->config->queue.mode;
+		if (mode == CONFIG_MODE_DIRECT)
+			return true;
+	}
+	return false;
+}
+
+static void check_quota(
+    struct check *c, const struct node *n, const struct config_user *user)
+{
+	const struct node *action = node_get(n, "quota_action");
+
+	if (user->quota_action == CONFIG_QUOTA_DEFER)
+		return;
+	if (user->daily == 0)
+		report_error(c->report, action, "has no effect without daily");
+	else if (user->quota_action == CONFIG_QUOTA_HOLD &&
+		 may_be_direct(c, user))
+		report_error(c->report, action,
+		    "hold needs a place to hold mail in: give the user mode "
+		    "hybrid or queued (mode direct stores nothing)");
+}
+
 static void check_user(
     struct check *c, const struct node *n, struct config_user *user)
 {
@@ -271,6 +305,8 @@ static void check_user(
 
 	user->index = n->index;
 	check_patterns(c, n, "senders", &user->senders);
+	check_patterns(c, n, "recipients", &user->recipients);
+	check_quota(c, n, user);
 	if (!user->name)
 		return;
 	check_credentials(c, n, user);
@@ -304,6 +340,7 @@ void check_users(struct check *c)
 void check_config(struct check *c)
 {
 	check_hostname(c);
+	check_patterns(c, c->root, "suppress", &c->config->suppress);
 	check_users(c);
 	check_listeners(c);
 	check_tls(c);

@@ -111,12 +111,22 @@ enum config_choice {
 	CONFIG_CHOICE_REJECT
 };
 
+enum config_quota_action {
+	CONFIG_QUOTA_DEFER = 0, /* 451: the client tries again */
+	CONFIG_QUOTA_REJECT,    /* 550 */
+	CONFIG_QUOTA_HOLD       /* accepted; a person lets it go */
+};
+
 struct config_user {
 	const char *name;
 	struct postern_secret password_hash;
-	struct postern_list senders; /* patterns: a@b, @b, *; empty = any */
-	struct postern_rate rate;    /* messages; token bucket */
-	int64_t daily;               /* messages per UTC day, 0 = no limit */
+	struct postern_list senders;    /* patterns: a@b, @b, *; empty = any */
+	struct postern_rate rate;       /* messages; token bucket */
+	int64_t daily;                  /* messages per UTC day, 0 = no limit */
+	int quota_action;               /* enum config_quota_action */
+	struct postern_list recipients; /* patterns; empty = any */
+	uint64_t max_message_size;      /* 0 = as smtp.limits, as is next */
+	int64_t max_recipients;
 	int mode;
 	struct postern_list certificates; /* const char *; see tables */
 	struct postern_list allow_from;   /* struct network; empty = any */
@@ -176,6 +186,11 @@ enum config_lines {
 	CONFIG_LINES_REJECT
 };
 
+enum config_pregreet {
+	CONFIG_PREGREET_LOG = 0,
+	CONFIG_PREGREET_REJECT
+};
+
 struct config_smtp {
 	const char *banner;
 	struct postern_list exempt; /* struct network */
@@ -189,17 +204,20 @@ struct config_smtp {
 	bool stress;         /* shorter limits when nearly full */
 	int64_t soft_errors, hard_errors, junk_commands;
 	uint64_t error_delay_ms;
+	uint64_t min_data_rate; /* bytes per s */
 	uint64_t header_bytes, header_field_bytes;
 	int64_t header_fields, max_hops;
 	int64_t mime_depth, mime_parts;
 	uint64_t command_timeout_ms, first_command_timeout_ms;
-	uint64_t auth_step_timeout_ms;
+	uint64_t auth_step_timeout_ms, tls_handshake_ms;
+	uint64_t data_processing_ms;
 	uint64_t data_idle_ms, data_total_ms, session_total_ms;
 	uint64_t proxy_header_ms;
 	bool hide_client;   /* in Received */
 	bool add_sender;    /* where From does not name the sender */
 	int received_strip; /* enum header_strip */
 	bool null_sender;   /* accept MAIL FROM:<> */
+	int pregreet;       /* enum config_pregreet */
 	int line_endings;   /* enum config_lines */
 	/* What EHLO offers: */
 	bool smtputf8, chunking, dsn, priority;
@@ -251,6 +269,7 @@ struct config {
 	struct config_stats stats;
 	struct config_log log;
 	struct config_shutdown shutdown;
+	struct postern_list suppress; /* patterns: recipients never to serve */
 	struct map *user_by_name; /* lower-case name -> struct config_user */
 };
 

@@ -12,6 +12,9 @@ static const char *const listener_policy_names[] = { "intermediate", "modern",
 static const char *const listener_auth_names[] = { "none", "request", "require",
 	"inherit", NULL };
 static const char *const proxy_names[] = { "off", "required", NULL };
+static const char *const quota_action_names[] = { "defer", "reject", "hold",
+	NULL };
+static const char *const pregreet_names[] = { "log", "reject", NULL };
 const char *const tables_mode_names[] = { "inherit", "hybrid", "queued",
 	"direct", NULL };
 
@@ -219,6 +222,24 @@ const struct postern_field tables_user[] = {
 	  AT(config_user, daily), .preset = "0", RANGE(0, INT64_MAX),
 	  .flags = RELOAD,
 	  .doc = "messages per day (UTC); 0 = no limit" },
+	{ .name = "quota_action", .type = POSTERN_TYPE_ENUM,
+	  AT(config_user, quota_action), .preset = "defer",
+	  .names = quota_action_names, .flags = RELOAD,
+	  .doc = "above `daily`: defer asks the client to come back, reject "
+		 "refuses, hold accepts and waits for a person" },
+	{ .name = "recipients", .type = POSTERN_TYPE_STRINGS,
+	  AT(config_user, recipients), .flags = RELOAD,
+	  .doc = "addresses this user may send to: a@b, @b or *; "
+		 "any when missing" },
+	{ .name = "max_message_size", .type = POSTERN_TYPE_SIZE,
+	  AT(config_user, max_message_size), .preset = "0", RANGE(0, GIB),
+	  .flags = RELOAD,
+	  .doc = "bytes of one message, when less than smtp.limits allow; "
+		 "0 = as they say" },
+	{ .name = "max_recipients", .type = POSTERN_TYPE_INT,
+	  AT(config_user, max_recipients), .preset = "0", RANGE(0, 100000),
+	  .flags = RELOAD,
+	  .doc = "of one message, likewise" },
 	{ .name = "mode", .type = POSTERN_TYPE_ENUM,
 	  AT(config_user, mode), .preset = "inherit", .names = tables_mode_names,
 	  .flags = RELOAD,
@@ -306,6 +327,11 @@ static const struct postern_field limit_rows[] = {
 	  AT(config_smtp, error_delay_ms), .preset = "1s",
 	  RANGE(0, MINUTE), .flags = RELOAD,
 	  .doc = "of a reply after soft_errors errors" },
+	{ .name = "min_data_rate", .type = POSTERN_TYPE_SIZE,
+	  AT(config_smtp, min_data_rate), .preset = "500",
+	  RANGE(0, MIB), .flags = RELOAD,
+	  .doc = "bytes per second of a message, below which a client is too "
+		 "slow, data_idle granted; 0 = no limit" },
 	{ .name = "junk_commands", .type = POSTERN_TYPE_INT,
 	  AT(config_smtp, junk_commands), .preset = "100",
 	  RANGE(1, 100000), .flags = RELOAD,
@@ -354,6 +380,10 @@ static const struct postern_field timeout_rows[] = {
 	  AT(config_smtp, proxy_header_ms), .preset = "5s",
 	  RANGE(SECOND, HOUR), .flags = RELOAD,
 	  .doc = "waiting for the PROXY header where one is required" },
+	{ .name = "tls_handshake", .type = POSTERN_TYPE_DURATION,
+	  AT(config_smtp, tls_handshake_ms), .preset = "30s",
+	  RANGE(SECOND, HOUR), .flags = RELOAD,
+	  .doc = "for a TLS handshake" },
 	{ .name = "data_idle", .type = POSTERN_TYPE_DURATION,
 	  AT(config_smtp, data_idle_ms), .preset = "3m",
 	  RANGE(SECOND, HOUR), .flags = RELOAD,
@@ -362,6 +392,11 @@ static const struct postern_field timeout_rows[] = {
 	  AT(config_smtp, data_total_ms), .preset = "30m",
 	  RANGE(SECOND, DAY), .flags = RELOAD,
 	  .doc = "for the whole of a message" },
+	{ .name = "data_processing", .type = POSTERN_TYPE_DURATION,
+	  AT(config_smtp, data_processing_ms), .preset = "60s",
+	  RANGE(SECOND, 10 * MINUTE), .flags = RELOAD,
+	  .doc = "for the answer to a message after its end; one that is not "
+		 "stored by then is given back with 451" },
 	{ .name = "session_total", .type = POSTERN_TYPE_DURATION,
 	  AT(config_smtp, session_total_ms), .preset = "2h",
 	  RANGE(SECOND, 7 * DAY), .flags = RELOAD,
@@ -410,6 +445,11 @@ const struct postern_field tables_smtp[] = {
 	{ .name = "null_sender", .type = POSTERN_TYPE_BOOL,
 	  AT(config_smtp, null_sender), .preset = "false", .flags = RELOAD,
 	  .doc = "accept MAIL FROM:<>" },
+	{ .name = "pregreet", .type = POSTERN_TYPE_ENUM,
+	  AT(config_smtp, pregreet), .preset = "log",
+	  .names = pregreet_names, .flags = RELOAD,
+	  .doc = "a client that talks before it is greeted: log it, or "
+		 "reject the connection" },
 	{ .name = "line_endings", .type = POSTERN_TYPE_ENUM,
 	  AT(config_smtp, line_endings), .preset = "normalize",
 	  .names = lines_names, .flags = RELOAD,

@@ -18,8 +18,8 @@
  * unknown outcome is 451 where the route retries those; where it says hold or
  * fail, the client must not repeat the message either, so it is a 5xx.
  *
- * A message for later (RFC 4865) is queued in any mode: there is no verdict to
- * wait for, and nothing to be direct about.
+ * A message for later (RFC 4865), or for a person to let go, is queued in any
+ * mode: there is no verdict to wait for, and nothing to be direct about.
  */
 #include <deliver/deliver_internal.h>
 
@@ -163,7 +163,10 @@ static void on_accepted(struct store_request *r)
 		return;
 	}
 	d->is_durable = true;
-	log_release(d);
+	if (d->is_withdrawn)
+		outcome_withdraw(d, "not stored in time, and given back");
+	else
+		log_release(d);
 	if (d->mode == CONFIG_MODE_QUEUED ||
 	    (d->is_budget_over && !delivery_is_direct(d)))
 		answer(d, DELIVER_QUEUED);
@@ -245,9 +248,10 @@ static struct delivery *take_over(
 	loop_timer_init(&d->budget, on_budget_over);
 	d->message = s->message;
 	d->created_ms = clock_wall_ms();
-	d->mode = s->envelope->terms.release_ms > d->created_ms
-		      ? CONFIG_MODE_QUEUED
-		      : s->mode;
+	d->mode =
+	    s->envelope->terms.release_ms > d->created_ms || s->hold_reason
+		? CONFIG_MODE_QUEUED
+		: s->mode;
 	d->store = delivery_is_direct(d) ? owner->services.volatile_store
 					 : owner->services.store;
 	*delivery_bytes(d) += message_size(d->message);
@@ -367,7 +371,10 @@ void deliver_submit(struct deliver *owner, struct deliver_submission *s)
 		refuse(owner, s, DELIVER_FULL);
 		return;
 	}
-	round_begin(d);
+	if (s->hold_reason)
+		outcome_hold_all(d, s->hold_reason);
+	else
+		round_begin(d);
 	if (may_start(owner, d))
 		(void)round_plan(d);
 	int rc = store_it(d, s->quota_day);
@@ -395,4 +402,15 @@ bool deliver_abandon(struct deliver *owner, struct deliver_submission *s)
 	d->submission = NULL;
 	loop_timer_stop(owner->services.loop, &d->budget);
 	return !delivery_is_direct(d);
+}
+
+bool deliver_withdraw(struct deliver *owner, struct deliver_submission *s)
+{
+	struct delivery *d = s->delivery;
+	bool is_kept = d && d->is_durable && !delivery_is_direct(d);
+
+	if (d)
+		d->is_withdrawn = !is_kept;
+	(void)deliver_abandon(owner, s);
+	return !is_kept;
 }

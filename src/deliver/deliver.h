@@ -79,6 +79,11 @@ struct deliver_submission {
 	struct config *config; /* the session's snapshot */
 	enum config_mode mode; /* never INHERIT */
 	int64_t quota_day;     /* charged by the session, stored with it */
+	/*
+	 * Why a person must let it go first, or NULL. Such a message is stored
+	 * in any mode; there must be a store.
+	 */
+	const char *hold_reason;
 	void (*on_answer)(
 	    struct deliver_submission *s, const struct deliver_answer *answer);
 	bool is_abandoned; /* the client left; set through deliver_abandon */
@@ -101,3 +106,10 @@ bool deliver_carries_utf8(const struct deliver *d, struct span user,
  * was refused or is direct, where an attempt under way is the last one.
  */
 bool deliver_abandon(struct deliver *d, struct deliver_submission *s);
+/*
+ * The client has waited too long: on_answer will not run and s may be freed
+ * at once. False when the message is stored: it goes on, say 250. True when
+ * it is withdrawn: say 451. What the store may still do about it is undone
+ * before any attempt; in direct mode the call under way is the last one.
+ */
+bool deliver_withdraw(struct deliver *d, struct deliver_submission *s);

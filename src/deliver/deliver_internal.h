@@ -109,6 +109,7 @@ struct delivery {
 	/* The client's side; accept.c. */
 	struct deliver_submission *submission; /* NULL: nobody waits */
 	bool is_durable, is_budget_over;
+	bool is_withdrawn; /* the client was told that it is not taken */
 	struct loop_timer budget;
 
 	/* The batch at work: indices of recipients, in order. */
@@ -232,6 +233,10 @@ void outcome_interrupted(struct delivery *d, size_t i);
 void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms);
 /* A person decides about recipient i. */
 void outcome_hold(struct delivery *d, size_t i);
+/* A person decides about all of them, before any attempt; with a reason. */
+void outcome_hold_all(struct delivery *d, const char *why);
+/* The client was told to come back: nothing of it must be left. */
+void outcome_withdraw(struct delivery *d, const char *why);
 /* What is left of the round does not happen: the drain, or no client. */
 void outcome_park(struct delivery *d);
 /* Set d->reason: bounded, one line, printable. */

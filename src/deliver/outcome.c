@@ -396,6 +396,26 @@ void outcome_interrupted(struct delivery *d, size_t i)
 	set_unknown(d, i);
 }
 
+/* The ledger says why, though nothing was tried. */
+void outcome_hold_all(struct delivery *d, const char *why)
+{
+	d->now_ms = clock_wall_ms();
+	make_result(d, POSTERN_THROTTLED, why);
+	for (size_t i = 0; i < d->count; i++) {
+		outcome_hold(d, i);
+		add_row(d, i, POSTERN_THROTTLED, 0);
+		d->recipients[i].attempts = 0;
+	}
+}
+
+void outcome_withdraw(struct delivery *d, const char *why)
+{
+	outcome_set_reason(d, why);
+	d->batch_count = 0;
+	for (size_t i = 0; i < d->count; i++)
+		withdraw(d, i);
+}
+
 void outcome_park(struct delivery *d)
 {
 	d->now_ms = clock_wall_ms();

@@ -255,7 +255,8 @@ static void on_recorded(struct store_request *r)
 	d->is_unrecorded = true;
 	for (size_t i = 0; i < d->count; i++)
 		d->targets[i].is_open = false;
-	if (rc != -ENOENT && rc != -ECANCELED && !delivery_is_direct(d))
+	if (rc != -ENOENT && rc != -ECANCELED && !delivery_is_direct(d) &&
+	    !d->is_withdrawn)
 		deliver_schedule(d->owner, d->id,
 		    clock_wall_ms() + STORE_RETRY_MS, d->terms.priority);
 	delivery_finish(d);

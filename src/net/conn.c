@@ -201,10 +201,16 @@ void conn_start_tls(struct conn *c, struct tls_ctx *ctx)
 		conn_finish(c, CONN_END_MEMORY);
 		return;
 	}
-	loop_timer_start(c->loop, &c->timer, CONN_HANDSHAKE_MS);
+	loop_timer_start(c->loop, &c->timer,
+	    c->handshake_ms ? c->handshake_ms : CONN_HANDSHAKE_MS);
 	conn_queue_turn(c);
 	if (buf_len(&c->in) > 0)
 		conn_take_first_flight(c);
+}
+
+void conn_set_handshake_ms(struct conn *c, uint64_t ms)
+{
+	c->handshake_ms = ms;
 }
 
 bool conn_is_tls(const struct conn *c)

@@ -101,6 +101,8 @@ bool conn_is_congested(const struct conn *c);
  * checks (RFC 3207 4.2). on_tls follows, or on_closed.
  */
 void conn_start_tls(struct conn *c, struct tls_ctx *ctx);
+/* For handshakes that begin later; CONN_HANDSHAKE_MS if never called. */
+void conn_set_handshake_ms(struct conn *c, uint64_t ms);
 bool conn_is_tls(const struct conn *c);
 /* For log and Received: "TLSv1.3", cipher name, secret bits. Else NULL, 0. */
 const char *conn_tls_version(const struct conn *c);

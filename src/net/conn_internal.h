@@ -38,6 +38,7 @@ struct conn {
 	struct buf in, out, wire;
 	struct buf sending; /* belongs to the write request */
 	struct loop_timer timer;
+	uint64_t handshake_ms; /* 0 = the default */
 	struct task turn;
 	size_t burst; /* bytes read since the last end of a turn */
 	enum conn_end why;

@@ -154,7 +154,8 @@ static struct quota_answer charge(
 		e->day = a.day;
 		e->messages = 0;
 	}
-	if (user->daily > 0 && e->messages >= (uint64_t)user->daily) {
+	bool is_over = user->daily > 0 && e->messages >= (uint64_t)user->daily;
+	if (is_over && user->quota_action != CONFIG_QUOTA_HOLD) {
 		a.verdict = QUOTA_DAILY;
 		a.retry_after_ms = (uint64_t)((a.day + 1) * DAY_MS - wall);
 		return a;
@@ -169,6 +170,8 @@ static struct quota_answer charge(
 		e->tokens = e->tokens > 1.0 ? e->tokens - 1.0 : 0.0;
 	}
 	e->messages++;
+	if (is_over)
+		a.verdict = QUOTA_HELD;
 	return a;
 }
 

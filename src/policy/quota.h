@@ -24,8 +24,9 @@ void quota_restore(
 
 enum quota_verdict {
 	QUOTA_OK = 0,
+	QUOTA_HELD, /* charged above the quota, to be held */
 	QUOTA_RATE, /* 450 4.7.1 */
-	QUOTA_DAILY /* 451 4.7.1 */
+	QUOTA_DAILY /* 451 4.7.1, or 550 5.7.1: as quota_action says */
 };
 
 struct quota_answer {

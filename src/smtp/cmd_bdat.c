@@ -104,6 +104,8 @@ enum smtp_next smtp_cmd_bdat(
 		smtp_content_begin(s, SMTP_DATA_CHUNKS);
 		smtp_session_set_state(s, SMTP_ST_BDAT);
 	}
+	if (!s->chunk.refusal)
+		smtp_content_time_anew(s);
 	return len == 0 ? finish(s) : SMTP_NEXT;
 }
 

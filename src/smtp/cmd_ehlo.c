@@ -72,13 +72,15 @@ static void add(struct offer *o, const char *fmt, ...)
 }
 
 /* RFC 9422; a limit of none cannot be said. */
-static void add_limits(struct offer *o, const struct config_smtp *limits)
+static void add_limits(struct offer *o, const struct smtp_session *s)
 {
+	const struct config_smtp *limits = &s->config->smtp;
+	int64_t recipients = smtp_rights_recipients(s);
 	char rcpt[32] = "", mail[32] = "";
 
-	if (limits->max_recipients > 0 && limits->max_recipients <= LIMIT_MAX)
-		(void)snprintf(rcpt, sizeof(rcpt), " RCPTMAX=%" PRId64,
-		    limits->max_recipients);
+	if (recipients > 0 && recipients <= LIMIT_MAX)
+		(void)snprintf(
+		    rcpt, sizeof(rcpt), " RCPTMAX=%" PRId64, recipients);
 	if (limits->max_messages_per_session > 0 &&
 	    limits->max_messages_per_session <= LIMIT_MAX)
 		(void)snprintf(mail, sizeof(mail), " MAILMAX=%" PRId64,
@@ -109,7 +111,7 @@ static void add_offers(struct offer *o, struct smtp_session *s)
 	add(o, "ENHANCEDSTATUSCODES");
 	if (extensions & SMTP_EXT_UTF8)
 		add(o, "SMTPUTF8");
-	add(o, "SIZE %" PRIu64, limits->max_message_size);
+	add(o, "SIZE %" PRIu64, smtp_rights_size(s));
 	if (extensions & SMTP_EXT_DSN)
 		add(o, "DSN");
 	if (limits->chunking)
@@ -118,7 +120,7 @@ static void add_offers(struct offer *o, struct smtp_session *s)
 		add(o, "STARTTLS");
 	if (*mechanisms)
 		add(o, "AUTH %s", mechanisms);
-	add_limits(o, limits);
+	add_limits(o, s);
 	if (smtp_session_offers_release(s))
 		add_release(o, limits->future_release_ms);
 	if (extensions & SMTP_EXT_PRIORITY)

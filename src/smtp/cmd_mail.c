@@ -110,9 +110,9 @@ static bool check_room(struct smtp_session *s, const struct mail_args *m,
 	bool is_stored = smtp_tx_mode(s, user) != CONFIG_MODE_DIRECT;
 	int rc = is_stored ? store_check(s->service->store) : 0;
 
-	if (m->params.has_size &&
-	    m->params.size > s->config->smtp.max_message_size)
-		return refuse(s, m, 552, "5.3.4", "Message size exceeds limit");
+	if (m->params.has_size && m->params.size > smtp_rights_size(s))
+		return refuse(s, m, 552, smtp_rights_size_code(s),
+		    "Message size exceeds limit");
 	if (rc == -ENOSPC)
 		return refuse(
 		    s, m, 452, "4.3.1", "Insufficient system storage");
@@ -127,14 +127,16 @@ static uint64_t divide_up(uint64_t value, uint64_t unit)
 }
 
 static bool charge(struct smtp_session *s, const struct mail_args *m,
-    const struct config_user *user, int64_t *out_day)
+    const struct config_user *user, struct quota_answer *out)
 {
 	struct quota_answer answer = quota_take(s->service->quota, user);
+	bool is_final = user->quota_action == CONFIG_QUOTA_REJECT;
 	char text[96];
 
+	*out = answer;
 	switch (answer.verdict) {
 	case QUOTA_OK:
-		*out_day = answer.day;
+	case QUOTA_HELD:
 		return true;
 	case QUOTA_RATE:
 		(void)snprintf(text, sizeof(text),
@@ -152,7 +154,8 @@ static bool charge(struct smtp_session *s, const struct mail_args *m,
 	    user->daily, divide_up(answer.retry_after_ms, MS_PER_HOUR));
 	counter_add(&s->service->counters->quota_refused, 1);
 	s->reject = COUNTER_REJECT_QUOTA;
-	return refuse(s, m, 451, "4.7.1", text);
+	return is_final ? refuse(s, m, 550, "5.7.1", text)
+			: refuse(s, m, 451, "4.7.1", text);
 }
 
 /* A word of RFC 6710 where less was granted than asked for. */
@@ -182,17 +185,18 @@ static bool take_terms(
 }
 
 static void begin(struct smtp_session *s, const struct mail_args *m,
-    const struct config_user *user, int64_t day)
+    const struct config_user *user, const struct quota_answer *charged)
 {
 	struct smtp_tx *tx = smtp_tx_begin(s, m->sender.whole);
 
 	if (!tx) {
-		quota_give_back(s->service->quota, user, day);
+		quota_give_back(s->service->quota, user, charged->day);
 		(void)refuse(s, m, 452, "4.3.1", "Insufficient system storage");
 		return;
 	}
 	tx->is_charged = true;
-	tx->quota_day = day;
+	tx->quota_day = charged->day;
+	tx->is_held = charged->verdict == QUOTA_HELD;
 	if (!take_terms(&tx->envelope, &m->params)) {
 		smtp_session_refuse(
 		    s, 452, "4.3.1", "Insufficient system storage");
@@ -206,7 +210,8 @@ enum smtp_next smtp_cmd_mail(
     struct smtp_session *s, const struct smtp_command *cmd)
 {
 	const struct config_user *user = smtp_session_identity(s);
-	int64_t limit = s->config->smtp.max_messages_per_session, day = 0;
+	int64_t limit = s->config->smtp.max_messages_per_session;
+	struct quota_answer charged;
 	struct mail_args m = { .sender = { .is_utf8 = false } };
 
 	if (limit > 0 && s->messages >= (uint64_t)limit) {
@@ -222,7 +227,7 @@ enum smtp_next smtp_cmd_mail(
 		return SMTP_NEXT;
 	}
 	if (check_sender(s, &m, user) && check_room(s, &m, user) &&
-	    charge(s, &m, user, &day))
-		begin(s, &m, user, day);
+	    charge(s, &m, user, &charged))
+		begin(s, &m, user, &charged);
 	return SMTP_NEXT;
 }

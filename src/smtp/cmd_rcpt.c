@@ -90,11 +90,12 @@ enum smtp_next smtp_cmd_rcpt(
     struct smtp_session *s, const struct smtp_command *cmd)
 {
 	struct smtp_tx *tx = s->tx;
-	int64_t limit = s->config->smtp.max_recipients;
+	int64_t limit = smtp_rights_recipients(s);
 	struct rcpt_args r;
 
 	tx->rcpt_tried++;
-	if (!parse(s, cmd->args, &r) || !check_address(s, &r.address))
+	if (!parse(s, cmd->args, &r) || !check_address(s, &r.address) ||
+	    !smtp_rights_allow(s, r.address.whole))
 		return SMTP_NEXT;
 	/* Earlier ones stay valid (RFC 5321 4.5.3.1.10). */
 	if (limit > 0 && tx->envelope.recipient_count >= (size_t)limit) {

@@ -25,6 +25,7 @@ static void on_room(void *ctx)
 		tx->data.is_dropped = true;
 	if (s->wait != SMTP_WAIT_BODY)
 		return; /* it came before anybody waited */
+	smtp_content_time_anew(s);
 	smtp_session_resume(
 	    s, tx->body.is_ended ? smtp_content_finish(s) : SMTP_NEXT);
 }
@@ -38,7 +39,7 @@ void smtp_content_begin(struct smtp_session *s, enum smtp_data_kind kind)
 	const struct smtp_body_settings settings = {
 		.store = s->service->store,
 		.loop = s->service->loop,
-		.max = c->max_message_size,
+		.max = smtp_rights_size(s),
 		.header_max = c->header_bytes,
 		.is_volatile = tx->mode == CONFIG_MODE_DIRECT,
 		.is_pressed = message_memory() >= c->content_memory,
@@ -52,6 +53,33 @@ void smtp_content_begin(struct smtp_session *s, enum smtp_data_kind kind)
 		    hint < FIRST_ROOM ? (size_t)hint : FIRST_ROOM);
 	tx->data_ends = total ? loop_now(s->service->loop) + total : 0;
 	smtp_data_init(&tx->data, kind);
+	smtp_content_time_anew(s);
+}
+
+void smtp_content_time_anew(struct smtp_session *s)
+{
+	s->tx->paced_from = loop_now(s->service->loop);
+	s->tx->paced_bytes = s->tx->received;
+}
+
+/*
+ * When the client will have been too slow, if no more comes. It has data_idle
+ * before its pace counts: a stall that long is allowed. 0 = never.
+ */
+static uint64_t pace_ends(const struct smtp_session *s)
+{
+	const struct config_smtp *limits = &s->config->smtp;
+	const struct smtp_tx *tx = s->tx;
+
+	if (!tx || limits->min_data_rate == 0 || s->chunk.refusal)
+		return 0;
+	return tx->paced_from + limits->data_idle_ms +
+	       (tx->received - tx->paced_bytes) * 1000 / limits->min_data_rate;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return b > 0 && (a == 0 || b < a) ? b : a;
 }
 
 uint64_t smtp_content_time(const struct smtp_session *s)
@@ -62,6 +90,9 @@ uint64_t smtp_content_time(const struct smtp_session *s)
 	    is_between ? limits->command_timeout_ms : limits->data_idle_ms;
 	uint64_t now = loop_now(s->service->loop);
 	uint64_t ends = s->tx ? s->tx->data_ends : 0;
+
+	if (!is_between)
+		ends = earlier(ends, pace_ends(s));
 	uint64_t left = ends > now ? ends - now : 1;
 
 	if (ends == 0 || (idle > 0 && idle < left))
@@ -94,7 +125,7 @@ size_t smtp_content_take(struct smtp_session *s, struct span in)
 static enum smtp_next too_large(struct smtp_session *s)
 {
 	return smtp_session_refuse(
-	    s, 552, "5.3.4", "Message size exceeds limit");
+	    s, 552, smtp_rights_size_code(s), "Message size exceeds limit");
 }
 
 static enum smtp_next bare(struct smtp_session *s)
@@ -117,7 +148,7 @@ bool smtp_content_is_over(struct smtp_session *s, enum smtp_next *out_next)
 		return true;
 	}
 	/* Also what is refused already, or dots of which nothing is kept. */
-	if (tx->received / 2 > c->max_message_size) {
+	if (tx->received / 2 > smtp_rights_size(s)) {
 		(void)too_large(s);
 		*out_next = smtp_session_close(s, "message too large");
 		return true;

@@ -242,10 +242,12 @@ void smtp_session_on_timer(struct loop_timer *t)
 	case SMTP_WAIT_AUTH_DELAY:
 		smtp_session_resume(s, smtp_auth_refuse(s));
 		break;
+	case SMTP_WAIT_DELIVER:
+		smtp_session_resume(s, smtp_submit_overdue(s));
+		break;
 	case SMTP_WAIT_TLS:
 	case SMTP_WAIT_AUTH:
 	case SMTP_WAIT_BODY:
-	case SMTP_WAIT_DELIVER:
 		break; /* not armed: those we wait for have their own limits */
 	}
 }

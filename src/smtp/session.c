@@ -200,6 +200,21 @@ void smtp_session_greet(struct smtp_session *s)
 	    banner && *banner ? " " : "", banner ? banner : "");
 }
 
+/* Who talks first may be a proxy or a spammer's hurry; most are neither. */
+static bool is_out_of_turn(struct smtp_session *s)
+{
+	if (!conn_has_early_data(s->conn))
+		return false;
+	smtp_session_violation(s, SMTP_PREGREET);
+	return s->config->smtp.pregreet == CONFIG_PREGREET_REJECT;
+}
+
+static void refuse_pregreet(struct smtp_session *s)
+{
+	smtp_session_reply(s, 554, "5.5.0", "SMTP protocol synchronization");
+	smtp_session_end(s, "pregreet");
+}
+
 static void on_data(struct conn *c, void *ctx)
 {
 	(void)c;
@@ -343,16 +358,19 @@ bool smtp_session_open(struct smtp_service *service, struct conn *c,
 	if (!is_probe)
 		smtp_session_count(s);
 	conn_set_ops(c, &session_ops, s);
+	conn_set_handshake_ms(c, s->config->smtp.tls_handshake_ms);
 	/* Until it is known who it is, what comes may hold a password. */
 	conn_in(c)->is_secret = true;
 	log_debug("session_start", SMTP_LOG_CLIENT(c),
 	    LOG_STR("session_id", s->id),
 	    LOG_STR("listener", s->listener->name));
 	if (s->listener->tls != CONFIG_TLS_IMPLICIT) {
-		if (conn_has_early_data(c))
-			smtp_session_violation(s, SMTP_PREGREET);
-		smtp_session_greet(s);
-		smtp_session_await(s);
+		if (is_out_of_turn(s)) {
+			refuse_pregreet(s);
+		} else {
+			smtp_session_greet(s);
+			smtp_session_await(s);
+		}
 	} else if (s->tls) {
 		(void)smtp_session_wait(s, SMTP_WAIT_TLS);
 		conn_start_tls(c, s->tls);

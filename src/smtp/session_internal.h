@@ -90,14 +90,17 @@ struct smtp_tx {
 	const struct config_user *user;
 	size_t rcpt_tried;
 	bool is_charged; /* one message, on quota_day */
+	bool is_held;    /* above its quota: a person lets it go, or not */
 	int64_t quota_day;
 	struct smtp_data data;
 	struct mime_scan mime;
 	struct smtp_body body;
-	uint64_t received;  /* bytes of content, with what was dropped */
-	uint64_t data_ends; /* loop time by which it must be in; 0 = open */
-	uint64_t ended_ns;  /* when its end was seen */
-	uint64_t size;      /* of the message handed over */
+	uint64_t received;    /* bytes of content, with what was dropped */
+	uint64_t data_ends;   /* loop time by which it must be in; 0 = open */
+	uint64_t paced_from;  /* loop time since which its pace counts */
+	uint64_t paced_bytes; /* received by then */
+	uint64_t ended_ns;    /* when its end was seen */
+	uint64_t size;        /* of the message handed over */
 	struct deliver_submission submission;
 	bool is_submitted;
 };
@@ -308,6 +311,8 @@ void smtp_tx_log_refused(
 /* --- content.c --- */
 
 void smtp_content_begin(struct smtp_session *s, enum smtp_data_kind kind);
+/* What comes now is judged by its own pace: a pause was nobody's fault. */
+void smtp_content_time_anew(struct smtp_session *s);
 /* Take bytes of it; how many: all, unless its end was among them. */
 size_t smtp_content_take(struct smtp_session *s, struct span in);
 /* Whether the session ends over it at once; *out_next then is what follows. */
@@ -325,6 +330,9 @@ enum smtp_next smtp_content_finish(struct smtp_session *s);
 uint64_t smtp_content_time(const struct smtp_session *s);
 
 /* --- submit.c --- */
+
+/* No verdict in time: accepted, if it is stored; else withdrawn, and 451. */
+enum smtp_next smtp_submit_overdue(struct smtp_session *s);
 
 /* All content is in and good: check, rewrite and hand over. */
 enum smtp_next smtp_submit(struct smtp_session *s);
@@ -366,6 +374,16 @@ bool smtp_abuse_is_locked_out(const struct smtp_session *s);
 uint64_t smtp_abuse_command_ms(const struct smtp_session *s);
 int64_t smtp_abuse_hard_errors(const struct smtp_session *s);
 int64_t smtp_abuse_junk_commands(const struct smtp_session *s);
+
+/* --- rights.c --- */
+
+/* Limits of the one who sends; his own when they are narrower. */
+uint64_t smtp_rights_size(const struct smtp_session *s);
+int64_t smtp_rights_recipients(const struct smtp_session *s);
+/* What a message above smtp_rights_size is refused with. */
+const char *smtp_rights_size_code(const struct smtp_session *s);
+/* Whether this user may send there at all; else refused, and false. */
+bool smtp_rights_allow(struct smtp_session *s, struct span recipient);
 
 /* --- tally.c --- */
 

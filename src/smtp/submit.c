@@ -213,6 +213,7 @@ static void on_answer(
 static enum smtp_next hand_over(struct smtp_session *s, struct message *m)
 {
 	struct smtp_tx *tx = s->tx;
+	uint64_t limit = s->config->smtp.data_processing_ms;
 
 	tx->size = message_size(m);
 	tx->submission = (struct deliver_submission){
@@ -222,11 +223,35 @@ static enum smtp_next hand_over(struct smtp_session *s, struct message *m)
 		.config = s->config,
 		.mode = tx->mode,
 		.quota_day = tx->quota_day,
+		.hold_reason = tx->is_held ? "daily quota reached" : NULL,
 		.on_answer = on_answer,
 	};
 	tx->is_submitted = true;
 	deliver_submit(s->service->deliver, &tx->submission);
-	return smtp_session_wait(s, SMTP_WAIT_DELIVER);
+	(void)smtp_session_wait(s, SMTP_WAIT_DELIVER);
+	/* Also when the session has less left: it is ours to answer now. */
+	if (limit > 0)
+		loop_timer_start(s->service->loop, &s->timer, limit);
+	return SMTP_WAIT;
+}
+
+enum smtp_next smtp_submit_overdue(struct smtp_session *s)
+{
+	static const struct deliver_answer stored = { .verdict =
+							  DELIVER_QUEUED };
+	struct smtp_tx *tx = s->tx;
+
+	tx->is_submitted = false;
+	if (!deliver_withdraw(s->service->deliver, &tx->submission)) {
+		accept_message(s, &stored);
+		return SMTP_NEXT;
+	}
+	/* A request that is on its way may still send it: that is paid for. */
+	if (tx->mode == CONFIG_MODE_DIRECT)
+		tx->is_charged = false;
+	s->reject = COUNTER_REJECT_PROVIDER;
+	return smtp_session_refuse(
+	    s, 451, "4.3.0", "No verdict on the message in time");
 }
 
 static enum smtp_next refuse_header(

@@ -102,7 +102,7 @@ struct quota_answer quota_take(struct quota *q, const struct config_user *user)
 
 	(void)q;
 	ck_assert_ptr_nonnull(user);
-	if (answer.verdict == QUOTA_OK)
+	if (answer.verdict == QUOTA_OK || answer.verdict == QUOTA_HELD)
 		fakes.taken++;
 	return answer;
 }
@@ -298,6 +298,7 @@ static void note(const struct deliver_submission *s)
 
 	fakes.submitted++;
 	fakes.mode = s->mode;
+	fakes.is_held = s->hold_reason != NULL;
 	buf_clear(&fakes.message);
 	ck_assert_int_eq(buf_reserve(&fakes.message, size), 0);
 	while (buf_len(&fakes.message) < size) {
@@ -351,6 +352,14 @@ bool deliver_abandon(struct deliver *d, struct deliver_submission *s)
 	if (fakes.is_deaf)
 		free(p);
 	return goes_on;
+}
+
+bool deliver_withdraw(struct deliver *d, struct deliver_submission *s)
+{
+	bool is_stored = s->mode != CONFIG_MODE_DIRECT && !fakes.is_unstored;
+
+	(void)deliver_abandon(d, s);
+	return !is_stored;
 }
 
 /* --- auth: alice with "secret" may in; down is not there --- */

@@ -19,7 +19,8 @@ struct loop;
 struct fakes {
 	/* What to answer. */
 	struct deliver_answer answer;
-	bool is_deaf; /* deliveries answer when told to, SLOW never */
+	bool is_unstored; /* what is withdrawn was never stored */
+	bool is_deaf;     /* deliveries answer when told to, SLOW never */
 	enum quota_verdict quota;
 	uint64_t retry_after_ms;
 	int store_rc;
@@ -33,6 +34,7 @@ struct fakes {
 	atomic_size_t bodies, bodies_made;
 	bool is_last_volatile;
 	enum config_mode mode;
+	bool is_held;         /* the last one, for a person to let go */
 	struct buf message;   /* the last one, header and body */
 	struct buf envelope;  /* as script.h says of E: */
 	struct pending *held; /* the last one, when deaf */

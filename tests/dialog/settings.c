@@ -26,6 +26,7 @@ static void set_defaults(struct settings *t, enum transport transport)
 		.allow_plaintext_auth = is_plain };
 	t->user = (struct config_user){ .name = "alice" };
 	t->user.senders.items = t->senders;
+	t->user.recipients.items = t->recipients;
 	t->config = (struct config){ .hostname = "mx.test",
 		.listeners = { &t->listener, 1 },
 		.users = { &t->user, 1 },
@@ -54,6 +55,9 @@ static void set_defaults(struct settings *t, enum transport transport)
 		    .data_idle_ms = 180000,
 		    .proxy_header_ms = 60000,
 		    .data_total_ms = 1800000,
+		    .data_processing_ms = 60000,
+		    .tls_handshake_ms = 30000,
+		    .min_data_rate = 500,
 		    .session_total_ms = 7200000,
 		    .chunking = true,
 		    .smtputf8 = true,
@@ -108,6 +112,25 @@ static void set_senders(struct settings *t, struct span v)
 	while (v.ptr && t->user.senders.count < 4)
 		t->senders[t->user.senders.count++] =
 		    span_dup(span_cut(&v, ' '));
+}
+
+static void set_unstored(struct settings *t, struct span v)
+{
+	(void)t;
+	fakes.is_unstored = span_eq(v, SPAN("true"));
+}
+
+static void set_recipients(struct settings *t, struct span v)
+{
+	while (v.ptr && t->user.recipients.count < 4)
+		t->recipients[t->user.recipients.count++] =
+		    span_dup(span_cut(&v, ' '));
+}
+
+static void set_suppress(struct settings *t, struct span v)
+{
+	t->suppress = span_dup(v);
+	t->config.suppress = (struct postern_list){ &t->suppress, 1 };
 }
 
 static void set_open(struct settings *t, struct span v)
@@ -255,7 +278,11 @@ static void set_xclient(struct settings *t, struct span v)
 static void set_quota(struct settings *t, struct span v)
 {
 	t->user.daily = 500;
-	fakes.quota = span_eq(v, SPAN("daily")) ? QUOTA_DAILY : QUOTA_RATE;
+	fakes.quota = span_eq(v, SPAN("rate"))   ? QUOTA_RATE
+		      : span_eq(v, SPAN("held")) ? QUOTA_HELD
+						 : QUOTA_DAILY;
+	if (span_eq(v, SPAN("reject")))
+		t->user.quota_action = CONFIG_QUOTA_REJECT;
 	fakes.retry_after_ms = 5400 * 1000 + 1;
 }
 
@@ -344,6 +371,10 @@ static bool set_number(struct settings *t, struct span key, struct span v)
 		{ "auth_step_timeout_ms", NULL, &c->auth_step_timeout_ms },
 		{ "first_command_timeout_ms", NULL,
 		    &c->first_command_timeout_ms },
+		{ "min_data_rate", NULL, &c->min_data_rate },
+		{ "data_processing_ms", NULL, &c->data_processing_ms },
+		{ "user_size", NULL, &t->user.max_message_size },
+		{ "user_recipients", &t->user.max_recipients, NULL },
 		{ "data_idle_ms", NULL, &c->data_idle_ms },
 		{ "proxy_header_ms", NULL, &c->proxy_header_ms },
 		{ "data_total_ms", NULL, &c->data_total_ms },
@@ -380,6 +411,9 @@ static void set(struct settings *t, struct span key, struct span value)
 		{ "only", set_only },
 		{ "first", set_prefix },
 		{ "senders", set_senders },
+		{ "recipients", set_recipients },
+		{ "suppress", set_suppress },
+		{ "unstored", set_unstored },
 		{ "open", set_open },
 		{ "mode", set_mode },
 		{ "plaintext_from", set_plaintext_from },
@@ -436,4 +470,7 @@ void settings_finish(struct settings *t)
 {
 	for (size_t i = 0; i < t->user.senders.count; i++)
 		free((void *)(uintptr_t)t->senders[i]);
+	for (size_t i = 0; i < t->user.recipients.count; i++)
+		free((void *)(uintptr_t)t->recipients[i]);
+	free((void *)(uintptr_t)t->suppress);
 }

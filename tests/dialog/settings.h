@@ -24,7 +24,7 @@ struct settings {
 	struct network plaintext_from;
 	struct config_listener listener;
 	struct config_user user;
-	const char *senders[4];
+	const char *senders[4], *recipients[4], *suppress;
 	struct network network; /* of the listener's list that a line sets */
 	enum transport transport;
 	/* How to play it; bits 1 << what it counts, 0: every way. */

@@ -219,6 +219,48 @@ START_TEST(turns_away_networks_that_failed_to_log_in)
 }
 END_TEST
 
+/* The loop stands still until the client has spoken. */
+struct standstill {
+	struct task task;
+	pthread_mutex_t lock;
+};
+
+static void stand_still(struct task *t)
+{
+	struct standstill *s = container_of(t, struct standstill, task);
+
+	(void)pthread_mutex_lock(&s->lock);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+START_TEST(refuses_who_talks_before_it_is_greeted)
+{
+	struct standstill standstill = { .task.run = stand_still,
+		.lock = PTHREAD_MUTEX_INITIALIZER };
+	struct client c;
+
+	settings.config.smtp.pregreet =
+	    _i ? CONFIG_PREGREET_REJECT : CONFIG_PREGREET_LOG;
+	server_start(&server, &settings, &certs.tls);
+	(void)pthread_mutex_lock(&standstill.lock);
+	loop_post(server.loop, &standstill.task);
+	client_open(&c, server.port);
+	say(&c, "HELO x\r\n");
+	(void)pthread_mutex_unlock(&standstill.lock);
+	if (_i) {
+		expect(&c, "554 5.5.0 SMTP protocol synchronization (");
+		ck_assert(client_sees_close(&c));
+	} else {
+		expect(&c, "220 mx.test");
+		expect(&c, "250 mx.test");
+	}
+	client_close(&c);
+	server_stop(&server);
+	ck_assert_uint_eq(
+	    counter_get(&server.counters.violations[SMTP_PREGREET]), 1);
+}
+END_TEST
+
 START_TEST(limits_sessions_of_one_user)
 {
 	struct client c[3];
@@ -575,6 +617,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, turns_clients_away_while_the_store_is_broken);
 	tcase_add_test(tc, limits_connects_of_one_address);
 	tcase_add_test(tc, turns_away_networks_that_failed_to_log_in);
+	tcase_add_loop_test(tc, refuses_who_talks_before_it_is_greeted, 0, 2);
 	tcase_add_test(tc, limits_sessions_of_one_user);
 	tcase_add_test(tc, gives_idle_clients_less_time_under_stress);
 	tcase_add_test(tc, drains_who_is_idle_now_and_others_later);

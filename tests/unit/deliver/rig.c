@@ -526,6 +526,7 @@ void rig_submit(enum config_mode mode, size_t recipients, size_t body_size)
 		.message = rig_message(body_size),
 		.config = rig.config,
 		.mode = mode,
+		.hold_reason = rig.hold_reason,
 		.quota_day = 20000,
 		.on_answer = on_answer };
 	deliver_submit(rig.deliver, s);

@@ -69,6 +69,7 @@ struct rig {
 
 	struct deliver_submission submission;
 	struct envelope envelope;
+	const char *hold_reason;     /* likewise */
 	struct envelope_terms terms; /* of what rig_submit, rig_store make */
 	const char *sender;          /* of rig_submit, when not a@b.example */
 	bool is_answered, is_idle;

@@ -423,6 +423,111 @@ START_TEST(abandoned_at_once_leaves_no_answer)
 }
 END_TEST
 
+/* --- given back: no verdict in time --- */
+
+static bool is_given_back;
+
+static bool withdraw(void)
+{
+	is_given_back = deliver_withdraw(rig.deliver, &rig.submission);
+	envelope_finish(&rig.envelope);
+	return true;
+}
+
+static bool is_durable(void)
+{
+	return rig.durable_count > 0;
+}
+
+/* The store had not answered; when it does, nothing may come of it. */
+START_TEST(withdraws_what_is_not_stored_yet)
+{
+	static const rig_step steps[] = { submit, withdraw, is_durable,
+		rig_is_quiet, NULL };
+	static const enum config_mode modes[] = { CONFIG_MODE_HYBRID,
+		CONFIG_MODE_QUEUED, CONFIG_MODE_DIRECT };
+
+	mode = modes[_i];
+	recipients = 3;
+	rig_run(steps);
+	ck_assert(is_given_back);
+	ck_assert(!rig.is_answered);
+	ck_assert_uint_eq(rig.call_count, 0);
+	ck_assert_uint_eq(rig_count_state(STORE_DROPPED), 3);
+}
+END_TEST
+
+START_TEST(withdraws_what_the_store_then_fails_to_take)
+{
+	static const rig_step steps[] = { submit, withdraw, rig_is_quiet,
+		NULL };
+
+	rig.accept_done_rc = -EIO;
+	rig_run(steps);
+	ck_assert(is_given_back);
+	ck_assert_uint_eq(rig.call_count, 0);
+}
+END_TEST
+
+/* It is not tried again later by this process, though it is still there. */
+START_TEST(never_sends_what_was_withdrawn_and_could_not_be_dropped)
+{
+	static const rig_step steps[] = { submit, withdraw, is_durable,
+		rig_is_quiet, NULL };
+
+	rig.update_done_rc = -EIO;
+	rig_run(steps);
+	ck_assert(is_given_back);
+	ck_assert_uint_eq(rig.call_count, 0);
+}
+END_TEST
+
+START_TEST(keeps_what_is_stored)
+{
+	static const rig_step steps[] = { submit, is_called, withdraw,
+		release_good, rig_is_quiet, NULL };
+
+	mode = CONFIG_MODE_HYBRID;
+	rig.script[0] = SCRIPT(RIG_STUCK);
+	rig_run(steps);
+	ck_assert(!is_given_back);
+	ck_assert(!rig.is_answered);
+	ck_assert_int_eq(rig.durable[0].state, STORE_SENT);
+}
+END_TEST
+
+START_TEST(direct_makes_its_last_call_when_withdrawn)
+{
+	static const rig_step steps[] = { submit, is_called, withdraw,
+		release_bad, rig_is_quiet, NULL };
+
+	mode = CONFIG_MODE_DIRECT;
+	rig.script[0] = SCRIPT(RIG_STUCK);
+	rig_run(steps);
+	ck_assert(is_given_back);
+	ck_assert_uint_eq(rig.call_count, 1);
+	ck_assert_int_eq(rig.durable[0].state, STORE_DROPPED);
+}
+END_TEST
+
+START_TEST(holds_what_is_to_be_held)
+{
+	static const rig_step steps[] = { submit, rig_answered, rig_is_quiet,
+		NULL };
+
+	mode = _i ? CONFIG_MODE_QUEUED : CONFIG_MODE_HYBRID;
+	recipients = 2;
+	rig.hold_reason = "daily quota reached";
+	rig_run(steps);
+	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
+	ck_assert_uint_eq(rig.call_count, 0);
+	ck_assert_uint_eq(rig_count_state(STORE_HELD), 2);
+	ck_assert_uint_eq(rig.rows, 2);
+	ck_assert_str_eq(rig.last_row_reason, "daily quota reached");
+	ck_assert_uint_eq(rig.durable[0].attempts, 0);
+}
+END_TEST
+
 /* Before anything is durable. */
 static const struct {
 	int rc, done_rc;
@@ -485,6 +590,13 @@ static Suite *make_suite(void)
 	tcase_add_test(t, direct_stops_when_the_client_is_gone);
 	tcase_add_test(t, hybrid_goes_on_when_the_client_is_gone);
 	tcase_add_loop_test(t, abandoned_at_once_leaves_no_answer, 0, 2);
+	tcase_add_loop_test(t, withdraws_what_is_not_stored_yet, 0, 3);
+	tcase_add_test(t, withdraws_what_the_store_then_fails_to_take);
+	tcase_add_test(
+	    t, never_sends_what_was_withdrawn_and_could_not_be_dropped);
+	tcase_add_test(t, keeps_what_is_stored);
+	tcase_add_test(t, direct_makes_its_last_call_when_withdrawn);
+	tcase_add_loop_test(t, holds_what_is_to_be_held, 0, 2);
 	tcase_add_loop_test(t, nothing_leaves_that_is_not_stored, 0,
 	    sizeof(refusals) / sizeof(refusals[0]));
 	tcase_add_test(t, without_a_route_nothing_is_accepted);

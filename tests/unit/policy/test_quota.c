@@ -208,6 +208,24 @@ START_TEST(lists_every_user_once)
 }
 END_TEST
 
+START_TEST(holds_above_the_day_and_still_keeps_the_rate)
+{
+	struct config_user u = user_with(5, MINUTE_MS, 3);
+
+	u.quota_action = CONFIG_QUOTA_HOLD;
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(quota_take(quota, &u).verdict, QUOTA_OK);
+	struct quota_answer a = quota_take(quota, &u);
+	ck_assert_int_eq(a.verdict, QUOTA_HELD);
+	ck_assert_int_eq(quota_take(quota, &u).verdict, QUOTA_HELD);
+	ck_assert_int_eq(quota_take(quota, &u).verdict, QUOTA_RATE);
+	quota_give_back(quota, &u, a.day);
+	ck_assert_int_eq(quota_take(quota, &u).verdict, QUOTA_HELD);
+	pass(DAY_MS);
+	ck_assert_int_eq(quota_take(quota, &u).verdict, QUOTA_OK);
+}
+END_TEST
+
 static void *take_many(void *arg)
 {
 	const struct config_user *u = arg;
@@ -253,6 +271,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, what_is_given_back_can_be_taken_again);
 	tcase_add_test(t, reload_may_change_the_rate);
 	tcase_add_test(t, lists_every_user_once);
+	tcase_add_test(t, holds_above_the_day_and_still_keeps_the_rate);
 	tcase_add_test(t, threads_share_one_limit);
 	suite_add_tcase(s, t);
 	return s;
