@@ -42,7 +42,7 @@ struct peer {
 	struct window connects, failures_minute, failures_day;
 	uint64_t failed_at; /* the last time */
 	unsigned penalty;   /* failures that came close upon each other */
-	uint64_t told_at;   /* 0 = never */
+	uint64_t told_at[PEERS_FAILED_LOGINS + 1]; /* by verdict; 0 = never */
 };
 
 struct user_count {
@@ -270,7 +270,7 @@ static struct peers_visit visit(struct peers *p, const struct netaddr *from,
 			    limits->connects_per_ip.per_ms, now);
 		return v;
 	}
-	v.is_news = is_news(&peer->told_at, now);
+	v.is_news = is_news(&peer->told_at[v.verdict], now);
 	if (peer->sessions == 0)
 		put_idle(p, peer, now);
 	return v;

@@ -52,7 +52,8 @@ struct peers_visit {
 	 * is exempt. Valid until then.
 	 */
 	struct peer *peer;
-	/* Refused: worth a line in the log; once a second per network. */
+	/* Refused: worth a line in the log; once a second per network and
+	 * verdict. */
 	bool is_news;
 };
 
