@@ -103,7 +103,7 @@ class Refusals(Case):
         self.sandbox.fault("sendgrid", match="bad@", status=400,
                            body=self.BAD_ADDRESS)
         code, text = self.send(self.client(), to=("bad@dest.example",))
-        self.assertEqual(code, 554)
+        self.assertEqual((code, text[:5]), (550, "5.1.1"))
         self.assertIn("sendgrid answered 400: personalizations.0.to.0.email: "
                       "Does not contain a valid address.", text)
 
