@@ -33,6 +33,7 @@ enum {
 /* What the first bytes of an input chose. */
 struct choice {
 	enum transport transport;
+	bool is_lenient, is_picky; /* about line ends */
 	bool is_open, has_login, is_small, is_left;
 	unsigned verdict;
 	size_t piece;
@@ -63,6 +64,8 @@ static struct choice choose(struct span *in)
 
 	return (struct choice){
 		.transport = (enum transport)((a & 3) % TRANSPORTS),
+		.is_lenient = a & 0x04,
+		.is_picky = a & 0x08,
 		.is_open = a & 0x10,
 		.has_login = a & 0x20,
 		.is_small = a & 0x40,
@@ -97,6 +100,9 @@ static void apply(struct play *p)
 	settings_apply(&p->settings, &nothing, c->transport);
 	p->settings.listener.allow_unauthenticated = c->is_open;
 	p->settings.listener.user = c->is_open ? "alice" : NULL;
+	p->settings.listener.lenient_syntax = c->is_lenient;
+	if (c->is_picky)
+		p->settings.config.smtp.line_endings = CONFIG_LINES_REJECT;
 	if (c->is_small)
 		limit(&p->settings.config.smtp);
 	fakes.answer = (struct deliver_answer){
