@@ -147,14 +147,10 @@ static void expect(struct play *p, const struct step *at)
 	case STEP_BODY:
 		expect_body(p, at);
 		break;
-	case STEP_ENVELOPE:
-		expect_envelope(p, at);
-		break;
-	case STEP_HEADER:
-		expect_header(p, at);
-		break;
 	case STEP_SET:
 	case STEP_SEND:
+	case STEP_ENVELOPE:
+	case STEP_HEADER:
 	case STEP_LOG:
 	case STEP_NOT_LOGGED:
 	case STEP_TLS:
@@ -167,11 +163,18 @@ static void expect(struct play *p, const struct step *at)
 	}
 }
 
+/* The last message must not be looked at while another may come. */
+static bool looks_at_message(const struct step *at)
+{
+	return at->kind == STEP_ENVELOPE || at->kind == STEP_HEADER;
+}
+
 static bool is_barrier(const struct step *at)
 {
 	return at->kind == STEP_TLS || at->kind == STEP_EOF ||
 	       at->kind == STEP_LEAVE || at->kind == STEP_RESET ||
-	       at->kind == STEP_CLOSE || at->kind == STEP_WAIT;
+	       at->kind == STEP_CLOSE || at->kind == STEP_WAIT ||
+	       looks_at_message(at);
 }
 
 static void barrier(struct play *p, const struct step *at)
@@ -199,14 +202,18 @@ static void barrier(struct play *p, const struct step *at)
 			failed_at(
 			    p, at, "end", "the server closes", "it does not");
 		break;
+	case STEP_ENVELOPE:
+		expect_envelope(p, at);
+		break;
+	case STEP_HEADER:
+		expect_header(p, at);
+		break;
 	case STEP_WAIT:
 	case STEP_SET:
 	case STEP_SEND:
 	case STEP_EXPECT:
 	case STEP_EXPECT_REPLY:
 	case STEP_BODY:
-	case STEP_ENVELOPE:
-	case STEP_HEADER:
 	case STEP_LOG:
 	case STEP_NOT_LOGGED:
 		break;
