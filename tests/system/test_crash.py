@@ -8,6 +8,7 @@ import random
 import smtplib
 import threading
 import unittest
+import zlib
 
 from harness import Case, eventually
 
@@ -17,6 +18,15 @@ CLIENTS = 4
 
 class Crash(Case):
     settings = {"mode": "queued"}
+    rounds = ROUNDS
+    acknowledgements = 40  # of a round, at most
+
+    def body(self, subject):
+        """What a message of that subject says."""
+        return f"{subject}\r\n"
+
+    def check(self, message):
+        """A message as the provider has it."""
 
     def submit_until_death(self, client, round_number, acknowledged, stop):
         """Send as fast as the server answers; note each 250."""
@@ -25,7 +35,7 @@ class Crash(Case):
             smtp = self.client()
             while not stop.is_set():
                 subject = f"r{round_number}c{client}n{sent}"
-                code, text = self.send(smtp, subject)
+                code, text = self.send(smtp, subject, body=self.body(subject))
                 if code == 250:
                     acknowledged.append((subject, self.queue_id(text)))
                 sent += 1
@@ -41,7 +51,7 @@ class Crash(Case):
         for thread in threads:
             thread.start()
         # Die somewhere in the middle of work, not at its edges.
-        after = before + random.randint(1, 40)
+        after = before + random.randint(1, self.acknowledgements)
         eventually(lambda: len(acknowledged) >= after, "work is going on")
         self.kill()
         stop.set()
@@ -51,22 +61,47 @@ class Crash(Case):
 
     def test_nothing_acknowledged_is_lost(self):
         acknowledged = []
-        for number in range(ROUNDS):
+        for number in range(self.rounds):
             self.run_round(number, acknowledged)
         wanted = {subject for subject, _ in acknowledged}
 
         def arrived():
-            got = collections.Counter(m["subject"] for m in self.sandbox.messages())
-            return got if wanted <= set(got) else None
-        got = eventually(arrived, "every acknowledged message arrives")
+            messages = self.sandbox.messages()
+            got = collections.Counter(m["subject"] for m in messages)
+            return (got, messages) if wanted <= set(got) else None
+        got, messages = eventually(arrived, "every acknowledged message arrives")
+        for message in messages:
+            self.check(message)
         ids = dict(acknowledged)
         repeated = [s for s, n in got.items() if n > 1 and s in ids]
         for subject in repeated:
             classes = [a["class"] for a in self.record(ids[subject])["attempts"]]
             self.assertIn("unknown", classes,
                           f"{subject} was sent twice and the ledger does not say why")
-        print(f"{ROUNDS} kills, {len(wanted)} acknowledged, 0 lost, "
+        print(f"{self.rounds} kills, {len(wanted)} acknowledged, 0 lost, "
               f"{len(repeated)} sent again after an unknown outcome")
+
+
+class CrashLarge(Crash):
+    """Bodies in files: whole or not there, and none is left over."""
+
+    settings = {"mode": "queued", "providers": "ses"}
+    rounds = max(1, ROUNDS // 4)
+    acknowledgements = 8
+
+    def body(self, subject):
+        line = f"{subject} " + "x" * 60 + "\r\n"
+        return line * (3000 + zlib.crc32(subject.encode()) % 10000)
+
+    def check(self, message):
+        raw = self.sandbox.raw(message["id"])
+        self.assertTrue(
+            raw.endswith("\r\n\r\n" + self.body(message["subject"])))
+
+    def test_nothing_acknowledged_is_lost(self):
+        super().test_nothing_acknowledged_is_lost()
+        bodies = self.home / "spool" / "bodies"
+        eventually(lambda: not list(bodies.glob("*.msg")), "no file is left")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,184 @@
+"""What large messages cost: a file, and next to no memory."""
+import base64
+import contextlib
+import os
+import smtplib
+import socket
+import threading
+import unittest
+
+from harness import HARDENING, Case, eventually
+
+MEGABYTE = 1000 * 1000
+IS_SANITIZED = HARDENING == "off"  # their memory is not ours
+
+
+def lines(size):
+    """Text of about that size that no two messages share."""
+    raw = os.urandom(size * 3 // 4 * 76 // 78)
+    text = base64.encodebytes(raw).decode()
+    return text.replace("\n", "\r\n")
+
+
+def closed_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Large(Case):
+    limits = "max_message_size: 64MiB, sessions_per_user: 100"
+
+    def config(self, **settings):
+        path = super().config(**settings)
+        text = path.read_text().replace(
+            "routes:\n", "  - {name: down, type: raw, "
+            f'url: "http://127.0.0.1:{closed_port()}/"}}\nroutes:\n')
+        path.write_text(text + f"smtp:\n  limits: {{{self.limits}}}\n")
+        return path
+
+    def anonymous_kb(self):
+        with open(f"/proc/{self.server.child.pid}/status") as status:
+            for line in status:
+                if line.startswith("RssAnon:"):
+                    return int(line.split()[1])
+        raise AssertionError("no RssAnon")
+
+    @contextlib.contextmanager
+    def growth_below(self, kilobytes):
+        """Watch the server's memory while the block runs."""
+        # What is made once for all is there before.
+        self.send(self.client(), body=lines(MEGABYTE))
+        before = peak = self.anonymous_kb()
+        stop = threading.Event()
+
+        def watch():
+            nonlocal peak
+            while not stop.wait(0.005):
+                peak = max(peak, self.anonymous_kb())
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            watcher.join()
+        print(f"memory grew by {peak - before} KB")
+        if not IS_SANITIZED:
+            self.assertLess(peak - before, kilobytes)
+
+    def body_files(self):
+        return list((self.home / "spool" / "bodies").glob("*.msg"))
+
+
+class Memory(Large):
+    settings = {"mode": "queued", "providers": "down"}
+
+    def test_forty_megabytes_take_less_than_one(self):
+        with self.growth_below(1024):
+            code, text = self.send(self.client(), body=lines(40 * MEGABYTE))
+            self.assertEqual(code, 250, text)
+            queue_id = self.queue_id(text)
+            # Also when it is tried again, which reads it from the spool.
+            eventually(lambda: len(self.record(queue_id)["attempts"]) >= 3,
+                       "it is tried again and again")
+
+    def test_twenty_at_once_take_as_little_each(self):
+        body = lines(10 * MEGABYTE)
+        clients = [self.client() for _ in range(20)]
+        answers = []
+        threads = [threading.Thread(
+            target=lambda c=c: answers.append(self.send(c, body=body)))
+            for c in clients]
+        with self.growth_below(20 * 512):
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertEqual({code for code, _ in answers}, {250})
+        self.assertEqual(len(answers), 20)
+
+    def test_a_client_that_leaves_leaves_nothing(self):
+        smtp = self.client()
+        smtp.mail("orders@shop.example")
+        smtp.rcpt("ann@dest.example")
+        smtp.docmd("DATA")
+        smtp.send(b"From: orders@shop.example\r\n\r\n" + b"half of it\r\n" * 100000)
+        eventually(self.body_files, "it is in a file")
+        smtp.close()
+        eventually(lambda: not self.body_files(), "the file is gone")
+
+
+class Pressed(Large):
+    settings = {"mode": "queued", "providers": "down"}
+    limits = "content_memory: 0"
+
+    def test_above_the_bound_messages_go_to_the_spool_at_once(self):
+        code, text = self.send(self.client(), body=lines(20000))
+        self.assertEqual(code, 250, text)
+        self.assertEqual(len(self.body_files()), 1)
+
+
+class Delivery(Large):
+    """Byte for byte, however it came and whenever it goes."""
+
+    settings = {"providers": "ses"}
+
+    def check_arrived(self, body):
+        message = eventually(self.sandbox.messages, "it arrives")[-1]
+        self.assertTrue(self.sandbox.raw(message["id"]).endswith("\r\n\r\n" + body))
+        eventually(lambda: not self.body_files(), "its file is removed")
+
+    def restart(self, **settings):
+        self.stop()
+        self.start(**{**self.settings, **settings})
+
+    def test_in_every_mode(self):
+        for mode in ("hybrid", "queued", "direct"):
+            with self.subTest(mode=mode):
+                self.restart(mode=mode)
+                body = lines(2 * MEGABYTE)
+                code, text = self.send(self.client(), subject=mode, body=body)
+                self.assertEqual(code, 250, text)
+                self.final(self.queue_id(text))
+                self.check_arrived(body)
+
+    def test_after_a_restart(self):
+        self.restart(mode="queued")
+        self.sandbox.fault("ses", status=503)
+        body = lines(2 * MEGABYTE)
+        code, text = self.send(self.client(), body=body)
+        self.assertEqual(code, 250, text)
+        self.restart(mode="queued")
+        self.assertEqual(len(self.body_files()), 1)
+        self.sandbox.heal()
+        self.final(self.queue_id(text))
+        self.check_arrived(body)
+
+    def test_in_chunks(self):
+        smtp = self.client()
+        smtp.mail("orders@shop.example")
+        smtp.rcpt("ann@dest.example")
+        head = b"From: orders@shop.example\r\nTo: ann@dest.example\r\n\r\n"
+        body = lines(3 * MEGABYTE)
+        content = head + body.encode()
+        for at in range(0, len(content), 700000):
+            piece = content[at:at + 700000]
+            smtp.send(b"BDAT %d\r\n" % len(piece) + piece)
+            self.assertEqual(smtp.getreply()[0], 250)
+        code, text = smtp.docmd("BDAT 0 LAST")
+        self.assertEqual(code, 250, text)
+        self.final(self.queue_id(text.decode()))
+        self.check_arrived(body)
+
+    def test_taken_apart_for_a_provider_that_wants_fields(self):
+        self.restart(providers="sendgrid")
+        body = lines(MEGABYTE)
+        code, text = self.send(self.client(), body=body)
+        self.assertEqual(code, 250, text)
+        self.final(self.queue_id(text))
+        eventually(lambda: not self.body_files(), "its file is removed")
+
+
+if __name__ == "__main__":
+    unittest.main()
