@@ -144,7 +144,8 @@ static void unref(struct store_body *b)
 {
 	if (atomic_fetch_sub(&b->refs, 1) > 1)
 		return;
-	b->job = (struct blocking_job){ .work = dispose };
+	b->job.loop = NULL;
+	b->job.work = dispose;
 	if (b->fd < 0 || !submit(b))
 		dispose(&b->job);
 }
