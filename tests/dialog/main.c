@@ -256,24 +256,12 @@ static void play_group(struct play *p, const struct step *steps, size_t count)
 	}
 }
 
-/* The message is looked at before another can take its place. */
-static bool is_pause(const struct step *at, const struct step *next)
-{
-	return next->kind == STEP_SEND &&
-	       (at->kind == STEP_HEADER || at->kind == STEP_ENVELOPE ||
-		   at->kind == STEP_BODY);
-}
-
 static void play_steps(struct play *p)
 {
 	const struct step *steps = p->plan.steps;
 	size_t from = 0, count = p->plan.count;
 
 	for (size_t i = 0; i < count && !p->is_failed; i++) {
-		if (i > from && is_pause(&steps[i - 1], &steps[i])) {
-			play_group(p, steps + from, i - from);
-			from = i;
-		}
 		if (!is_barrier(&steps[i]))
 			continue;
 		play_group(p, steps + from, i - from);

@@ -122,6 +122,12 @@ void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *ctx)
 	c->ctx = ctx;
 }
 
+void conn_set_handshake_ms(struct conn *c, uint64_t ms)
+{
+	(void)c;
+	(void)ms;
+}
+
 void conn_start(struct conn *c)
 {
 	c->is_started = true;
