@@ -167,10 +167,26 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *arg)
 	return 0;
 }
 
+static int set_limit(struct engine *e, unsigned per_host)
+{
+	long limit = per_host ? (long)per_host : 1;
+	int bad = 0;
+
+	bad |=
+	    curl_multi_setopt(e->multi, CURLMOPT_MAX_HOST_CONNECTIONS, limit);
+	bad |= curl_multi_setopt(
+	    e->multi, CURLMOPT_MAXCONNECTS, limit * POOL_HOSTS);
+	return bad ? -EINVAL : 0;
+}
+
+void engine_set_limit(struct engine *e, unsigned per_host)
+{
+	(void)set_limit(e, per_host); /* it worked before */
+}
+
 static int set_options(struct engine *e, unsigned per_host)
 {
 	CURLM *m = e->multi;
-	long pool = (long)per_host * POOL_HOSTS;
 	int bad = 0;
 
 	bad |= curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
@@ -178,10 +194,7 @@ static int set_options(struct engine *e, unsigned per_host)
 	bad |= curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_curl_timer);
 	bad |= curl_multi_setopt(m, CURLMOPT_TIMERDATA, e);
 	bad |= curl_multi_setopt(m, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-	bad |=
-	    curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS, (long)per_host);
-	bad |= curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, pool);
-	if (bad)
+	if (bad || set_limit(e, per_host))
 		return -EINVAL;
 	if (curl_share_setopt(
 		e->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION))
@@ -199,7 +212,7 @@ int engine_init(struct engine *e, struct loop *l, unsigned per_host)
 	e->multi = curl_multi_init();
 	e->share = curl_share_init();
 	if (e->multi && e->share)
-		rc = set_options(e, per_host ? per_host : 1);
+		rc = set_options(e, per_host);
 	if (rc) {
 		(void)curl_multi_cleanup(e->multi);
 		(void)curl_share_cleanup(e->share);

@@ -30,7 +30,8 @@ static void recycle(struct http_request *r)
 {
 	struct http *h = r->http;
 
-	if (h->is_closing || h->idle_count >= IDLE_MAX) {
+	if (h->is_closing || h->idle_count >= IDLE_MAX ||
+	    r->options != h->options) {
 		transfer_free(r);
 		return;
 	}
@@ -99,13 +100,13 @@ static void on_ended(CURL *easy, CURLcode code)
 }
 
 /* Who is connected to: the proxy, when there is one. */
-static int parse_peer(
-    const struct http *h, const struct http_call *call, struct origin *out)
+static int parse_peer(const struct http_options *o,
+    const struct http_call *call, struct origin *out)
 {
 	int rc = origin_parse_url(call->url, out);
 
-	if (rc == 0 && h->proxy)
-		rc = origin_parse_proxy(h->proxy, out);
+	if (rc == 0 && o->proxy)
+		rc = origin_parse_proxy(o->proxy, out);
 	return rc;
 }
 
@@ -136,7 +137,7 @@ static void on_addresses(
 		end(r, HTTP_FAULT_RESOLVE, error);
 		return;
 	}
-	int rc = parse_peer(r->http, r->call, &peer);
+	int rc = parse_peer(r->options, r->call, &peer);
 	if (rc == 0)
 		rc = start_transfer(r, &peer, addresses);
 	if (rc)
@@ -174,8 +175,8 @@ static void wait_for_addresses(struct http_request *r)
 	const struct http *h = r->http;
 	uint64_t limit = r->call->timeout_ms;
 
-	if (limit > h->connect_timeout_ms)
-		limit = h->connect_timeout_ms;
+	if (limit > r->options->connect_timeout_ms)
+		limit = r->options->connect_timeout_ms;
 	r->state = REQUEST_RESOLVING;
 	loop_timer_start(h->loop, &r->patience, limit);
 }
@@ -209,7 +210,7 @@ int http_submit(struct http *h, struct http_call *call)
 	call->request = NULL;
 	if (h->is_closing)
 		return -ECANCELED;
-	int rc = parse_peer(h, call, &peer);
+	int rc = parse_peer(h->options, call, &peer);
 	if (rc)
 		return rc;
 	struct http_request *r = take_request(h);
@@ -285,8 +286,7 @@ static void free_idle(struct http *h)
 
 static void http_free(struct http *h)
 {
-	free(h->ca_file);
-	free(h->proxy);
+	options_unref(h->options);
 	free(h);
 }
 
@@ -325,19 +325,48 @@ void http_close(struct http *h, void (*on_closed)(void *ctx), void *ctx)
 	deliver_later(h);
 }
 
-static int copy_settings(struct http *h, const struct http_settings *settings)
+static bool copy_text(const char *from, char **out)
 {
-	h->connect_timeout_ms = settings->connect_timeout_ms;
-	if (settings->ca_file && *settings->ca_file) {
-		h->ca_file = span_dup(span_of(settings->ca_file));
-		if (!h->ca_file)
-			return -ENOMEM;
-	}
-	if (settings->proxy && *settings->proxy) {
-		h->proxy = span_dup(span_of(settings->proxy));
-		if (!h->proxy)
-			return -ENOMEM;
-	}
+	if (!from || !*from)
+		return true;
+	*out = span_dup(span_of(from));
+	return *out != NULL;
+}
+
+struct http_options *options_new(const struct http_settings *settings)
+{
+	struct http_options *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->refs = 1;
+	o->connect_timeout_ms = settings->connect_timeout_ms;
+	if (copy_text(settings->ca_file, &o->ca_file) &&
+	    copy_text(settings->proxy, &o->proxy))
+		return o;
+	options_unref(o);
+	return NULL;
+}
+
+void options_unref(struct http_options *o)
+{
+	if (!o || --o->refs > 0)
+		return;
+	free(o->ca_file);
+	free(o->proxy);
+	free(o);
+}
+
+int http_set_settings(struct http *h, const struct http_settings *settings)
+{
+	struct http_options *o = options_new(settings);
+
+	if (!o)
+		return -ENOMEM;
+	options_unref(h->options);
+	h->options = o;
+	free_idle(h);
+	engine_set_limit(&h->engine, settings->max_connections_per_host);
 	return 0;
 }
 
@@ -356,7 +385,8 @@ struct http *http_new(
 	h->engine.on_ended = on_ended;
 	h->engine.on_stopped = on_engine_stopped;
 	h->resolver = resolver_new(l, pool);
-	if (!h->resolver || copy_settings(h, settings) ||
+	h->options = options_new(settings);
+	if (!h->resolver || !h->options ||
 	    engine_init(&h->engine, l, settings->max_connections_per_host)) {
 		free(h->resolver);
 		http_free(h);

@@ -84,6 +84,11 @@ void http_library_done(void);
 
 struct http *http_new(struct loop *l, struct blocking *pool,
     const struct http_settings *settings);
+/*
+ * Requests and connections from now on; those under way go on as they are. 0,
+ * or -ENOMEM and nothing has changed.
+ */
+int http_set_settings(struct http *h, const struct http_settings *settings);
 /* Cancel what runs, then free on the loop; on_closed runs last. */
 void http_close(struct http *h, void (*on_closed)(void *ctx), void *ctx);
 

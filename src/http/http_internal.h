@@ -37,6 +37,8 @@ struct engine {
 
 /* 0 or a negative errno. */
 int engine_init(struct engine *e, struct loop *l, unsigned per_host);
+/* For connections from now on; open ones stay. */
+void engine_set_limit(struct engine *e, unsigned per_host);
 /* All easy handles are gone; on_stopped follows, inside or later. */
 void engine_stop(struct engine *e);
 /* 0 or a negative errno. Curl starts at the end of the turn. */
@@ -52,6 +54,19 @@ enum request_state {
 	REQUEST_ENDED      /* in http.ended, on_done is due */
 };
 
+/*
+ * Settings of connections. A request keeps those it was made with, handle and
+ * all; counted by http and its requests, loop's thread.
+ */
+struct http_options {
+	size_t refs;
+	uint64_t connect_timeout_ms;
+	char *ca_file, *proxy; /* NULL: not set */
+};
+
+struct http_options *options_new(const struct http_settings *settings);
+void options_unref(struct http_options *o); /* accepts NULL */
+
 /* What names a server in a URL; spans into it. */
 struct origin {
 	struct span host; /* without brackets */
@@ -62,6 +77,7 @@ struct origin {
 struct http_request {
 	struct list node; /* http.idle, http.busy or http.ended */
 	struct http *http;
+	struct http_options *options; /* a reference */
 	struct http_call *call;
 	enum request_state state;
 	CURL *easy;
@@ -127,8 +143,7 @@ struct http {
 	struct loop *loop;
 	struct engine engine;
 	struct resolver *resolver;
-	uint64_t connect_timeout_ms;
-	char *ca_file, *proxy;
+	struct http_options *options; /* of new requests */
 	struct list idle, busy, ended;
 	unsigned idle_count, inflight;
 	struct task deliver; /* hands out http.ended */

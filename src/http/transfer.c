@@ -131,8 +131,7 @@ static int set_constants(struct http_request *r)
  */
 static int set_trust(struct http_request *r)
 {
-	const struct http *h = r->http;
-	const char *file = h->ca_file;
+	const char *file = r->options->ca_file;
 	CURL *c = r->easy;
 	unsigned bad = 0;
 
@@ -149,12 +148,12 @@ static int set_trust(struct http_request *r)
 
 static int set_connection(struct http_request *r)
 {
-	const struct http *h = r->http;
+	const struct http_options *o = r->options;
 	CURL *c = r->easy;
 	unsigned bad = 0;
 
 	/* A set proxy, even "", keeps curl from reading the environment. */
-	bad |= curl_easy_setopt(c, CURLOPT_PROXY, h->proxy ? h->proxy : "");
+	bad |= curl_easy_setopt(c, CURLOPT_PROXY, o->proxy ? o->proxy : "");
 	bad |= curl_easy_setopt(c, CURLOPT_NOPROXY, "");
 	bad |= curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	bad |= curl_easy_setopt(
@@ -162,7 +161,7 @@ static int set_connection(struct http_request *r)
 	/* Wait for a handshake under way: it may carry this stream too. */
 	bad |= curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L);
 	bad |= curl_easy_setopt(
-	    c, CURLOPT_CONNECTTIMEOUT_MS, (long)h->connect_timeout_ms);
+	    c, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
 	/* Names come from our resolver only; curl's own may stall a loop. */
 	bad |= curl_easy_setopt(c, CURLOPT_DNS_CACHE_TIMEOUT, -1L);
 	/* Leave before the server does: a lost race is an unknown outcome. */
@@ -184,6 +183,8 @@ struct http_request *transfer_new(struct http *h)
 	buf_init(&r->head, HTTP_HEADERS_MAX);
 	buf_init(&r->body, HTTP_BODY_MAX);
 	r->http = h;
+	r->options = h->options;
+	r->options->refs++;
 	r->easy = curl_easy_init();
 	if (!r->easy || set_constants(r) || set_trust(r) || set_connection(r)) {
 		transfer_free(r);
@@ -198,6 +199,7 @@ void transfer_free(struct http_request *r)
 		return;
 	if (r->easy)
 		curl_easy_cleanup(r->easy);
+	options_unref(r->options);
 	buf_finish_secret(&r->payload);
 	buf_finish(&r->head);
 	buf_finish(&r->body);

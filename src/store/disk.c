@@ -433,6 +433,8 @@ static struct disk *disk_new(
 	d->store.ops = &disk_ops;
 	d->settings = *settings;
 	d->settings.path = d->path;
+	store_set_limits(
+	    &d->store, settings->history_ms, settings->min_free_bytes);
 	d->io = io;
 	d->dir = d->bodies = d->lock = -1;
 	return d;

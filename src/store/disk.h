@@ -64,7 +64,8 @@ static inline bool disk_is_failed(struct disk *d)
 /* Room for accepts, as far as known. */
 static inline bool disk_has_room(struct disk *d)
 {
-	return atomic_load(&d->free_bytes) >= d->settings.min_free_bytes;
+	return atomic_load(&d->free_bytes) >=
+	       atomic_load(&d->store.min_free_bytes);
 }
 
 /* Look how much space there is. Any thread; the reader does it every 5 s. */

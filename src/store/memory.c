@@ -83,7 +83,7 @@ static void forget(struct memory *m, struct kept *k)
 /* Oldest first, as they finished. */
 static void trim_history(struct memory *m, int64_t now_ms)
 {
-	int64_t cutoff_ms = now_ms - (int64_t)m->settings.history_ms;
+	int64_t cutoff_ms = now_ms - (int64_t)atomic_load(&m->store.history_ms);
 	list_for_each_safe (pos, next, &m->history) {
 		struct kept *k = container_of(pos, struct kept, node);
 		if (m->history_count <= HISTORY_MAX &&
@@ -536,6 +536,8 @@ struct store *memory_open(const struct store_settings *settings, struct err *e)
 	m->store.ops = &memory_ops;
 	m->settings = *settings;
 	m->settings.path = NULL;
+	store_set_limits(
+	    &m->store, settings->history_ms, settings->min_free_bytes);
 	list_init(&m->live);
 	list_init(&m->history);
 	list_init(&m->tallies);

@@ -87,6 +87,13 @@ struct store_body *store_body_new(
 	return s->ops->body(s, l, is_volatile);
 }
 
+void store_set_limits(
+    struct store *s, uint64_t history_ms, uint64_t min_free_bytes)
+{
+	atomic_store(&s->history_ms, history_ms);
+	atomic_store(&s->min_free_bytes, min_free_bytes);
+}
+
 void store_stats(struct store *s, struct store_stats *out)
 {
 	s->ops->stats(s, out);

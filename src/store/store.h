@@ -197,6 +197,10 @@ int store_each_quota(struct store *s,
     void (*each)(struct span user, int64_t day, uint64_t messages, void *ctx),
     void *ctx);
 
+/* Other limits than those of the settings from now on; any thread. */
+void store_set_limits(
+    struct store *s, uint64_t history_ms, uint64_t min_free_bytes);
+
 /* Figures for metrics; any thread, never blocks on the disk. */
 struct store_stats {
 	uint64_t messages;           /* not final */

@@ -7,6 +7,7 @@
 
 #include <store/store.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +44,8 @@ struct store_ops {
 /* First member of every engine's own struct. */
 struct store {
 	const struct store_ops *ops;
+	/* Of the settings, until others are set: any thread. */
+	_Atomic uint64_t history_ms, min_free_bytes;
 };
 
 /*

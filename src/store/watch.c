@@ -67,7 +67,7 @@ static void look_for_files(struct disk *d)
 /* All that one more accept takes: what a start would find. */
 static void look_for_room(struct disk *d)
 {
-	uint64_t need = d->settings.min_free_bytes + ROOM;
+	uint64_t need = atomic_load(&d->store.min_free_bytes) + ROOM;
 	if (!segments_has_room(d->segments, ROOM))
 		need += SEGMENT_SIZE;
 	disk_refresh_free(d);

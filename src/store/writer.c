@@ -330,7 +330,8 @@ static void commit_batch(struct writer *w)
 static int purge_slice(struct writer *w, int64_t now_ms)
 {
 	struct rows *rows = w->d->rows;
-	int64_t cutoff_ms = now_ms - (int64_t)w->d->settings.history_ms;
+	int64_t cutoff_ms =
+	    now_ms - (int64_t)atomic_load(&w->d->store.history_ms);
 	int64_t day = date_day(now_ms);
 	int n = 0;
 	int rc = rows_begin(rows);
