@@ -41,9 +41,13 @@ static const struct config_provider *provider_at(
 
 static size_t provider_count(const struct metrics *r)
 {
-	size_t n = r->config->providers.count;
+	return r->config->providers.count;
+}
 
-	return n < COUNTER_PROVIDERS_MAX ? n : COUNTER_PROVIDERS_MAX;
+static const struct counter_provider *counts_of(
+    const struct metrics *r, size_t i)
+{
+	return &r->c->providers[provider_at(r, i)->slot];
 }
 
 static void render_deliveries(struct metrics *r)
@@ -51,7 +55,7 @@ static void render_deliveries(struct metrics *r)
 	exposition_family(&r->x, "deliveries", EXPOSITION_COUNTER,
 	    "Calls to providers, by result class.");
 	for (size_t i = 0; i < provider_count(r); i++) {
-		const struct counter_provider *p = &r->c->providers[i];
+		const struct counter_provider *p = counts_of(r, i);
 
 		for (size_t k = POSTERN_ACCEPTED; k < COUNTER_CLASSES; k++)
 			exposition_u64(&r->x,
@@ -65,7 +69,7 @@ static void render_deliveries(struct metrics *r)
 	for (size_t i = 0; i < provider_count(r); i++)
 		exposition_histogram(&r->x,
 		    LABELS("provider", provider_at(r, i)->name),
-		    &r->c->providers[i].latency);
+		    &counts_of(r, i)->latency);
 }
 
 static void per_provider(struct metrics *r, const char *name,
@@ -73,7 +77,7 @@ static void per_provider(struct metrics *r, const char *name,
 {
 	exposition_family(&r->x, name, type, help);
 	for (size_t i = 0; i < provider_count(r); i++) {
-		const void *at = (const char *)&r->c->providers[i] + offset;
+		const void *at = (const char *)counts_of(r, i) + offset;
 
 		exposition_u64(&r->x,
 		    LABELS("provider", provider_at(r, i)->name),
@@ -87,7 +91,7 @@ static void per_provider_time(
 {
 	exposition_family(&r->x, name, EXPOSITION_GAUGE, help);
 	for (size_t i = 0; i < provider_count(r); i++) {
-		const void *at = (const char *)&r->c->providers[i] + offset;
+		const void *at = (const char *)counts_of(r, i) + offset;
 
 		exposition_milli(&r->x,
 		    LABELS("provider", provider_at(r, i)->name),
@@ -178,6 +182,9 @@ static void render_build(struct metrics *r)
 	exposition_family(&r->x, "config_last_reload_success_timestamp_seconds",
 	    EXPOSITION_GAUGE, "When the configuration was last loaded.");
 	exposition_milli(&r->x, NO_LABELS, (uint64_t)a->config_loaded_ms);
+	exposition_family(&r->x, "config_hash_info", EXPOSITION_GAUGE,
+	    "Always 1; the label is a digest of the values in effect.");
+	exposition_u64(&r->x, LABELS("hash", r->config->hash), 1);
 	metrics_gauge(r, "ready", "What /readyz answers, 1 = ready.",
 	    health_is(&a->health, HEALTH_READY));
 }

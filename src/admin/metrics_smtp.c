@@ -10,14 +10,28 @@
 
 static size_t listener_count(const struct metrics *r)
 {
-	size_t n = r->config->listeners.count;
+	return r->config->listeners.count;
+}
 
-	return n < COUNTER_LISTENERS_MAX ? n : COUNTER_LISTENERS_MAX;
+static const struct config_listener *listener_at(
+    const struct metrics *r, size_t i)
+{
+	return CONFIG_AT(r->config->listeners, struct config_listener, i);
 }
 
 static const char *listener_name(const struct metrics *r, size_t i)
 {
-	return CONFIG_AT(r->config->listeners, struct config_listener, i)->name;
+	return listener_at(r, i)->name;
+}
+
+/* A member of the block of listener i. */
+static const counter_value *listener_value(
+    const struct metrics *r, size_t i, size_t offset)
+{
+	const struct counter_listener *c =
+	    &r->c->listeners[listener_at(r, i)->slot];
+
+	return (const void *)((const char *)c + offset);
 }
 
 /* One family with a sample per listener. */
@@ -25,12 +39,9 @@ static void per_listener(struct metrics *r, const char *name,
     enum exposition_type type, const char *help, size_t offset)
 {
 	exposition_family(&r->x, name, type, help);
-	for (size_t i = 0; i < listener_count(r); i++) {
-		const void *at = (const char *)&r->c->listeners[i] + offset;
-
+	for (size_t i = 0; i < listener_count(r); i++)
 		exposition_u64(&r->x, LABELS("listener", listener_name(r, i)),
-		    counter_get(at));
-	}
+		    counter_get(listener_value(r, i, offset)));
 }
 
 #define LISTENER(field) offsetof(struct counter_listener, field)
@@ -48,8 +59,7 @@ static void per_listener_reason(struct metrics *r, const char *name,
 {
 	exposition_family(&r->x, name, EXPOSITION_COUNTER, help);
 	for (size_t i = 0; i < listener_count(r); i++) {
-		const counter_value *at =
-		    (const void *)((const char *)&r->c->listeners[i] + offset);
+		const counter_value *at = listener_value(r, i, offset);
 
 		for (size_t k = 0; k < reasons.count; k++)
 			exposition_u64(&r->x,

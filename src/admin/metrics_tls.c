@@ -13,7 +13,7 @@ static void render_sessions(struct metrics *r)
 
 	exposition_family(&r->x, "smtp_tls_sessions", EXPOSITION_COUNTER,
 	    "TLS handshakes that succeeded.");
-	for (size_t i = 0; i < n && i < COUNTER_LISTENERS_MAX; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct config_listener *l =
 		    CONFIG_AT(r->config->listeners, struct config_listener, i);
 
@@ -24,7 +24,8 @@ static void render_sessions(struct metrics *r)
 			    LABELS("listener", l->name, "version",
 				counter_tls_version_names[v], "mode",
 				modes[l->tls]),
-			    counter_get(&r->c->listeners[i].tls_sessions[v]));
+			    counter_get(
+				&r->c->listeners[l->slot].tls_sessions[v]));
 	}
 }
 

@@ -120,12 +120,13 @@ static json_t *listeners(const struct config *config, const struct counters *c)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0;
-	     i < config->listeners.count && i < COUNTER_LISTENERS_MAX; i++)
-		(void)json_array_append_new(list,
-		    listener(
-			CONFIG_AT(config->listeners, struct config_listener, i),
-			&c->listeners[i]));
+	for (size_t i = 0; i < config->listeners.count; i++) {
+		const struct config_listener *l =
+		    CONFIG_AT(config->listeners, struct config_listener, i);
+
+		(void)json_array_append_new(
+		    list, listener(l, &c->listeners[l->slot]));
+	}
 	return list;
 }
 
@@ -166,12 +167,13 @@ static json_t *providers(const struct config *config, const struct counters *c)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0;
-	     i < config->providers.count && i < COUNTER_PROVIDERS_MAX; i++)
-		(void)json_array_append_new(list,
-		    provider(
-			CONFIG_AT(config->providers, struct config_provider, i),
-			&c->providers[i]));
+	for (size_t i = 0; i < config->providers.count; i++) {
+		const struct config_provider *p =
+		    CONFIG_AT(config->providers, struct config_provider, i);
+
+		(void)json_array_append_new(
+		    list, provider(p, &c->providers[p->slot]));
+	}
 	return list;
 }
 

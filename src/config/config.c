@@ -1,13 +1,16 @@
 #include <config/config.h>
 
 #include <config/check.h>
+#include <config/effective.h>
 #include <config/field.h>
 #include <config/report.h>
+#include <config/slots.h>
 #include <config/tables.h>
 
 #include <base/hash.h>
 #include <base/list.h>
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -24,6 +27,7 @@ struct snapshot {
 	atomic_size_t refs;
 	struct arena memory; /* everything config points to */
 	struct field_secret *secrets;
+	struct slots *slots; /* NULL until loaded: shared with its successors */
 };
 
 static struct snapshot *snapshot_new(void)
@@ -44,6 +48,8 @@ static struct snapshot *snapshot_new(void)
 
 static void snapshot_free(struct snapshot *s)
 {
+	if (s->slots)
+		slots_leave(s->slots, &s->config);
 	map_free(s->config.user_by_name);
 	for (struct field_secret *i = s->secrets; i; i = i->next)
 		hash_cleanse(i->value, i->len);
@@ -98,6 +104,51 @@ static void fill(struct snapshot *s, struct span text,
 	arena_finish(&nodes);
 }
 
+static int make_slots(struct snapshot *s)
+{
+	struct slots *slots = slots_new();
+
+	if (!slots)
+		return -ENOMEM;
+	int rc = slots_take(slots, &s->config);
+	if (rc)
+		slots_free(slots);
+	else
+		s->slots = slots;
+	return rc;
+}
+
+int config_keep_slots(struct config *c, struct config *old, struct err *e)
+{
+	struct snapshot *s = container_of(c, struct snapshot, config);
+	struct slots *shared =
+	    container_of(old, struct snapshot, config)->slots;
+	struct slots *own = s->slots;
+
+	if (own == shared)
+		return 0;
+	/* Left first: it knows the places by what c says. */
+	slots_leave(own, c);
+	s->slots = NULL;
+	if (slots_take(shared, c) != 0)
+		return err_set(e, -EBUSY,
+		    "names of listeners or providers: sessions and mail under "
+		    "way use so many former ones that there is no place to "
+		    "count for new ones; try again later, or restart");
+	s->slots = shared;
+	return 0;
+}
+
+int config_keep_fixed(struct config *c, const struct config *old,
+    void (*fn)(const char *key, void *ctx), void *ctx)
+{
+	struct snapshot *s = container_of(c, struct snapshot, config);
+	int rc = effective_keep_fixed(c, old, &s->memory, fn, ctx);
+
+	effective_hash(c, c->hash);
+	return rc;
+}
+
 struct config *config_load(const char *path,
     const struct config_helpers *helpers, struct config_report *report)
 {
@@ -116,10 +167,13 @@ struct config *config_load(const char *path,
 	if (node_read(path, &text, report) == 0)
 		fill(s, buf_span(&text), helpers, report);
 	buf_finish_secret(&text);
+	if (report->errors == 0 && make_slots(s) != 0)
+		report_place(report, 0, 0, "out of memory");
 	if (report->errors > 0) {
 		snapshot_free(s);
 		return NULL;
 	}
+	effective_hash(&s->config, s->config.hash);
 	return &s->config;
 }
 

@@ -73,6 +73,7 @@ struct config_listener {
 	int proxy_protocol;             /* enum config_proxy */
 	struct postern_list proxy_trusted, xclient_trusted; /* likewise */
 	bool xclient_login; /* and that it has logged in */
+	size_t slot; /* in the counters: config_keep_slots */
 };
 
 struct config_certificate {
@@ -143,6 +144,7 @@ struct config_provider {
 	int64_t max_recipients; /* per call; 0 = the module's own limit */
 	const struct postern_provider *module;
 	const void *settings; /* decoded by the module's rows */
+	size_t slot;          /* in the counters: config_keep_slots */
 };
 
 enum config_unknown {
@@ -249,6 +251,18 @@ enum config_hardening {
 	CONFIG_HARDENING_OFF
 };
 
+/*
+ * Slots in struct counters that got their name in this snapshot, as bits:
+ * their counters start from zero.
+ */
+struct config_new_slots {
+	uint64_t listeners, providers;
+};
+
+enum {
+	CONFIG_HASH_SIZE = 17 /* with NUL */
+};
+
 struct config {
 	const char *hostname;
 	int64_t threads;  /* 0 = one per core */
@@ -271,6 +285,12 @@ struct config {
 	struct config_shutdown shutdown;
 	struct postern_list suppress; /* patterns: recipients never to serve */
 	struct map *user_by_name; /* lower-case name -> struct config_user */
+	struct config_new_slots new_slots; /* config_keep_slots */
+	/*
+	 * Hex digest over every value in effect, presets and secrets included:
+	 * two servers that show the same one are configured alike.
+	 */
+	char hash[CONFIG_HASH_SIZE];
 };
 
 /* One thing that is wrong or doubtful, in parts for people and programs. */
@@ -321,6 +341,26 @@ struct config *config_load(const char *path,
     const struct config_helpers *helpers, struct config_report *report);
 struct config *config_ref(struct config *c); /* any thread */
 void config_unref(struct config *c);         /* any thread; accepts NULL */
+
+/* --- reload --- */
+
+/*
+ * Each listener and each provider counts in a slot of its own of struct
+ * counters. config_load gives slots in the order of the file; this gives c
+ * those that the same names have in `old`, which is in use, or had before it.
+ * A slot gets another name only when no snapshot with the former one is left.
+ * 0, or -EBUSY with e filled when there are not enough: c can then only be
+ * given up. Main thread.
+ */
+int config_keep_slots(struct config *c, struct config *old, struct err *e);
+/*
+ * Values a running server cannot change: c, freshly loaded, gets those of
+ * `old`, and fn is called with the key ("spool.path") of each that differed.
+ * 0 or -ENOMEM. Any thread that has c for itself.
+ */
+int config_keep_fixed(struct config *c, const struct config *old,
+    void (*fn)(const char *key, void *ctx), void *ctx);
+
 void config_report_finish(struct config_report *r);
 /*
  * One problem per line, "file:line:col: [warning: ]path: what (hint)", then a

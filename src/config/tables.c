@@ -120,14 +120,14 @@ static const struct postern_field spool_rows[] = {
 static const struct postern_field http_rows[] = {
 	{ .name = "connect_timeout", .type = POSTERN_TYPE_DURATION,
 	  AT(config_http, connect_timeout_ms), .preset = "10s",
-	  RANGE(100, 5 * MINUTE),
+	  RANGE(100, 5 * MINUTE), .flags = RELOAD,
 	  .doc = "for a connection to a provider" },
 	{ .name = "ca_file", .type = POSTERN_TYPE_STRING,
-	  AT(config_http, ca_file),
+	  AT(config_http, ca_file), .flags = RELOAD,
 	  .doc = "PEM file of the authorities to trust instead of the "
 		 "system's" },
 	{ .name = "proxy", .type = POSTERN_TYPE_STRING,
-	  AT(config_http, proxy),
+	  AT(config_http, proxy), .flags = RELOAD,
 	  .doc = "proxy for all requests: http://host:port" },
 	{ .name = NULL },
 };
@@ -168,7 +168,7 @@ static const struct postern_field shutdown_rows[] = {
 
 const struct postern_field tables_root[] = {
 	{ .name = "hostname", .type = POSTERN_TYPE_STRING,
-	  AT(config, hostname),
+	  AT(config, hostname), .flags = RELOAD,
 	  .doc = "name in greetings and Received; the system's when missing" },
 	{ .name = "threads", .type = POSTERN_TYPE_INT,
 	  AT(config, threads), .preset = "0", RANGE(0, 256),
@@ -191,7 +191,7 @@ const struct postern_field tables_root[] = {
 		    "tls: starttls}, "
 		    "{name: submissions, address: '0.0.0.0:465', "
 		    "tls: implicit}]",
-	  .doc = "where clients connect" },
+	  .flags = RELOAD, .doc = "where clients connect" },
 	{ .name = "tls", .type = POSTERN_TYPE_MAP,
 	  AT(config, tls), .fields = tables_tls,
 	  .doc = "certificates, and which versions of TLS are spoken" },

@@ -17,22 +17,15 @@ enum {
 
 static void count_start(const struct delivery *d)
 {
-	struct counter_provider *c =
-	    deliver_counter(d, d->attempt.provider_index);
-
-	if (c)
-		counter_add(&c->inflight, 1);
+	counter_add(&deliver_counter(d, d->attempt.provider)->inflight, 1);
 }
 
 static void count_end(const struct delivery *d, uint64_t total_ms)
 {
-	struct counter_provider *c =
-	    deliver_counter(d, d->attempt.provider_index);
+	struct counter_provider *c = deliver_counter(d, d->attempt.provider);
 	enum postern_class result = d->result.outcome.result;
 	uint64_t now = (uint64_t)clock_wall_ms();
 
-	if (!c)
-		return;
 	counter_sub(&c->inflight, 1);
 	counter_observe_us(&c->latency, total_ms * 1000);
 	if (result >= POSTERN_ACCEPTED && result <= POSTERN_UNKNOWN)

@@ -24,13 +24,9 @@ static struct span key_of(const struct id *id)
 }
 
 struct counter_provider *deliver_counter(
-    const struct delivery *d, size_t provider_index)
+    const struct delivery *d, const struct config_provider *p)
 {
-	struct counters *c = d->owner->services.counters;
-
-	if (provider_index >= COUNTER_PROVIDERS_MAX)
-		return NULL;
-	return &c->providers[provider_index];
+	return &d->owner->services.counters->providers[p->slot];
 }
 
 /* --- one delivery --- */

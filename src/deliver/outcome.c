@@ -257,11 +257,9 @@ static bool apply(struct delivery *d, size_t i, enum postern_class result)
 static void tell_failover(struct delivery *d, size_t i)
 {
 	const struct attempt *a = &d->attempt;
-	struct counter_provider *c = deliver_counter(d, a->provider_index);
 	size_t next = round_provider_index(d, i);
 
-	if (c)
-		counter_add(&c->failovers, 1);
+	counter_add(&deliver_counter(d, a->provider)->failovers, 1);
 	log_warn("failover", LOG_STR("queue_id", d->id_text),
 	    LOG_STR("provider", a->provider->name),
 	    LOG_STR("next",

@@ -102,7 +102,9 @@ void smtp_abuse_refuse(struct smtp_service *service, struct conn *c,
 		log_denied(c, l->name, id);
 	}
 	counter_add(
-	    &smtp_service_counts(service, listener)->refused[reason], 1);
+	    &smtp_service_counts(service, listener_at(service, listener))
+		 ->refused[reason],
+	    1);
 	conn_set_ops(c, &refused_ops, NULL);
 	/* Before a handshake there is no way to say it. */
 	if (l->tls != CONFIG_TLS_IMPLICIT)

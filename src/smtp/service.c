@@ -11,11 +11,9 @@
 #include <assert.h>
 
 struct counter_listener *smtp_service_counts(
-    struct smtp_service *service, size_t listener)
+    struct smtp_service *service, const struct config_listener *l)
 {
-	if (listener >= COUNTER_LISTENERS_MAX)
-		listener = COUNTER_LISTENERS_MAX - 1;
-	return &service->counters->listeners[listener];
+	return &service->counters->listeners[l->slot];
 }
 
 /* Stress has come or gone: who waits idly has less time, or more. */

@@ -324,7 +324,7 @@ static struct smtp_session *session_new(struct smtp_service *service,
 	s->config = config_ref(service->config);
 	s->listener =
 	    CONFIG_AT(s->config->listeners, struct config_listener, listener);
-	s->counts = smtp_service_counts(service, listener);
+	s->counts = smtp_service_counts(service, s->listener);
 	s->peer = peer;
 	s->conn = c;
 	s->tls = tls_set_find(service->tls, s->config, s->listener);

@@ -275,7 +275,7 @@ void smtp_session_retime(struct smtp_session *s);
 /* A session is gone. */
 void smtp_service_left(struct smtp_service *service);
 struct counter_listener *smtp_service_counts(
-    struct smtp_service *service, size_t listener);
+    struct smtp_service *service, const struct config_listener *l);
 
 /* --- cmd_tls.c --- */
 
