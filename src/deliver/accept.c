@@ -241,7 +241,7 @@ static void give_back(struct delivery *d)
 static struct delivery *take_over(
     struct deliver *owner, struct deliver_submission *s)
 {
-	struct delivery *d = delivery_new(owner, s->id, s->config);
+	struct delivery *d = delivery_new(owner, s->id, owner->config);
 
 	if (!d)
 		return NULL;
@@ -263,7 +263,7 @@ static struct delivery *take_over(
 }
 
 /* Whether each recipient has a route and, on it, a provider that can. */
-static bool is_deliverable(
+static bool is_deliverable(const struct deliver *owner,
     const struct deliver_submission *s, enum deliver_verdict *out_verdict)
 {
 	const struct envelope *e = s->envelope;
@@ -273,10 +273,10 @@ static bool is_deliverable(
 		struct span to = e->recipients[i].address;
 		unsigned needs = round_needs_for(all, &e->terms, to);
 		const struct config_route *route =
-		    router_find(s->config, e->user, e->sender, to);
+		    router_find(owner->config, e->user, e->sender, to);
 
 		*out_verdict = route ? DELIVER_NO_UTF8 : DELIVER_NO_ROUTE;
-		if (!route || router_count(s->config, route, needs) == 0)
+		if (!route || router_count(owner->config, route, needs) == 0)
 			return false;
 	}
 	return true;
@@ -357,8 +357,7 @@ void deliver_submit(struct deliver *owner, struct deliver_submission *s)
 	enum deliver_verdict verdict;
 
 	s->delivery = NULL;
-	s->is_abandoned = false;
-	if (!is_deliverable(s, &verdict)) {
+	if (!is_deliverable(owner, s, &verdict)) {
 		refuse(owner, s, verdict);
 		return;
 	}
@@ -395,7 +394,6 @@ bool deliver_abandon(struct deliver *owner, struct deliver_submission *s)
 {
 	struct delivery *d = s->delivery;
 
-	s->is_abandoned = true;
 	s->delivery = NULL;
 	if (forget_refused(owner, s) || !d)
 		return false;

@@ -35,7 +35,10 @@ struct deliver_services {
 
 struct deliver *deliver_new(
     const struct deliver_services *services, struct config *config);
-/* New attempts use this snapshot from now on. */
+/*
+ * New messages, and rounds of those that waited, use this snapshot from now
+ * on; what is under way keeps its own.
+ */
 void deliver_set_config(struct deliver *d, struct config *config);
 /* A message found in the store at start, or due again; RFC 6710 priority. */
 void deliver_schedule(
@@ -76,7 +79,6 @@ struct deliver_submission {
 	struct id id;
 	const struct envelope *envelope;
 	struct message *message;
-	struct config *config; /* the session's snapshot */
 	enum config_mode mode; /* never INHERIT */
 	int64_t quota_day;     /* charged by the session, stored with it */
 	/*
@@ -86,7 +88,6 @@ struct deliver_submission {
 	const char *hold_reason;
 	void (*on_answer)(
 	    struct deliver_submission *s, const struct deliver_answer *answer);
-	bool is_abandoned; /* the client left; set through deliver_abandon */
 	/* deliver's: */
 	void *delivery;
 	enum deliver_verdict refusal;    /* answered at the end of the turn */

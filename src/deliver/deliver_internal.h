@@ -67,8 +67,7 @@ struct target {
 /* The call to a provider that is being made; attempt.c. */
 struct attempt {
 	const struct config_provider *provider;
-	size_t provider_index; /* in config.providers */
-	bool is_pinned;        /* no other provider may follow */
+	bool is_pinned; /* no other provider may follow */
 	char key[ID_TEXT_SIZE + 32 + STORE_NAME_SIZE];
 	struct provider_call *call;
 	struct http_call http;
@@ -161,9 +160,8 @@ void deliver_wait(
     struct deliver *owner, struct id id, int64_t at_ms, int priority);
 /* Run the owner's end-of-turn work. */
 void deliver_end_turn_later(struct deliver *owner);
-/* Counters of a configured provider; NULL beyond what is counted. */
 struct counter_provider *deliver_counter(
-    const struct delivery *d, size_t provider_index);
+    const struct delivery *d, const struct config_provider *p);
 
 /* --- accept.c --- */
 

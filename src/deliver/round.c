@@ -111,11 +111,28 @@ static bool find_first(struct delivery *d, size_t i)
 	return false;
 }
 
+/* Whose mail it is, what it may cost: a person must say. */
+static void hold_ownerless(struct delivery *d, size_t i)
+{
+	(void)snprintf(d->reason, sizeof(d->reason),
+	    "user %.*s is no longer configured", SPAN_FMT(d->user));
+	provider_clean_text(d->reason, sizeof(d->reason));
+	d->last_class = POSTERN_ACCOUNT;
+	if (delivery_is_direct(d))
+		outcome_wait(d, i, 0); /* nothing is kept */
+	else
+		outcome_hold(d, i);
+}
+
 static void open_target(struct delivery *d, size_t i)
 {
 	const struct store_recipient *r = &d->recipients[i];
 	struct target *t = &d->targets[i];
 
+	if (!config_find_user(d->config, d->user)) {
+		hold_ownerless(d, i);
+		return;
+	}
 	t->route = router_find(d->config, d->user, d->sender, r->address);
 	if (r->is_pinned && find_provider(d->config, r->provider) == SIZE_MAX) {
 		hold_orphan(d, i);
@@ -214,7 +231,6 @@ bool round_plan(struct delivery *d)
 	const struct config_provider *p = provider_at(d, provider);
 	size_t limit = d->recipients[first].is_single ? 1 : batch_limit(p);
 	d->attempt.provider = p;
-	d->attempt.provider_index = provider;
 	d->attempt.is_pinned = d->recipients[first].is_pinned;
 	for (size_t i = first; i < d->count && d->batch_count < limit; i++) {
 		if (is_like(d, i, first, provider))

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -167,18 +168,133 @@ int ports_share(const struct ports *p, unsigned worker, unsigned workers,
 	return 0;
 }
 
-void ports_close(struct ports *p)
+/* --- another configuration --- */
+
+/* Port 0 is any free port: only the name tells one such from another. */
+static bool is_same(
+    const struct config_listener *l, const struct config_listener *o)
+{
+	struct span a = span_of(l->address);
+	bool is_any_port =
+	    a.len > 1 && span_eq(span_from(a, a.len - 2), SPAN(":0"));
+
+	return strcmp(l->address, o->address) == 0 &&
+	       (!is_any_port || strcmp(l->name, o->name) == 0);
+}
+
+/* Index of the listener of p at the address of l; SIZE_MAX: none. */
+static size_t find_listener(
+    const struct ports *p, const struct config_listener *l)
+{
+	for (size_t i = 0; p && i < p->config->listeners.count; i++)
+		if (is_same(l, listener_at(p, i)))
+			return i;
+	return SIZE_MAX;
+}
+
+static int duplicate(
+    struct ports *p, size_t i, const struct ports *old, size_t listener)
+{
+	for (size_t k = 0; k < old->count; k++) {
+		struct listener_set one = { .count = 0 };
+
+		if (old->all[k].listener != listener)
+			continue;
+		int fd = fcntl(old->all[k].fd, F_DUPFD_CLOEXEC, 0);
+		int rc = fd < 0 ? -errno : listener_set_add(&one, fd);
+		if (rc == 0)
+			rc = add(p, &one, i, old->all[k].is_kept);
+		if (rc)
+			listener_set_finish(&one);
+		free(one.fds);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int follow_listener(struct ports *p, size_t i, const struct ports *old,
+    unsigned share, struct err *e)
+{
+	const struct config_listener *l = listener_at(p, i);
+	size_t former = find_listener(old, l);
+	struct listener_set set = { .count = 0 };
+
+	if (former != SIZE_MAX)
+		return duplicate(p, i, old, former);
+	int rc = open_own(p, l, share, &set, e);
+	if (rc == 0)
+		rc = add(p, &set, i, false);
+	if (rc)
+		listener_set_finish(&set);
+	else
+		log_info("listening", LOG_STR("listener", l->name),
+		    LOG_STR("address", l->address),
+		    LOG_NUM("port", listener_port(set.fds[0])),
+		    LOG_STR("socket", "opened"));
+	if (rc == 0)
+		free(set.fds);
+	return rc;
+}
+
+int ports_follow(struct ports *p, struct config *config,
+    const struct ports *old, unsigned share, struct err *e)
+{
+	*p = (struct ports){ .config = config_ref(config) };
+	for (size_t i = 0; i < config->listeners.count; i++) {
+		struct err why = { 0 };
+		int rc = follow_listener(p, i, old, share, &why);
+
+		if (rc == 0)
+			continue;
+		(void)err_set(e, rc, "listener %s: %s", listener_at(p, i)->name,
+		    why.code ? why.text : strerror(-rc));
+		ports_forget(p, old);
+		return rc;
+	}
+	return 0;
+}
+
+/* Close all of p; a file goes unless other (may be NULL) has it, too. */
+static void release(struct ports *p, const struct ports *other)
 {
 	for (size_t i = 0; i < p->count; i++) {
-		const char *path = hostport_unix_path(
-		    listener_at(p, p->all[i].listener)->address);
+		const struct config_listener *l =
+		    listener_at(p, p->all[i].listener);
+		const char *path = hostport_unix_path(l->address);
 
 		/* First, so that nobody comes who would not be heard. */
-		if (path && !p->all[i].is_kept && !p->is_handed_over)
+		if (path && !p->all[i].is_kept && !p->is_handed_over &&
+		    find_listener(other, l) == SIZE_MAX)
 			(void)unlink(path);
 		(void)close(p->all[i].fd);
 	}
 	free(p->all);
 	config_unref(p->config);
 	*p = (struct ports){ .config = NULL };
+}
+
+void ports_forget(struct ports *next, const struct ports *old)
+{
+	release(next, old);
+}
+
+void ports_replace(struct ports *p, struct ports *next)
+{
+	for (size_t i = 0; i < p->config->listeners.count; i++) {
+		const struct config_listener *l = listener_at(p, i);
+
+		if (find_listener(next, l) == SIZE_MAX)
+			log_info("listener_closed",
+			    LOG_STR("listener", l->name),
+			    LOG_STR("address", l->address));
+	}
+	release(p, next);
+	*p = *next;
+	*next = (struct ports){ .config = NULL };
+}
+
+void ports_close(struct ports *p)
+{
+	release(p, NULL);
 }

@@ -43,6 +43,17 @@ int ports_open(struct ports *p, struct config *config, unsigned share,
 int ports_share(const struct ports *p, unsigned worker, unsigned workers,
     struct port **out, size_t *count);
 /*
+ * Those for another configuration while old are in use: of a listener that
+ * keeps its address the same sockets, duplicated; others are opened. 0, or a
+ * negative errno with e naming the listener, and *p has nothing.
+ */
+int ports_follow(struct ports *p, struct config *config,
+    const struct ports *old, unsigned share, struct err *e);
+/* next takes the place of p: what only p had is closed. next is empty then. */
+void ports_replace(struct ports *p, struct ports *next);
+/* Give up what ports_follow made. */
+void ports_forget(struct ports *next, const struct ports *old);
+/*
  * Close ours, not those of workers; files of unix: addresses go, unless other
  * processes serve them now. Idempotent.
  */

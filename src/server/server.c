@@ -26,6 +26,7 @@
 #include <server/notify.h>
 #include <server/ports.h>
 #include <server/privilege.h>
+#include <server/reload.h>
 #include <server/takeover.h>
 #include <server/worker.h>
 #include <smtp/session.h>
@@ -47,6 +48,7 @@ enum {
 };
 
 struct server {
+	const char *config_path;
 	struct config *config;
 	struct loop *loop;
 	struct store *store, *volatile_store;
@@ -60,6 +62,7 @@ struct server {
 	struct takeover *takeover;    /* from the process before */
 	struct takeover_offer *offer; /* to the next one */
 	struct admin *admin;
+	struct reload *reload;
 	struct signals *on_term, *on_int, *on_hup;
 	struct loop_timer lame_duck, watchdog;
 	uint64_t watchdog_ms;
@@ -156,6 +159,7 @@ static void on_taken(int64_t pid, void *ctx)
 	    text, sizeof(text), "MAINPID=%" PRId64 "\nSTATUS=handed over", pid);
 	notify_send(text);
 	s->stop_calls++;
+	reload_stop(s->reload);
 	s->ports.is_handed_over = true;
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_hand_over(s->workers[i]);
@@ -179,17 +183,18 @@ static void on_stop_signal(int signum, void *ctx)
 	    LOG_NUM("lame_duck_ms", s->config->shutdown.lame_duck_ms),
 	    LOG_NUM("grace_ms", s->config->shutdown.grace_ms));
 	notify_draining(&s->config->shutdown);
+	reload_stop(s->reload);
 	admin_set_draining(s->admin);
 	loop_timer_start(
 	    s->loop, &s->lame_duck, s->config->shutdown.lame_duck_ms);
 }
 
-/* Not an end: what a terminal or an old habit sends must not lose a drain. */
 static void on_hangup(int signum, void *ctx)
 {
-	(void)ctx;
-	log_warn("reload_unavailable", LOG_NUM("signal", signum),
-	    LOG_STR("hint", "restart to use a changed configuration"));
+	struct server *s = ctx;
+
+	(void)signum;
+	reload_request(s->reload, "SIGHUP");
 }
 
 /* The service manager restarts us when a loop is stuck: no news then. */
@@ -247,11 +252,16 @@ static int open_ports(struct server *s, struct err *e)
 static void set_ceiling(struct server *s)
 {
 	size_t files = privilege_raise_files();
-	int64_t wanted = s->config->smtp.sessions_total;
 
 	s->session_ceiling = files - files / 4;
+}
+
+static void warn_of_ceiling(const struct server *s)
+{
+	int64_t wanted = s->config->smtp.sessions_total;
+
 	if (wanted > 0 && (size_t)wanted > s->session_ceiling)
-		log_warn("few_descriptors", LOG_NUM("open_files", files),
+		log_warn("few_descriptors",
 		    LOG_NUM("sessions_possible", s->session_ceiling),
 		    LOG_NUM("sessions_total", wanted),
 		    LOG_STR("hint", "raise LimitNOFILE (ulimit -n), or lower "
@@ -440,6 +450,42 @@ static int start_admin(struct server *s, struct err *e)
 	return s->admin ? 0 : (e->code ? e->code : -EIO);
 }
 
+static void on_new_config(struct config *c, void *ctx)
+{
+	struct server *s = ctx;
+	struct config *old = s->config;
+
+	s->config = config_ref(c);
+	config_unref(old);
+	log_configure(
+	    (enum log_level)c->log.level, (enum log_format)c->log.format);
+	store_set_limits(s->store, c->queue.history_ms, c->spool.min_free);
+	store_set_limits(
+	    s->volatile_store, c->queue.history_ms, c->spool.min_free);
+	admin_set_config(s->admin, c);
+	warn_of_insecure(c);
+	warn_of_ceiling(s);
+}
+
+static int make_reload(struct server *s, struct err *e)
+{
+	struct reload_services services = {
+		.path = s->config_path,
+		.loop = s->loop,
+		.auth = s->auth,
+		.admin = s->admin,
+		.certificates = s->certificates,
+		.ports = &s->ports,
+		.workers = s->workers,
+		.worker_count = s->worker_count,
+		.on_config = on_new_config,
+		.ctx = s,
+	};
+
+	s->reload = reload_new(&services, s->config, e);
+	return s->reload ? 0 : -ENOMEM;
+}
+
 static int start_threads(struct server *s, struct err *e)
 {
 	for (unsigned i = 0; i < s->worker_count; i++) {
@@ -470,6 +516,7 @@ static int bring_up(struct server *s, struct err *e)
 
 	s->worker_count = count_workers(s->config);
 	set_ceiling(s);
+	warn_of_ceiling(s);
 	warn_of_insecure(s->config);
 	rc = open_ports(s, e);
 	if (rc == 0)
@@ -494,6 +541,8 @@ static int bring_up(struct server *s, struct err *e)
 	if (rc == 0)
 		rc = start_admin(s, e);
 	if (rc == 0)
+		rc = make_reload(s, e);
+	if (rc == 0)
 		rc = start_threads(s, e);
 	return rc;
 }
@@ -502,6 +551,7 @@ static void take_down(struct server *s)
 {
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_join(s->workers[i]);
+	reload_free(s->reload);
 	/* Sessions are gone; what the pools still do finds no listener. */
 	blocking_free(s->pool);
 	auth_free(s->auth);
@@ -536,7 +586,8 @@ static struct config *load(const char *path)
 
 int server_run(const char *config_path, bool wants_takeover)
 {
-	struct server s = { .worker_finished.run = on_all_finished,
+	struct server s = { .config_path = config_path,
+		.worker_finished.run = on_all_finished,
 		.wants_takeover = wants_takeover };
 	struct err e = { 0 };
 

@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
 	HEARTBEAT_MS = 1000 /* a turn at least this often: the watchdog's */
@@ -33,7 +34,9 @@ enum stage {
 	STAGE_FINISHED
 };
 
+/* Owned by the worker; a reload may give it another place. */
 struct worker_listener {
+	struct list link;
 	struct worker *worker;
 	size_t index; /* in config->listeners */
 	struct listener *listener;
@@ -54,8 +57,7 @@ struct worker {
 	_Atomic bool stop_is_posted, is_handed_over;
 	struct task use_tls;
 	struct tls_set *_Atomic next_tls; /* use_tls is posted while not NULL */
-	size_t listener_count;
-	struct worker_listener listeners[];
+	struct list listeners;            /* struct worker_listener.link */
 };
 
 static void on_accept(struct conn *c, void *ctx)
@@ -124,13 +126,15 @@ static void close_listeners(struct worker *w)
 {
 	bool is_handed_over = atomic_load(&w->is_handed_over);
 
-	for (size_t i = 0; i < w->listener_count; i++) {
-		struct worker_listener *l = &w->listeners[i];
+	list_for_each_safe (pos, tmp, &w->listeners) {
+		struct worker_listener *l =
+		    container_of(pos, struct worker_listener, link);
 
 		if (!l->is_kept && !is_handed_over)
 			listener_drain(l->listener);
 		listener_close(l->listener);
-		l->listener = NULL;
+		list_remove(pos);
+		free(l);
 	}
 }
 
@@ -172,9 +176,10 @@ void worker_set_tls(struct worker *w, struct tls_set *set)
 		loop_post(w->loop, &w->use_tls);
 }
 
-static int make_http(struct worker *w, struct err *e)
+/* --- parts --- */
+
+static struct http_settings http_settings_of(const struct config *c)
 {
-	const struct config *c = w->services.config;
 	struct http_settings settings = {
 		.connect_timeout_ms = c->http.connect_timeout_ms,
 		.max_connections_per_host = 0,
@@ -190,6 +195,13 @@ static int make_http(struct worker *w, struct err *e)
 			settings.max_connections_per_host =
 			    (unsigned)p->max_connections;
 	}
+	return settings;
+}
+
+static int make_http(struct worker *w, struct err *e)
+{
+	struct http_settings settings = http_settings_of(w->services.config);
+
 	w->http = http_new(w->loop, w->services.pool, &settings);
 	return w->http ? 0 : err_set(e, -ENOMEM, "cannot set up HTTP");
 }
@@ -224,48 +236,127 @@ static int make_parts(struct worker *w, struct err *e)
 	return 0;
 }
 
-static int start_listeners(
-    struct worker *w, const struct port *ports, size_t count, struct err *e)
+/* Takes the socket over. */
+static int start_listener(struct worker *w, const struct port *port)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct worker_listener *l = &w->listeners[i];
+	struct worker_listener *l = calloc(1, sizeof(*l));
 
-		l->worker = w;
-		l->index = ports[i].listener;
-		l->is_kept = ports[i].is_kept;
-		l->listener =
-		    listener_start(w->loop, ports[i].fd, on_accept, l);
-		if (!l->listener)
-			return err_set(e, -ENOMEM, "cannot accept on listener");
-		w->listener_count++;
+	if (!l) {
+		(void)close(port->fd);
+		return -ENOMEM;
 	}
+	l->worker = w;
+	l->index = port->listener;
+	l->is_kept = port->is_kept;
+	l->listener = listener_start(w->loop, port->fd, on_accept, l);
+	if (!l->listener) {
+		free(l);
+		return -ENOMEM;
+	}
+	list_append(&w->listeners, &l->link);
 	return 0;
 }
 
 struct worker *worker_new(unsigned index, const struct worker_services *s,
     const struct port *ports, size_t count, struct err *e)
 {
-	struct worker *w =
-	    calloc(1, sizeof(*w) + count * sizeof(w->listeners[0]));
+	struct worker *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		goto no_memory;
 	w->services = *s;
+	w->services.config = config_ref(s->config);
 	w->stop.run = on_stop;
 	w->use_tls.run = on_use_tls;
+	list_init(&w->listeners);
 	loop_timer_init(&w->heartbeat, on_heartbeat);
 	loop_timer_init(&w->grace, on_grace_over);
 	w->loop = loop_new(index);
 	if (!w->loop)
 		goto no_memory;
-	if (make_parts(w, e) != 0 || start_listeners(w, ports, count, e) != 0)
+	if (make_parts(w, e) != 0)
 		return NULL; /* the process ends: nothing is unwound */
+	for (size_t i = 0; i < count; i++)
+		if (start_listener(w, &ports[i]) != 0)
+			goto no_memory;
 	loop_timer_start(w->loop, &w->heartbeat, HEARTBEAT_MS);
 	return w;
 no_memory:
-	free(w);
 	(void)err_set(e, -ENOMEM, "no memory for worker %u", index);
 	return NULL;
+}
+
+/* --- reload --- */
+
+static void start_listeners(struct worker *w, const struct worker_update *u)
+{
+	for (size_t i = 0; i < u->port_count; i++)
+		if (start_listener(w, &u->ports[i]) != 0)
+			log_error("listener_failed",
+			    LOG_NUM("listener", u->ports[i].listener),
+			    LOG_STR("reason", "out of memory"));
+}
+
+static void zero(void *block, size_t size)
+{
+	counter_value *values = block;
+
+	for (size_t i = 0; i < size / sizeof(*values); i++)
+		counter_set(&values[i], 0);
+}
+
+/* Nobody counts there any more: slots change hands only then. */
+static void zero_new_slots(struct worker *w, struct config_new_slots slots)
+{
+	struct counters *c = &w->counters;
+
+	for (size_t i = 0; i < COUNTER_LISTENERS_MAX; i++)
+		if (slots.listeners & UINT64_C(1) << i)
+			zero(&c->listeners[i], sizeof(c->listeners[i]));
+	for (size_t i = 0; i < COUNTER_PROVIDERS_MAX; i++)
+		if (slots.providers & UINT64_C(1) << i)
+			zero(&c->providers[i], sizeof(c->providers[i]));
+}
+
+static void set_config(struct worker *w, struct config *config)
+{
+	struct http_settings settings = http_settings_of(config);
+	struct config *old = w->services.config;
+
+	zero_new_slots(w, config->new_slots);
+	w->services.config = w->smtp.config = config;
+	deliver_set_config(w->deliver, config);
+	if (w->stage < STAGE_HTTP && http_set_settings(w->http, &settings) != 0)
+		log_error("reload_incomplete", LOG_STR("what", "http"),
+		    LOG_STR("reason", "out of memory"));
+	config_unref(old);
+}
+
+static void on_update(struct task *t)
+{
+	struct worker_update *u = container_of(t, struct worker_update, task);
+	struct worker *w = u->worker;
+
+	bool is_serving = w->stage == STAGE_RUNNING;
+
+	/* Who waits gets the listener that was meant. The sockets of those
+	 * that stay are open elsewhere: nobody is reset. */
+	if (is_serving)
+		close_listeners(w);
+	set_config(w, u->config);
+	smtp_service_set_tls(&w->smtp, u->tls);
+	for (size_t i = 0; !is_serving && i < u->port_count; i++)
+		(void)close(u->ports[i].fd);
+	if (is_serving)
+		start_listeners(w, u);
+	u->on_applied(u);
+}
+
+void worker_update(struct worker *w, struct worker_update *u)
+{
+	u->worker = w;
+	u->task.run = on_update;
+	loop_post(w->loop, &u->task);
 }
 
 void worker_schedule(struct worker *w, const struct store_pending *p)
@@ -303,6 +394,7 @@ void worker_free(struct worker *w)
 	deliver_free(w->deliver);
 	smtp_service_finish(&w->smtp);
 	tls_set_free(atomic_load(&w->next_tls));
+	config_unref(w->services.config);
 	loop_free(w->loop);
 	free(w);
 }

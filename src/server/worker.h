@@ -47,6 +47,28 @@ struct worker *worker_new(unsigned index, const struct worker_services *s,
 /* Before worker_start: a message left from the last run. */
 void worker_schedule(struct worker *w, const struct store_pending *p);
 int worker_start(struct worker *w);
+
+/*
+ * What a reload brings one worker. The server's until worker_update, then the
+ * worker's until on_applied, which runs on its thread.
+ */
+struct worker_update {
+	struct task task;
+	struct worker *worker;
+	struct config *config; /* a reference, taken over */
+	struct tls_set *tls;   /* likewise; NULL without certificates */
+	struct port *ports; /* where it accepts; the descriptors are its own */
+	size_t port_count;
+	void (*on_applied)(struct worker_update *u);
+	void *ctx;
+};
+
+/*
+ * Any thread. From the next connection, message and attempt on the worker
+ * goes by u->config; sessions and attempts under way keep what they have.
+ * Listeners nobody mentions are closed once those who wait there are let in.
+ */
+void worker_update(struct worker *w, struct worker_update *u);
 /*
  * Any thread. Stop accepting, let sessions and deliveries end, at the latest
  * after grace_ms; then on_finished. A second call with 0 cuts it short.

@@ -206,6 +206,15 @@ static void begin(struct smtp_session *s, const struct mail_args *m,
 	agree(s, tx);
 }
 
+/* A reload has removed who logged in: the rest is no longer theirs. */
+static bool is_removed(
+    const struct smtp_session *s, const struct config_user *user)
+{
+	const struct config *now = s->service->config;
+
+	return s->config != now && !config_find_user(now, span_of(user->name));
+}
+
 enum smtp_next smtp_cmd_mail(
     struct smtp_session *s, const struct smtp_command *cmd)
 {
@@ -225,6 +234,10 @@ enum smtp_next smtp_cmd_mail(
 		(void)refuse(
 		    s, &m, 451, "4.3.5", "Server configuration problem");
 		return SMTP_NEXT;
+	}
+	if (is_removed(s, user)) {
+		(void)refuse(s, &m, 421, "4.7.0", "User no longer configured");
+		return smtp_session_close(s, "user removed");
 	}
 	if (check_sender(s, &m, user) && check_room(s, &m, user) &&
 	    charge(s, &m, user, &charged))

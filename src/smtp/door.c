@@ -12,12 +12,14 @@
 #include <policy/peers.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 struct door {
 	struct list link;
 	struct smtp_service *service;
 	struct conn *conn;
-	size_t listener;
+	struct config *config; /* a reference: a reload may come */
+	const struct config_listener *listener;
 	struct loop_timer timer;
 };
 
@@ -29,12 +31,11 @@ static const struct config_listener *listener_of(
 }
 
 static void note_error(struct smtp_service *service, const struct conn *c,
-    size_t listener, enum counter_proxy_error error)
+    const struct config_listener *l, enum counter_proxy_error error)
 {
-	counter_add(
-	    &smtp_service_counts(service, listener)->proxy_errors[error], 1);
+	counter_add(&smtp_service_counts(service, l)->proxy_errors[error], 1);
 	log_info("proxy_error", SMTP_LOG_CLIENT(c),
-	    LOG_STR("listener", listener_of(service, listener)->name),
+	    LOG_STR("listener", l->name),
 	    LOG_STR("reason", counter_proxy_error_names[error]));
 }
 
@@ -47,6 +48,7 @@ static void door_free(struct door *d)
 	list_remove(&d->link);
 	peers_leave(service->peers, NULL);
 	service->session_count--;
+	config_unref(d->config);
 	free(d);
 }
 
@@ -56,19 +58,34 @@ static void fail(struct door *d, enum counter_proxy_error error)
 	conn_abort(d->conn, CONN_END_LOCAL);
 }
 
+/* Its place in the snapshot of now; SIZE_MAX when it is gone. */
+static size_t place_of(
+    const struct smtp_service *service, const struct config_listener *l)
+{
+	for (size_t i = 0; i < service->config->listeners.count; i++)
+		if (strcmp(listener_of(service, i)->name, l->name) == 0)
+			return i;
+	return SIZE_MAX;
+}
+
 /* The header is complete: what follows it is the client's. */
 static void let_in(struct door *d, const struct proxy_header *h)
 {
 	struct smtp_service *service = d->service;
 	struct conn *c = d->conn;
-	size_t listener = d->listener;
+	size_t listener = place_of(service, d->listener);
+
+	if (listener == SIZE_MAX) {
+		conn_abort(c, CONN_END_LOCAL);
+		return;
+	}
 
 	if (!h->is_local) {
 		conn_set_peer(c, &h->source);
 		conn_set_local(c, &h->destination);
 	}
 	log_debug("proxy_header", SMTP_LOG_CLIENT(c),
-	    LOG_STR("listener", listener_of(service, listener)->name),
+	    LOG_STR("listener", d->listener->name),
 	    LOG_SPAN("proxy.authority", h->authority),
 	    LOG_SPAN("proxy.tls", h->tls_version));
 	buf_consume(conn_in(c), h->len);
@@ -153,9 +170,10 @@ static struct door *door_new(
 		peers_leave(service->peers, NULL);
 		return NULL;
 	}
-	*d = (struct door){
-		.service = service, .conn = c, .listener = listener
-	};
+	*d = (struct door){ .service = service,
+		.conn = c,
+		.config = config_ref(service->config),
+		.listener = listener_of(service, listener) };
 	list_append(&service->doors, &d->link);
 	service->session_count++;
 	loop_timer_init(&d->timer, on_late);
@@ -171,13 +189,13 @@ void smtp_door_open(
 	struct door *d;
 
 	if (!CONFIG_NETWORKS_HAVE(l->proxy_trusted, conn_peer_addr(c))) {
-		note_error(service, c, listener, COUNTER_PROXY_UNTRUSTED);
+		note_error(service, c, l, COUNTER_PROXY_UNTRUSTED);
 		conn_abort(c, CONN_END_LOCAL);
 		return;
 	}
 	d = hold(service) ? door_new(service, c, listener) : NULL;
 	if (!d) {
-		counter_add(&smtp_service_counts(service, listener)
+		counter_add(&smtp_service_counts(service, l)
 				 ->refused[COUNTER_REFUSED_FULL],
 		    1);
 		conn_abort(c, CONN_END_LOCAL);

@@ -220,7 +220,6 @@ static enum smtp_next hand_over(struct smtp_session *s, struct message *m)
 		.id = tx->id,
 		.envelope = &tx->envelope,
 		.message = m,
-		.config = s->config,
 		.mode = tx->mode,
 		.quota_day = tx->quota_day,
 		.hold_reason = tx->is_held ? "daily quota reached" : NULL,

@@ -26,7 +26,7 @@ class Drain(Case):
 
     def test_a_hangup_is_not_an_end(self):
         self.server.child.send_signal(signal.SIGHUP)
-        eventually(lambda: self.server.events("reload_unavailable"), "it is logged")
+        eventually(lambda: self.server.events("reload_start"), "it is logged")
         self.assertEqual(self.send(self.client())[0], 250)
 
     def sandbox_is_asked(self):

@@ -524,7 +524,6 @@ void rig_submit(enum config_mode mode, size_t recipients, size_t body_size)
 	*s = (struct deliver_submission){ .id = rig.id,
 		.envelope = &rig.envelope,
 		.message = rig_message(body_size),
-		.config = rig.config,
 		.mode = mode,
 		.hold_reason = rig.hold_reason,
 		.quota_day = 20000,

@@ -227,7 +227,6 @@ static bool submit_flood(void)
 		flood[i] = (struct deliver_submission){ .id = id_make(),
 			.envelope = &e,
 			.message = rig_message(10),
-			.config = rig.config,
 			.mode = CONFIG_MODE_QUEUED,
 			.on_answer = on_flood_answer };
 		deliver_submit(rig.deliver, &flood[i]);

@@ -1,0 +1,352 @@
+/*
+ * See reload.h. The order: read and check the file, mechanisms, TLS contexts
+ * (pool thread); sockets, places for counters (main thread), the last things
+ * that can fail; then one task to each worker, and an end when all have run.
+ * A reload that fails closes and frees what it made, and nobody saw it.
+ */
+#include <server/reload.h>
+
+#include <admin/admin.h>
+#include <auth/auth.h>
+#include <base/clock.h>
+#include <base/list.h>
+#include <base/log.h>
+#include <cli/cli.h>
+#include <config/config.h>
+#include <loop/blocking.h>
+#include <loop/loop.h>
+#include <net/tls.h>
+#include <net/tls_set.h>
+#include <server/certificates.h>
+#include <server/notify.h>
+#include <server/ports.h>
+#include <server/worker.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One reload, until the last worker has it. */
+struct attempt {
+	struct blocking_job job;
+	struct reload *owner;
+	uint64_t began_ms;
+	struct config *config; /* NULL: it failed */
+	struct config_report report;
+	struct err why; /* beyond the report */
+	struct ports ports;
+	struct tls_files *files; /* the contexts are from; NULL without TLS */
+	struct worker_update *updates; /* one per worker */
+	atomic_uint applied;
+	struct task all_applied;
+};
+
+struct reload {
+	struct reload_services services;
+	struct config *present;
+	struct blocking *pool;
+	struct attempt *attempt; /* NULL: none runs */
+	const char *wanted;      /* the trigger of another one, or NULL */
+	bool is_stopped;
+};
+
+/* --- on the pool's thread --- */
+
+static int make_tls(struct attempt *a)
+{
+	int rc = 0;
+
+	if (a->config->tls.certificates.count == 0)
+		return 0;
+	a->files = tls_files_read(&a->config->tls, &a->why);
+	if (!a->files)
+		return a->why.code ? a->why.code : -EINVAL;
+	for (unsigned i = 0; rc == 0 && i < a->owner->services.worker_count;
+	     i++) {
+		a->updates[i].tls = tls_set_new(a->files, a->config, &a->why);
+		if (!a->updates[i].tls)
+			rc = a->why.code ? a->why.code : -EINVAL;
+	}
+	return rc;
+}
+
+static void warn_of_fixed(const char *key, void *ctx)
+{
+	(void)ctx;
+	log_warn("restart_needed", LOG_STR("key", key),
+	    LOG_STR("hint", "this value changes with the next start; the "
+			    "rest of the file is in use"));
+}
+
+static int keep_fixed(struct attempt *a)
+{
+	if (config_keep_fixed(
+		a->config, a->owner->present, warn_of_fixed, NULL) == 0)
+		return 0;
+	return err_set(&a->why, -ENOMEM, "out of memory");
+}
+
+static int build(struct attempt *a)
+{
+	const struct reload_services *s = &a->owner->services;
+	const struct auth_channel channel = { .tls_bits = 128 };
+	int rc;
+
+	a->config = cli_load_config(s->path, &a->report);
+	if (!a->config)
+		return -EINVAL;
+	a->updates = calloc(s->worker_count, sizeof(*a->updates));
+	if (!a->updates)
+		return err_set(&a->why, -ENOMEM, "out of memory");
+	rc = auth_check_config(a->config, &a->why);
+	if (rc == 0)
+		rc = make_tls(a);
+	if (rc == 0)
+		rc = keep_fixed(a);
+	/* What follows for logins is worked out here and not on a loop. */
+	if (rc == 0)
+		(void)auth_mechanisms(s->auth, a->config, &channel);
+	return rc;
+}
+
+/* Everything is closed and freed: nobody saw it. */
+static void give_up(struct attempt *a)
+{
+	const struct reload_services *s = &a->owner->services;
+
+	for (unsigned i = 0; a->updates && i < s->worker_count; i++) {
+		struct worker_update *u = &a->updates[i];
+
+		tls_set_free(u->tls);
+		for (size_t k = 0; k < u->port_count; k++)
+			(void)close(u->ports[k].fd);
+	}
+	if (a->ports.config)
+		ports_forget(&a->ports, s->ports);
+	tls_files_free(a->files);
+	a->files = NULL;
+	config_unref(a->config);
+	a->config = NULL;
+}
+
+static void on_work(struct blocking_job *job)
+{
+	struct attempt *a = container_of(job, struct attempt, job);
+
+	if (build(a) != 0)
+		give_up(a);
+}
+
+/* --- on the main loop --- */
+
+static void start(struct reload *r, const char *trigger);
+
+static int share_ports(struct attempt *a, unsigned worker)
+{
+	struct worker_update *u = &a->updates[worker];
+	int rc = ports_share(&a->ports, worker, a->owner->services.worker_count,
+	    &u->ports, &u->port_count);
+
+	return rc ? err_errno(&a->why, rc, "cannot share sockets") : 0;
+}
+
+static int open_ports(struct attempt *a)
+{
+	const struct reload_services *s = &a->owner->services;
+	struct err why = { 0 };
+	int rc =
+	    ports_follow(&a->ports, a->config, s->ports, s->worker_count, &why);
+
+	if (rc)
+		return err_set(&a->why, rc, "%s%s", why.text,
+		    rc == -EACCES || rc == -EPERM
+			? " (a server that started as root has given that up: "
+			  "restart it, or choose a port from 1024 on)"
+			: "");
+	for (unsigned i = 0; rc == 0 && i < s->worker_count; i++)
+		rc = share_ports(a, i);
+	return rc;
+}
+
+static void log_problems(const struct config_report *report)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		const struct config_problem *p = &report->problems[i];
+
+		log_event(p->is_warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR,
+		    "config_problem",
+		    LOG_STR("file", report->file ? report->file : ""),
+		    LOG_NUM("line", p->line), LOG_NUM("column", p->column),
+		    LOG_STR("key", p->path ? p->path : ""),
+		    LOG_STR(
+			"problem", p->message ? p->message : "out of memory"));
+	}
+}
+
+static void finish(struct attempt *a)
+{
+	struct reload *r = a->owner;
+	const char *again = r->wanted;
+
+	config_report_finish(&a->report);
+	config_unref(a->config);
+	for (unsigned i = 0; a->updates && i < r->services.worker_count; i++)
+		free(a->updates[i].ports);
+	free(a->updates);
+	free(a);
+	r->attempt = NULL;
+	r->wanted = NULL;
+	if (r->is_stopped)
+		return;
+	notify_send("READY=1\nSTATUS=accepting mail");
+	if (again)
+		start(r, again);
+}
+
+static void fail(struct attempt *a)
+{
+	char counted[64];
+
+	(void)snprintf(counted, sizeof(counted), "%zu error%s in the file",
+	    a->report.errors, a->report.errors == 1 ? "" : "s");
+	log_error("reload_failed",
+	    LOG_STR("reason", a->why.code ? a->why.text : counted),
+	    LOG_STR("hint", "the configuration of before stays in use"));
+	admin_reload_failed(a->owner->services.admin);
+	finish(a);
+}
+
+static void on_all_applied(struct task *t)
+{
+	struct attempt *a = container_of(t, struct attempt, all_applied);
+	struct reload *r = a->owner;
+	struct config *old = r->present;
+
+	r->present = config_ref(a->config);
+	r->services.on_config(a->config, r->services.ctx);
+	log_info("reload_ok", LOG_STR("hash", a->config->hash),
+	    LOG_NUM("ms", clock_mono_ms() - a->began_ms));
+	config_unref(old);
+	finish(a);
+}
+
+static void on_applied(struct worker_update *u)
+{
+	struct attempt *a = u->ctx;
+	unsigned count = a->owner->services.worker_count;
+
+	if (atomic_fetch_add(&a->applied, 1) + 1 == count)
+		loop_post(a->owner->services.loop, &a->all_applied);
+}
+
+static void commit(struct attempt *a)
+{
+	const struct reload_services *s = &a->owner->services;
+
+	/* First: what a worker closes then is the last of its socket. */
+	ports_replace(s->ports, &a->ports);
+	a->all_applied.run = on_all_applied;
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		struct worker_update *u = &a->updates[i];
+
+		u->config = config_ref(a->config);
+		u->on_applied = on_applied;
+		u->ctx = a;
+		worker_update(s->workers[i], u);
+	}
+	certificates_follow(s->certificates, a->config, a->files);
+}
+
+static void on_built(struct blocking_job *job)
+{
+	struct attempt *a = container_of(job, struct attempt, job);
+	struct reload *r = a->owner;
+
+	if (r->is_stopped) {
+		give_up(a);
+		finish(a);
+		return;
+	}
+	log_problems(&a->report);
+	if (a->config && (open_ports(a) != 0 || config_keep_slots(a->config,
+						    r->present, &a->why) != 0))
+		give_up(a);
+	if (a->config)
+		commit(a);
+	else
+		fail(a);
+}
+
+static void start(struct reload *r, const char *trigger)
+{
+	struct attempt *a = calloc(1, sizeof(*a));
+	char state[64];
+
+	log_info("reload_start", LOG_STR("trigger", trigger));
+	(void)snprintf(state, sizeof(state),
+	    "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_mono_ns() / 1000);
+	notify_send(state);
+	r->attempt = a;
+	if (a) {
+		a->owner = r;
+		a->began_ms = clock_mono_ms();
+		a->job = (struct blocking_job){ .loop = r->services.loop,
+			.work = on_work,
+			.done = on_built };
+		/* The only job there is: it is taken. */
+		if (blocking_submit(r->pool, &a->job) == 0)
+			return;
+		free(a);
+		r->attempt = NULL;
+	}
+	log_error("reload_failed", LOG_STR("reason", "out of memory"));
+	admin_reload_failed(r->services.admin);
+	notify_send("READY=1\nSTATUS=accepting mail");
+}
+
+void reload_request(struct reload *r, const char *trigger)
+{
+	if (r->is_stopped)
+		log_warn("reload_ignored", LOG_STR("trigger", trigger),
+		    LOG_STR("reason", "the server is shutting down"));
+	else if (r->attempt)
+		r->wanted = trigger;
+	else
+		start(r, trigger);
+}
+
+void reload_stop(struct reload *r)
+{
+	r->is_stopped = true;
+}
+
+struct reload *reload_new(const struct reload_services *services,
+    struct config *present, struct err *e)
+{
+	struct reload *r = calloc(1, sizeof(*r));
+
+	if (r)
+		r->pool = blocking_new(1, 1);
+	if (!r || !r->pool) {
+		(void)err_set(e, -ENOMEM, "no memory for reloads");
+		free(r);
+		return NULL;
+	}
+	r->services = *services;
+	r->present = config_ref(present);
+	return r;
+}
+
+void reload_free(struct reload *r)
+{
+	if (!r)
+		return;
+	blocking_free(r->pool);
+	loop_run_late(r->services.loop);
+	config_unref(r->present);
+	free(r);
+}
