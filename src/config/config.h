@@ -73,7 +73,7 @@ struct config_listener {
 	int proxy_protocol;             /* enum config_proxy */
 	struct postern_list proxy_trusted, xclient_trusted; /* likewise */
 	bool xclient_login; /* and that it has logged in */
-	size_t slot; /* in the counters: config_keep_slots */
+	size_t slot;        /* in the counters: config_keep_slots */
 };
 
 struct config_certificate {
@@ -243,6 +243,11 @@ struct config_log {
 
 struct config_shutdown {
 	uint64_t lame_duck_ms, grace_ms;
+	bool flush; /* the spool goes with us: deliver what is in it */
+};
+
+struct config_reload {
+	bool watch; /* the file, without being told */
 };
 
 enum config_hardening {
@@ -284,6 +289,7 @@ struct config {
 	struct config_log log;
 	struct config_shutdown shutdown;
 	struct postern_list suppress; /* patterns: recipients never to serve */
+	struct config_reload reload;
 	struct map *user_by_name; /* lower-case name -> struct config_user */
 	struct config_new_slots new_slots; /* config_keep_slots */
 	/*

@@ -163,6 +163,17 @@ static const struct postern_field shutdown_rows[] = {
 	  AT(config_shutdown, grace_ms), .preset = "25s",
 	  RANGE(0, HOUR), .flags = RELOAD,
 	  .doc = "for sessions and deliveries to end" },
+	{ .name = "flush", .type = POSTERN_TYPE_BOOL,
+	  AT(config_shutdown, flush), .preset = "false", .flags = RELOAD,
+	  .doc = "the spool does not outlive the server: deliver what is in "
+		 "it, as long as grace allows" },
+	{ .name = NULL },
+};
+
+static const struct postern_field reload_rows[] = {
+	{ .name = "watch", .type = POSTERN_TYPE_BOOL,
+	  AT(config_reload, watch), .preset = "false", .flags = RELOAD,
+	  .doc = "reload when the file changes, without a signal" },
 	{ .name = NULL },
 };
 
@@ -230,6 +241,9 @@ const struct postern_field tables_root[] = {
 	  .doc = "metrics and probes" },
 	{ .name = "log", .type = POSTERN_TYPE_MAP,
 	  AT(config, log), .fields = log_rows, .doc = "lines on stderr" },
+	{ .name = "reload", .type = POSTERN_TYPE_MAP,
+	  AT(config, reload), .fields = reload_rows,
+	  .doc = "when a changed configuration is taken over" },
 	{ .name = "shutdown", .type = POSTERN_TYPE_MAP,
 	  AT(config, shutdown), .fields = shutdown_rows,
 	  .doc = "how a stop goes" },

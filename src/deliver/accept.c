@@ -119,13 +119,16 @@ void accept_review(struct delivery *d, bool is_over)
 		review_hybrid(d, &p, is_over);
 }
 
+void accept_hurry(struct delivery *d)
+{
+	d->is_budget_over = true;
+	if (d->is_durable && !delivery_is_direct(d))
+		answer(d, DELIVER_QUEUED);
+}
+
 static void on_budget_over(struct loop_timer *t)
 {
-	struct delivery *d = container_of(t, struct delivery, budget);
-
-	d->is_budget_over = true;
-	if (d->is_durable)
-		answer(d, DELIVER_QUEUED);
+	accept_hurry(container_of(t, struct delivery, budget));
 }
 
 /* --- durable or not --- */

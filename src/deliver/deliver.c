@@ -305,6 +305,23 @@ void deliver_drain(struct deliver *owner, void (*on_idle)(void *ctx), void *ctx)
 	deliver_end_turn_later(owner);
 }
 
+bool deliver_is_empty(const struct deliver *owner)
+{
+	return owner->active_count == 0 && owner->due.count == 0;
+}
+
+static void answer_durable(struct span key, void *value, void *ctx)
+{
+	(void)key;
+	(void)ctx;
+	accept_hurry(value);
+}
+
+void deliver_answer_durable(struct deliver *owner)
+{
+	map_each(owner->active, answer_durable, NULL);
+}
+
 size_t deliver_inflight(const struct deliver *owner)
 {
 	return owner->active_count;

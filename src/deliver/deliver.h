@@ -48,6 +48,13 @@ void deliver_schedule(
  * left stays in the store.
  */
 void deliver_drain(struct deliver *d, void (*on_idle)(void *ctx), void *ctx);
+/* Nothing is under way, and nothing waits for its time. */
+bool deliver_is_empty(const struct deliver *d);
+/*
+ * Clients that wait for a verdict on a message that is durable hear that it is
+ * queued: there is no more time to wait.
+ */
+void deliver_answer_durable(struct deliver *d);
 void deliver_free(struct deliver *d); /* idle or never started */
 size_t deliver_inflight(const struct deliver *d);
 

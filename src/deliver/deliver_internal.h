@@ -170,6 +170,8 @@ struct counter_provider *deliver_counter(
  * ended and is recorded, so that an answer must be given.
  */
 void accept_review(struct delivery *d, bool is_over);
+/* The budget is over before its time: answer as soon as it is durable. */
+void accept_hurry(struct delivery *d);
 /* Answer those whom deliver_submit could not serve. */
 void accept_answer_refused(struct deliver *owner);
 

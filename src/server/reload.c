@@ -14,6 +14,7 @@
 #include <cli/cli.h>
 #include <config/config.h>
 #include <loop/blocking.h>
+#include <loop/files.h>
 #include <loop/loop.h>
 #include <net/tls.h>
 #include <net/tls_set.h>
@@ -29,6 +30,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum {
+	SETTLE_MS = 2000 /* files of a deployment come one after another */
+};
 
 /* One reload, until the last worker has it. */
 struct attempt {
@@ -49,8 +54,10 @@ struct reload {
 	struct reload_services services;
 	struct config *present;
 	struct blocking *pool;
-	struct attempt *attempt; /* NULL: none runs */
-	const char *wanted;      /* the trigger of another one, or NULL */
+	struct loop_files *files; /* watched; NULL unless reload.watch */
+	struct loop_timer settle; /* after a change */
+	struct attempt *attempt;  /* NULL: none runs */
+	const char *wanted;       /* the trigger of another one, or NULL */
 	bool is_stopped;
 };
 
@@ -220,6 +227,43 @@ static void fail(struct attempt *a)
 	finish(a);
 }
 
+/* --- reload.watch --- */
+
+static void on_settled(struct loop_timer *t)
+{
+	reload_request(container_of(t, struct reload, settle), "watch");
+}
+
+static void on_file_change(void *ctx)
+{
+	struct reload *r = ctx;
+
+	loop_timer_start(r->services.loop, &r->settle, SETTLE_MS);
+}
+
+static void stop_watch(struct reload *r)
+{
+	loop_timer_stop(r->services.loop, &r->settle);
+	loop_files_close(r->files);
+	r->files = NULL;
+}
+
+/* As the present configuration says. */
+static void follow_watch(struct reload *r)
+{
+	const char *path = r->services.path;
+
+	if (!r->present->reload.watch) {
+		stop_watch(r);
+		return;
+	}
+	if (r->files)
+		return;
+	r->files = loop_files_new(r->services.loop, on_file_change, r);
+	if (!r->files || loop_files_watch(r->files, &path, 1) != 0)
+		log_error("watch_failed", LOG_STR("reason", "out of memory"));
+}
+
 static void on_all_applied(struct task *t)
 {
 	struct attempt *a = container_of(t, struct attempt, all_applied);
@@ -227,6 +271,7 @@ static void on_all_applied(struct task *t)
 	struct config *old = r->present;
 
 	r->present = config_ref(a->config);
+	follow_watch(r);
 	r->services.on_config(a->config, r->services.ctx);
 	log_info("reload_ok", LOG_STR("hash", a->config->hash),
 	    LOG_NUM("ms", clock_mono_ms() - a->began_ms));
@@ -322,6 +367,7 @@ void reload_request(struct reload *r, const char *trigger)
 void reload_stop(struct reload *r)
 {
 	r->is_stopped = true;
+	stop_watch(r);
 }
 
 struct reload *reload_new(const struct reload_services *services,
@@ -338,6 +384,8 @@ struct reload *reload_new(const struct reload_services *services,
 	}
 	r->services = *services;
 	r->present = config_ref(present);
+	loop_timer_init(&r->settle, on_settled);
+	follow_watch(r);
 	return r;
 }
 

@@ -7,7 +7,6 @@
 #include <admin/admin.h>
 #include <auth/auth.h>
 #include <base/clock.h>
-#include <base/hostport.h>
 #include <base/list.h>
 #include <base/log.h>
 #include <cli/cli.h>
@@ -28,6 +27,7 @@
 #include <server/privilege.h>
 #include <server/reload.h>
 #include <server/takeover.h>
+#include <server/warnings.h>
 #include <server/worker.h>
 #include <smtp/session.h>
 #include <store/store.h>
@@ -43,6 +43,7 @@
 enum {
 	POOL_THREADS = 4,
 	POOL_WAITING = 1024,
+	EXIT_MAIL_LEFT = 3,
 	MARGIN_MS = 5 * 1000, /* on top of what shutdown may take */
 	STORE_PENDING_MAX = 64 * 1024 * 1024
 };
@@ -256,53 +257,6 @@ static void set_ceiling(struct server *s)
 	s->session_ceiling = files - files / 4;
 }
 
-static void warn_of_ceiling(const struct server *s)
-{
-	int64_t wanted = s->config->smtp.sessions_total;
-
-	if (wanted > 0 && (size_t)wanted > s->session_ceiling)
-		log_warn("few_descriptors",
-		    LOG_NUM("sessions_possible", s->session_ceiling),
-		    LOG_NUM("sessions_total", wanted),
-		    LOG_STR("hint", "raise LimitNOFILE (ulimit -n), or lower "
-				    "smtp.limits.sessions_total"));
-}
-
-static void warn_if(
-    bool is_so, const struct config_listener *l, const char *what)
-{
-	if (is_so)
-		log_warn("insecure_listener", LOG_STR("listener", l->name),
-		    LOG_STR("what", what));
-}
-
-static void warn_of_listener(
-    const struct config *c, const struct config_listener *l)
-{
-	/* What is said there crosses no network. */
-	bool is_local = hostport_unix_path(l->address) != NULL;
-	bool has_tls = l->tls != CONFIG_TLS_NONE;
-
-	warn_if(!has_tls && l->allow_insecure && !is_local, l,
-	    "accepts mail without TLS");
-	warn_if(has_tls && config_tls_policy(c, l) == CONFIG_TLS_LEGACY, l,
-	    "speaks TLS 1.0 and 1.1 and ciphers that can be broken "
-	    "(tls_policy: legacy)");
-	warn_if(l->allow_plaintext_auth && !is_local, l,
-	    "accepts passwords without TLS");
-	warn_if(l->allow_unauthenticated, l, "accepts mail without a login");
-	warn_if(l->plaintext_from.count > 0, l,
-	    "accepts mail and passwords without TLS from plaintext_from");
-	warn_if(l->lenient_syntax, l, "accepts the syntax of old devices");
-}
-
-static void warn_of_insecure(const struct config *c)
-{
-	for (size_t i = 0; i < c->listeners.count; i++)
-		warn_of_listener(
-		    c, CONFIG_AT(c->listeners, struct config_listener, i));
-}
-
 static void restore_quota(
     struct span user, int64_t day, uint64_t messages, void *ctx)
 {
@@ -463,8 +417,7 @@ static void on_new_config(struct config *c, void *ctx)
 	store_set_limits(
 	    s->volatile_store, c->queue.history_ms, c->spool.min_free);
 	admin_set_config(s->admin, c);
-	warn_of_insecure(c);
-	warn_of_ceiling(s);
+	warnings_log(c, s->session_ceiling);
 }
 
 static int make_reload(struct server *s, struct err *e)
@@ -516,8 +469,7 @@ static int bring_up(struct server *s, struct err *e)
 
 	s->worker_count = count_workers(s->config);
 	set_ceiling(s);
-	warn_of_ceiling(s);
-	warn_of_insecure(s->config);
+	warnings_log(s->config, s->session_ceiling);
 	rc = open_ports(s, e);
 	if (rc == 0)
 		rc = make_tls(s, e);
@@ -547,7 +499,22 @@ static int bring_up(struct server *s, struct err *e)
 	return rc;
 }
 
-static void take_down(struct server *s)
+/* What a spool that goes with us takes along. */
+static int count_left(const struct server *s)
+{
+	struct store_stats stats;
+
+	if (!s->config->shutdown.flush)
+		return EXIT_SUCCESS;
+	store_stats(s->store, &stats);
+	if (stats.messages == 0)
+		return EXIT_SUCCESS;
+	log_error("mail_left", LOG_NUM("messages", stats.messages),
+	    LOG_STR("hint", "shutdown.flush says that the spool is not kept"));
+	return EXIT_MAIL_LEFT;
+}
+
+static int take_down(struct server *s)
 {
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_join(s->workers[i]);
@@ -555,6 +522,7 @@ static void take_down(struct server *s)
 	/* Sessions are gone; what the pools still do finds no listener. */
 	blocking_free(s->pool);
 	auth_free(s->auth);
+	int code = count_left(s);
 	store_close(s->store);
 	store_close(s->volatile_store);
 	takeover_offer_free(s->offer);
@@ -571,6 +539,7 @@ static void take_down(struct server *s)
 	config_unref(s->config);
 	http_library_done();
 	auth_library_done();
+	return code;
 }
 
 /* The reports of a bad configuration go to stderr as `check` prints them. */
@@ -615,8 +584,8 @@ int server_run(const char *config_path, bool wants_takeover)
 	    LOG_NUM("stats_port", admin_port(s.admin)));
 	notify_send("READY=1\nSTATUS=accepting mail");
 	loop_run(s.loop);
-	take_down(&s);
+	int code = take_down(&s);
 	log_info("drain_end", LOG_NUM("stop_signals", s.stop_calls));
 	log_stop();
-	return EXIT_SUCCESS;
+	return code;
 }

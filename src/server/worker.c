@@ -23,12 +23,14 @@
 #include <unistd.h>
 
 enum {
-	HEARTBEAT_MS = 1000 /* a turn at least this often: the watchdog's */
+	HEARTBEAT_MS = 1000, /* a turn at least this often: the watchdog's */
+	FLUSH_LOOK_MS = 50
 };
 
 enum stage {
 	STAGE_RUNNING = 0,
 	STAGE_SESSIONS,   /* waiting for sessions to end */
+	STAGE_FLUSH,      /* delivering what waits */
 	STAGE_DELIVERIES, /* waiting for attempts under way */
 	STAGE_HTTP,       /* waiting for connections to close */
 	STAGE_FINISHED
@@ -52,6 +54,7 @@ struct worker {
 	struct counters counters;
 	struct loop_timer heartbeat, grace;
 	enum stage stage;
+	bool is_cut; /* the grace is over */
 	struct task stop;
 	_Atomic uint64_t stop_grace_ms;
 	_Atomic bool stop_is_posted, is_handed_over;
@@ -65,13 +68,6 @@ static void on_accept(struct conn *c, void *ctx)
 	struct worker_listener *l = ctx;
 
 	smtp_session_start(&l->worker->smtp, c, l->index);
-}
-
-static void on_heartbeat(struct loop_timer *t)
-{
-	struct worker *w = container_of(t, struct worker, heartbeat);
-
-	loop_timer_start(w->loop, t, HEARTBEAT_MS);
 }
 
 static void on_http_closed(void *ctx)
@@ -96,14 +92,49 @@ static void on_deliveries_idle(void *ctx)
 	http_close(w->http, on_http_closed, w);
 }
 
+static void drain_deliveries(struct worker *w)
+{
+	w->stage = STAGE_DELIVERIES;
+	deliver_drain(w->deliver, on_deliveries_idle, w);
+}
+
+static void flush(struct worker *w)
+{
+	w->stage = STAGE_FLUSH;
+	if (w->is_cut || deliver_is_empty(w->deliver))
+		drain_deliveries(w);
+	else
+		loop_timer_start(w->loop, &w->heartbeat, FLUSH_LOOK_MS);
+}
+
+static void on_heartbeat(struct loop_timer *t)
+{
+	struct worker *w = container_of(t, struct worker, heartbeat);
+
+	loop_timer_start(w->loop, t, HEARTBEAT_MS);
+	if (w->stage == STAGE_FLUSH)
+		flush(w);
+}
+
 static void on_sessions_empty(void *ctx)
 {
 	struct worker *w = ctx;
 
 	if (w->stage != STAGE_SESSIONS)
 		return;
-	w->stage = STAGE_DELIVERIES;
-	deliver_drain(w->deliver, on_deliveries_idle, w);
+	if (w->services.config->shutdown.flush)
+		flush(w);
+	else
+		drain_deliveries(w);
+}
+
+/* Who can be told that the message is safe is told, then it is over. */
+static void cut_sessions(struct worker *w)
+{
+	if (!w->is_cut)
+		deliver_answer_durable(w->deliver);
+	else
+		smtp_service_abort(&w->smtp);
 }
 
 static void on_grace_over(struct loop_timer *t)
@@ -113,10 +144,13 @@ static void on_grace_over(struct loop_timer *t)
 	log_warn("drain_cut", LOG_NUM("sessions", w->smtp.session_count),
 	    LOG_NUM("deliveries", deliver_inflight(w->deliver)));
 	if (w->stage == STAGE_SESSIONS)
-		smtp_service_abort(&w->smtp);
+		cut_sessions(w);
+	w->is_cut = true;
+	if (w->stage == STAGE_FLUSH)
+		drain_deliveries(w);
 	if (w->stage == STAGE_DELIVERIES)
 		http_cancel_all(w->http);
-	/* Aborted sessions lead to the next stage, which gets no grace. */
+	/* The next stage gets no grace. */
 	if (w->stage < STAGE_HTTP)
 		loop_timer_start(w->loop, &w->grace, HEARTBEAT_MS);
 }

@@ -234,6 +234,29 @@ class Rollback(Reload):
         self.assertEqual(len(self.server.events("restart_needed")), 4)
 
 
+class Watch(Reload):
+    def test_a_change_is_seen_without_a_signal(self):
+        os.chmod(self.home, 0o755)  # or its changes are seen by the minute
+        self.edit(("log: {", "reload: {watch: true}\nlog: {"))
+        self.hangup()
+        data = self.home / "..data"
+        (self.home / "v1").mkdir(mode=0o755)
+        path = self.home / "postern.yaml"
+        path.rename(self.home / "v1" / "postern.yaml")
+        data.symlink_to("v1")
+        path.symlink_to("..data/postern.yaml")
+        eventually(lambda: [e for e in self.server.events("reload_start")
+                            if e["trigger"] == "watch"], "the move is seen")
+        before = self.config_hash()
+        (self.home / "v2").mkdir(mode=0o755)
+        (self.home / "v2" / "postern.yaml").write_text(
+            path.read_text().replace("mode: queued", "mode: hybrid"))
+        fresh = self.home / "..fresh"
+        fresh.symlink_to("v2")
+        fresh.rename(data)
+        eventually(lambda: self.config_hash() != before, "the swap is seen")
+
+
 class Load(Reload):
     """Many reloads, each with another file, while mail flows."""
 

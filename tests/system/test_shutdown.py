@@ -33,6 +33,66 @@ class Drain(Case):
         return self.sandbox.counts().get("sendgrid", {}).get("requests", 0) > 0
 
 
+class Cut(Case):
+    """The grace is over while a client waits."""
+
+    settings = {"sync_budget": "1m", "timeout": "5m", "grace": "200ms"}
+
+    def test_a_durable_message_is_answered_as_queued(self):
+        self.sandbox.fault("sendgrid", hang="after-body")
+        smtp, replies = self.client(), []
+        waiting = threading.Thread(target=lambda: replies.append(self.send(smtp)))
+        waiting.start()
+        eventually(lambda: self.sandbox.counts().get("sendgrid", {}).get(
+            "requests", 0) > 0, "the request is on its way")
+        self.stop()
+        waiting.join()
+        code, text = replies[0]
+        self.assertEqual(code, 250, text)
+        self.assertIn("queued as", text)
+        self.sandbox.heal()
+        self.start(**self.settings)
+        self.final(self.queue_id(text))
+
+
+class Flush(Case):
+    """A spool that goes with the process."""
+
+    settings = {"mode": "queued"}
+
+    def config(self, **settings):
+        path = super().config(**settings)
+        text = path.read_text()
+        path.write_text(text.replace("lame_duck:", "flush: true, lame_duck:"))
+        return path
+
+    def submit(self):
+        for provider in "sendgrid", "ses", "mailgun":
+            self.sandbox.fault(provider, status=503)
+        code, text = self.send(self.client())
+        self.assertEqual(code, 250, text)
+        queue_id = self.queue_id(text)
+        eventually(lambda: self.record(queue_id)["attempts"], "it is tried")
+
+    def test_what_waits_is_delivered_before_the_end(self):
+        self.submit()
+        self.server.child.terminate()
+        eventually(lambda: self.server.events("drain_start"), "drain")
+        self.sandbox.heal()
+        self.stop()
+        self.assertEqual(len(self.sandbox.messages()), 1)
+
+    def test_what_is_left_shows_in_the_exit_code(self):
+        self.submit()
+        self.server.child.terminate()
+        eventually(lambda: self.server.events("drain_start"), "drain")
+        self.server.child.terminate()
+        server, self.server = self.server, None
+        self.addCleanup(server.kill)
+        self.assertEqual(server.child.wait(timeout=DEADLINE), 3)
+        self.assertEqual(server.events("mail_left")[0]["messages"], 1)
+
+
 class Hurry(Case):
     """Everything is slow, and a second signal comes."""
 

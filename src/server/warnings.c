@@ -1,0 +1,59 @@
+/* See warnings.h. */
+#include <server/warnings.h>
+
+#include <base/hostport.h>
+#include <base/log.h>
+#include <config/config.h>
+
+static void warn_if(
+    bool is_so, const struct config_listener *l, const char *what)
+{
+	if (is_so)
+		log_warn("insecure_listener", LOG_STR("listener", l->name),
+		    LOG_STR("what", what));
+}
+
+static void warn_of_listener(
+    const struct config *c, const struct config_listener *l)
+{
+	/* What is said there crosses no network. */
+	bool is_local = hostport_unix_path(l->address) != NULL;
+	bool has_tls = l->tls != CONFIG_TLS_NONE;
+
+	warn_if(!has_tls && l->allow_insecure && !is_local, l,
+	    "accepts mail without TLS");
+	warn_if(has_tls && config_tls_policy(c, l) == CONFIG_TLS_LEGACY, l,
+	    "speaks TLS 1.0 and 1.1 and ciphers that can be broken "
+	    "(tls_policy: legacy)");
+	warn_if(l->allow_plaintext_auth && !is_local, l,
+	    "accepts passwords without TLS");
+	warn_if(l->allow_unauthenticated, l, "accepts mail without a login");
+	warn_if(l->plaintext_from.count > 0, l,
+	    "accepts mail and passwords without TLS from plaintext_from");
+	warn_if(l->lenient_syntax, l, "accepts the syntax of old devices");
+}
+
+static void warn_of_insecure(const struct config *c)
+{
+	for (size_t i = 0; i < c->listeners.count; i++)
+		warn_of_listener(
+		    c, CONFIG_AT(c->listeners, struct config_listener, i));
+}
+
+static void warn_of_ceiling(const struct config *c, size_t ceiling)
+{
+	int64_t wanted = c->smtp.sessions_total;
+
+	if (wanted > 0 && (size_t)wanted > ceiling)
+		log_warn("few_descriptors",
+		    LOG_NUM("sessions_possible", ceiling),
+		    LOG_NUM("sessions_total", wanted),
+		    LOG_STR("hint", "raise LimitNOFILE (ulimit -n), or lower "
+				    "smtp.limits.sessions_total"));
+}
+
+void warnings_log(const struct config *c, size_t ceiling)
+{
+	warn_of_insecure(c);
+	warn_of_ceiling(c, ceiling);
+}
