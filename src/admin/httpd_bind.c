@@ -66,7 +66,7 @@ int httpd_bind(const char *address, int *out_port, struct err *e)
 	const int on = 1;
 	int rc = resolve(address, &info, e);
 
-	if (rc)
+	if (rc || !info)
 		return rc;
 	int fd = socket(info->ai_family,
 	    info->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -68,7 +68,7 @@ static ptrdiff_t decode_last(const char *in, size_t pad, uint8_t *out)
 	if ((pad == 2 && b & 15) || (pad == 1 && c & 3))
 		return -EINVAL;
 	uint32_t word = a << 18 | b << 12 | c << 6 | d;
-	for (size_t i = 0; i < 3 - pad; i++)
+	for (size_t i = 0; i + pad < 3; i++)
 		out[i] = (uint8_t)(word >> (16 - 8 * i));
 	return (ptrdiff_t)(3 - pad);
 }

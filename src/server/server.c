@@ -41,6 +41,7 @@
 #include <unistd.h>
 
 enum {
+	OWN_FILES = 64, /* store, loops, listeners, watchers, way out */
 	POOL_THREADS = 4,
 	POOL_WAITING = 1024,
 	EXIT_MAIL_LEFT = 3,
@@ -253,8 +254,11 @@ static int open_ports(struct server *s, struct err *e)
 static void set_ceiling(struct server *s)
 {
 	size_t files = privilege_raise_files();
+	size_t reserve = files / 4;
 
-	s->session_ceiling = files - files / 4;
+	if (reserve < OWN_FILES)
+		reserve = OWN_FILES < files / 2 ? OWN_FILES : files / 2;
+	s->session_ceiling = files - reserve;
 }
 
 static void restore_quota(
