@@ -165,7 +165,9 @@ static enum verify_verdict read_keys(
     const struct view *v, const struct verify_question *q)
 {
 	(void)q;
-	keyring_refresh(v->keyring, v->fetch);
+	/* Another errand may have ended since this one was asked for. */
+	if (keyring_is_due(v->keyring, true))
+		keyring_refresh(v->keyring, v->fetch);
 	return VERIFY_GOOD;
 }
 
@@ -236,6 +238,9 @@ static int judge(struct login *l, sasl_server_params_t *params,
 	if (verdict != JWT_BAD && !has_waited &&
 	    keyring_is_due(view->keyring, verdict == JWT_UNSIGNED))
 		return await_keys(l, x);
+	/* Not due may mean that they have come since the token was checked. */
+	if (verdict == JWT_UNSIGNED && !has_waited)
+		verdict = check_token(l, view, &result, &has_keys);
 	if (verdict == JWT_UNSIGNED && !has_keys) {
 		sasl_set_detail(x, "no keys of the issuer");
 		return SASL_UNAVAIL;
