@@ -78,6 +78,11 @@ class Process:
                 found.append(json.loads(line))
         return found
 
+    def logged(self, name, count=1):
+        """The same, when there are so many: the log is written behind."""
+        return eventually(lambda: len(self.events(name)) >= count and
+                          self.events(name), f"{name} is logged")
+
     def kill(self):
         self.child.send_signal(signal.SIGKILL)
         self.child.wait()

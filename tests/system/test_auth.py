@@ -256,7 +256,7 @@ class Certificates(AuthCase):
             self.assertEqual("EXTERNAL" in offers, offered, pair)
             code = self.say(smtp, "AUTH EXTERNAL =")[0]
             self.assertEqual(code, 235 if offered else 504)
-        users = [e["user.name"] for e in self.server.events("auth_ok")]
+        users = [e["user.name"] for e in self.server.logged("auth_ok", 3)]
         self.assertEqual(users, ["robot", "demo", "printer"])
 
     def test_external_in_two_lines_and_as_oneself_only(self):
@@ -425,7 +425,7 @@ class Tokens(TokenCase):
         self.issuer.is_down = True
         self.assertEqual(self.bearer(self.issuer.token()),
                          (454, b"4.7.0 Temporary authentication failure"))
-        failed = self.server.events("issuer_keys_failed")
+        failed = self.server.logged("issuer_keys_failed")
         self.assertIn("status 503", failed[0]["reason"])
         self.issuer.is_down = False
         eventually(lambda: self.bearer(self.issuer.token())[0] == 235,

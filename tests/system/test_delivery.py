@@ -32,7 +32,7 @@ class Hybrid(Case):
                 expected = {500: "transient", 429: "throttled", 401: "account"}
                 self.assertEqual(tried, [("sendgrid", expected[status]),
                                          ("ses", "accepted")])
-        self.assertTrue(self.server.events("failover"))
+        self.assertTrue(self.server.logged("failover"))
 
     def test_a_refused_message_is_refused_to_the_client(self):
         self.sandbox.fault("sendgrid", status=400)
@@ -222,7 +222,7 @@ class Queued(Case):
         self.assertEqual(code, 250)
         queue_id = self.queue_id(text)
         eventually(lambda: len(self.record(queue_id)["attempts"]) >= 3, "all tried")
-        attempt = self.server.events("attempt")[0]
+        attempt = self.server.logged("attempt")[0]
         self.assertEqual(attempt["class"], "transient")
         self.assertIn("onnect", attempt["reason"])
 
@@ -330,7 +330,7 @@ class Clients(Case):
         socket.socket.shutdown(smtp.sock, socket.SHUT_WR)
         code, text = smtp.getreply()
         self.assertEqual(code, 250, text)
-        self.assertEqual(len(self.server.events("message_accepted")), 1)
+        self.assertEqual(len(self.server.logged("message_accepted")), 1)
         self.assertEqual(self.server.events("message_rejected"), [])
 
     def test_a_message_that_goes_on_without_its_client_was_accepted(self):

@@ -76,7 +76,7 @@ class Untrusted(Https):
         code, text = self.send(self.client())
         self.assertEqual(code, 451, text)
         self.assertEqual(self.sandbox.messages(), [])
-        reasons = {e["reason"] for e in self.server.events("attempt")}
+        reasons = {e["reason"] for e in self.server.logged("attempt")}
         self.assertTrue(any("ertificate" in r or "SSL" in r for r in reasons), reasons)
 
 

@@ -104,7 +104,7 @@ class Proxied(Case):
             self.assertEqual(code, 250, text)
 
     def assert_client_was_seen(self, event):
-        found = self.server.events(event)
+        found = self.server.logged(event)
         self.assertTrue(found, event)
         for e in found:
             self.assertEqual(e["client.address"], CLIENT)
@@ -239,7 +239,7 @@ class Xclient(Proxied):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\n",
                       done.stdout)
-        accepted, = self.server.events("message_accepted")
+        accepted, = self.server.logged("message_accepted")
         self.assertEqual(accepted["client.address"], "198.51.100.7")
         self.assertEqual(accepted["network.peer.address"], "127.0.0.1")
         self.assertEqual(accepted["user.name"], "demo")

@@ -117,7 +117,7 @@ class Changes(Reload):
         third = line.replace("submissions", "third").replace("implicit", "starttls")
         self.edit((line, third))
         self.hangup()
-        self.assertEqual(self.server.events("listener_closed")[0]["listener"],
+        self.assertEqual(self.server.logged("listener_closed")[0]["listener"],
                          "submissions")
         with self.assertRaises(OSError):
             self.connect(self.implicit)
@@ -173,7 +173,7 @@ class Changes(Reload):
         self.edit(("{name: demo,", "{name: other,"))
         self.hangup()
         self.final(queue_id, states=("held",))
-        reason = self.server.events("held")[0]["reason"]
+        reason = self.server.logged("held")[0]["reason"]
         self.assertEqual(reason, "user demo is no longer configured")
 
     def test_an_unknown_outcome_at_a_vanished_provider_is_held(self):
@@ -188,7 +188,7 @@ class Changes(Reload):
         self.edit((text[start:end], ""), ("[sendgrid, ses", "[ses"))
         self.hangup()
         self.final(queue_id, states=("held",))
-        self.assertIn("no longer configured", self.server.events("held")[0]["reason"])
+        self.assertIn("no longer configured", self.server.logged("held")[0]["reason"])
 
 
 class Rollback(Reload):
@@ -210,7 +210,7 @@ class Rollback(Reload):
             self.assertEqual(self.send(self.client())[0], 250)
             self.assertEqual(self.send(self.client(implicit=True))[0], 250)
             (self.home / "postern.yaml").write_text(good)
-        problems = self.server.events("config_problem")
+        problems = self.server.logged("config_problem")
         lines = good.splitlines()
         self.assertTrue(problems[0]["file"].endswith("postern.yaml"))
         self.assertIn("mode: queued", lines[problems[0]["line"] - 1])
@@ -225,13 +225,13 @@ class Rollback(Reload):
         self.edit((f"path: {self.home}/spool", f"path: {self.home}/other"),
                   ("threads: 2", "threads: 3"), ("log: {", "smtp: {banner: New}\nlog: {"))
         self.hangup()
-        keys = {e["key"] for e in self.server.events("restart_needed")}
+        keys = {e["key"] for e in self.server.logged("restart_needed", 2)}
         self.assertEqual(keys, {"spool.path", "threads"})
         smtp = smtplib.SMTP(timeout=DEADLINE)
         self.addCleanup(smtp.close)
         self.assertIn(b"ESMTP New", smtp.connect("localhost", self.starttls)[1])
         self.hangup()
-        self.assertEqual(len(self.server.events("restart_needed")), 4)
+        self.assertEqual(len(self.server.logged("restart_needed", 4)), 4)
 
 
 class Watch(Reload):

@@ -78,7 +78,7 @@ class OfFiles(Sockets):
     def test_takes_mail_without_tls(self):
         self.final(self.deliver())
         self.assertEqual(
-            self.server.events("message_accepted")[0]["client.address"], "local")
+            self.server.logged("message_accepted")[0]["client.address"], "local")
         warned = {e["listener"] for e in self.server.events("insecure_listener")
                   if "login" not in e["what"]}
         self.assertEqual(warned, {"fast"})
@@ -194,7 +194,7 @@ class WithoutAGap(Sockets):
     def test_takeover_of_nobody_is_a_start(self):
         self.stop()
         self.adopt(self.spawn())
-        self.assertTrue(self.server.events("takeover_nobody"))
+        self.assertTrue(self.server.logged("takeover_nobody"))
         self.assertEqual(self.server.events("listening")[0]["socket"], "opened")
 
     def test_a_takeover_that_fails_changes_nothing(self):

@@ -138,6 +138,9 @@ class Tls(harness.Case):
     def events(self, name):
         return self.server.events(name)
 
+    def logged(self, name):
+        return self.server.logged(name)
+
 
 class Policies(Tls):
     listeners = """\
@@ -170,7 +173,7 @@ class Policies(Tls):
         warned = [e for e in self.events("insecure_listener")
                   if e["listener"] == "legacy"]
         self.assertEqual(len(warned), 1, warned)
-        failed = self.events("tls_failed")
+        failed = self.logged("tls_failed")
         self.assertTrue(all("too old" in e["reason"] for e in failed), failed)
 
     def test_starttls_speaks_the_same(self):
@@ -358,7 +361,7 @@ class Clients(Tls):
         self.assertNotIn("220 ", self.connect(port))
         self.assertNotIn("220 ", self.connect(
             port, "-cert", stranger[0], "-key", stranger[1]))
-        reasons = {e["kind"] for e in self.events("tls_failed")}
+        reasons = {e["kind"] for e in self.logged("tls_failed")}
         self.assertEqual(reasons, {"unverified"})
         self.assertEqual(
             self.gauge("smtp_tls_failures_total", reason="unverified"), 2)
@@ -371,7 +374,7 @@ class Clients(Tls):
         self.assertEqual(self.events("client_certificate_unverified"), [])
         self.assertIn("220 ", self.connect(
             port, "-cert", stranger[0], "-key", stranger[1]))
-        event = self.events("client_certificate_unverified")[0]
+        event = self.logged("client_certificate_unverified")[0]
         self.assertIn("self", event["reason"])
 
     def test_others_are_not_asked(self):
@@ -463,7 +466,7 @@ class Renewal(Tls):
         self.publish("newer.test")
         eventually(lambda: self.shown(self.implicit)[0] == "newer.test" and
                    self.current() == 1, "a good one is used")
-        self.assertEqual(len(self.events("certificate_reload_failed")), 1)
+        self.assertEqual(len(self.logged("certificate_reload_failed")), 1)
 
     def test_an_expired_one_changes_nothing(self):
         self.publish("late.test", is_late=True)
@@ -478,7 +481,7 @@ class Renewal(Tls):
         self.stop()
         os.chmod(self.home / "tls/tls.key", 0o600)
         self.start()
-        event = self.events("certificate_not_readable")[0]
+        event = self.logged("certificate_not_readable")[0]
         self.assertTrue(event["file"].endswith("tls.key"), event)
         self.assertEqual(self.shown(self.implicit)[0], "old.test")
 
@@ -486,7 +489,7 @@ class Renewal(Tls):
         self.stop()
         self.publish("late.test", is_late=True)
         self.start()
-        event = self.events("certificate_not_valid")[0]
+        event = self.logged("certificate_not_valid")[0]
         self.assertIn("expired at", event["what"])
         done = subprocess.run([POSTERN, "check", "-c", self.home / "postern.yaml"],
                               capture_output=True, text=True, timeout=DEADLINE)
