@@ -44,7 +44,9 @@ static size_t count_files(char *out, size_t size)
 			continue;
 		n++;
 		if (out)
-			(void)snprintf(out, size, "%s/%s", path, e->d_name);
+			ck_assert_int_lt(
+			    snprintf(out, size, "%s/%s", path, e->d_name),
+			    (int)size);
 	}
 	(void)closedir(d);
 	return n;
