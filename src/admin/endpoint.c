@@ -5,7 +5,6 @@
  */
 #include <admin/endpoint.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -15,6 +14,7 @@
 #include <admin/metrics.h>
 #include <admin/reply.h>
 #include <admin/stats.h>
+#include <base/netaddr.h>
 #include <config/config.h>
 
 enum {
@@ -181,15 +181,9 @@ static struct span host_name(struct span host)
 
 static bool is_numeric(struct span host)
 {
-	char text[INET6_ADDRSTRLEN];
-	uint8_t address[sizeof(struct in6_addr)];
+	struct netaddr a;
 
-	if (host.len >= sizeof(text))
-		return false;
-	memcpy(text, host.ptr, host.len);
-	text[host.len] = '\0';
-	return inet_pton(AF_INET, text, address) == 1 ||
-	       inet_pton(AF_INET6, text, address) == 1;
+	return netaddr_parse(host, &a);
 }
 
 /* A name that a resolver somewhere else could point at us is refused. */

@@ -70,6 +70,15 @@ ptrdiff_t span_rindex(struct span s, char c)
 	return found ? found - s.ptr : -1;
 }
 
+ptrdiff_t span_ifind(struct span s, struct span word)
+{
+	for (size_t i = 0; i + word.len <= s.len; i++) {
+		if (span_istarts_with(span_from(s, i), word))
+			return (ptrdiff_t)i;
+	}
+	return -1;
+}
+
 struct span span_cut(struct span *rest, char sep)
 {
 	struct span part = *rest;

@@ -69,6 +69,8 @@ struct span span_trim(struct span s);
 ptrdiff_t span_index(struct span s, char c);
 /* Index of the last c, or -1. */
 ptrdiff_t span_rindex(struct span s, char c);
+/* Index of the first word, ASCII letters in either case, or -1. */
+ptrdiff_t span_ifind(struct span s, struct span word);
 /*
  * Cut the part before the first sep off *rest and return it; *rest becomes
  * what follows. Without a sep the whole of *rest is returned and *rest is

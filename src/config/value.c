@@ -1,7 +1,5 @@
 #include <config/value.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -294,19 +292,10 @@ bool value_parse_network(
 
 static bool is_loopback(struct span host)
 {
-	char text[64];
-	struct in_addr v4;
-	struct in6_addr v6;
+	struct netaddr a;
 
-	if (span_ieq(host, SPAN("localhost")))
-		return true;
-	if (host.len == 0 || host.len >= sizeof(text))
-		return false;
-	memcpy(text, host.ptr, host.len);
-	text[host.len] = '\0';
-	if (inet_pton(AF_INET, text, &v4) == 1)
-		return ntohl(v4.s_addr) >> 24 == 127;
-	return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+	return span_ieq(host, SPAN("localhost")) ||
+	       (netaddr_parse(host, &a) && netaddr_is_local(&a));
 }
 
 /* "host", "host:port", "[v6]", "[v6]:port" */

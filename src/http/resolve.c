@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/netaddr.h>
 #include <loop/blocking.h>
 #include <loop/loop.h>
 
@@ -60,15 +61,9 @@ struct resolver *resolver_new(struct loop *l, struct blocking *pool)
 
 bool resolve_is_literal(struct span host)
 {
-	char text[INET6_ADDRSTRLEN];
-	unsigned char address[sizeof(struct in6_addr)];
+	struct netaddr a;
 
-	if (host.len == 0 || host.len >= sizeof(text))
-		return false;
-	memcpy(text, host.ptr, host.len);
-	text[host.len] = '\0';
-	return inet_pton(AF_INET, text, address) == 1 ||
-	       inet_pton(AF_INET6, text, address) == 1;
+	return netaddr_parse(host, &a);
 }
 
 /* Append one address to text; false when it is of another family. */

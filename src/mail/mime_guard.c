@@ -65,14 +65,12 @@ static void learn_value(struct guard *g, struct span rest)
 /* Cut *rest after the next occurrence of word in any case. */
 static bool find_word(struct span *rest, struct span word)
 {
-	while (rest->len >= word.len) {
-		if (span_istarts_with(*rest, word)) {
-			*rest = span_from(*rest, word.len);
-			return true;
-		}
-		*rest = span_from(*rest, 1);
-	}
-	return false;
+	ptrdiff_t at = span_ifind(*rest, word);
+
+	if (at < 0)
+		return false;
+	*rest = span_from(*rest, (size_t)at + word.len);
+	return true;
 }
 
 static void learn_type(struct guard *g, struct span value)

@@ -29,19 +29,10 @@ static void enter(struct mime_scan *s, uint64_t name)
 
 /* --- Content-Type --- */
 
-static ptrdiff_t find(struct span s, struct span word)
-{
-	for (size_t i = 0; i + word.len <= s.len; i++) {
-		if (span_istarts_with(span_from(s, i), word))
-			return (ptrdiff_t)i;
-	}
-	return -1;
-}
-
 /* The value of boundary=, quoted or not; empty when there is none. */
 static struct span boundary_of(struct span type)
 {
-	ptrdiff_t at = find(type, SPAN("boundary="));
+	ptrdiff_t at = span_ifind(type, SPAN("boundary="));
 	struct span value = span_from(type, (size_t)at + strlen("boundary="));
 	size_t len = 0;
 

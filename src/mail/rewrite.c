@@ -174,16 +174,6 @@ static void add_field(struct rewrite *r, struct span name, struct span value)
 	add_value(r, value);
 }
 
-/* Roughly: a Sender field too few is no harm. */
-static bool has_address(struct span value, struct span address)
-{
-	for (; value.len >= address.len; value = span_from(value, 1)) {
-		if (span_istarts_with(value, address))
-			return true;
-	}
-	return false;
-}
-
 static void take_from(struct rewrite *r, const struct message_field *f)
 {
 	if (++r->from > 1) {
@@ -196,7 +186,8 @@ static void take_from(struct rewrite *r, const struct message_field *f)
 		       "in it");
 		return;
 	}
-	r->names_sender = has_address(f->value, r->stamp->envelope->sender);
+	/* Roughly: a Sender field too few is no harm. */
+	r->names_sender = span_ifind(f->value, r->stamp->envelope->sender) >= 0;
 	add_field(r, f->name, f->value);
 }
 

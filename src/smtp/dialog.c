@@ -248,6 +248,6 @@ void smtp_session_on_timer(struct loop_timer *t)
 	case SMTP_WAIT_TLS:
 	case SMTP_WAIT_AUTH:
 	case SMTP_WAIT_BODY:
-		break; /* not armed: those we wait for have their own limits */
+		break; /* not armed: others end these, the disk BODY */
 	}
 }

@@ -131,7 +131,7 @@ struct smtp_session {
 	struct smtp_line_reader lines;
 	char *helo;
 	bool is_esmtp;
-	bool is_admitted;    /* counted by limits.c */
+	bool is_admitted;    /* counted by policy/peers */
 	bool is_probe;       /* a proxy's own: no session until it does work */
 	bool may_xclient;    /* the peer is trusted to name another */
 	bool is_eof;         /* the client will send no more */

@@ -231,6 +231,17 @@ START_TEST(tells_text_from_bytes)
 }
 END_TEST
 
+START_TEST(finds_words_in_either_case)
+{
+	ck_assert_int_eq(span_ifind(SPAN("a Word"), SPAN("wORD")), 2);
+	ck_assert_int_eq(span_ifind(SPAN("aab"), SPAN("ab")), 1);
+	ck_assert_int_eq(span_ifind(SPAN("word"), SPAN("word")), 0);
+	ck_assert_int_eq(span_ifind(SPAN("wor"), SPAN("word")), -1);
+	ck_assert_int_eq(span_ifind(nothing, SPAN("word")), -1);
+	ck_assert_int_eq(span_ifind(SPAN("word"), SPAN("")), 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("base/span");
@@ -244,6 +255,7 @@ static Suite *suite(void)
 	    t, trims_only_blanks_at_the_ends, 0, COUNT(trim_cases));
 	tcase_add_test(t, trims_nothing_to_nothing);
 	tcase_add_test(t, finds_first_and_last);
+	tcase_add_test(t, finds_words_in_either_case);
 	tcase_add_test(t, cuts_until_nothing_is_left);
 	tcase_add_test(t, an_empty_text_is_one_empty_part);
 	tcase_add_loop_test(
