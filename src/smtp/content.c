@@ -109,9 +109,20 @@ static void settle(struct smtp_tx *tx)
 		smtp_body_finish(&tx->body);
 }
 
+/* Beyond it nothing is read on, even of what is refused already. */
+static uint64_t enough(const struct smtp_session *s)
+{
+	return 2 * (smtp_rights_size(s) + 1);
+}
+
 size_t smtp_content_take(struct smtp_session *s, struct span in)
 {
 	struct smtp_tx *tx = s->tx;
+	/* Not further, so that the answer does not depend on the pieces. */
+	uint64_t room = enough(s) - tx->received;
+
+	if (room < in.len)
+		in.len = (size_t)room;
 	struct buf *out = smtp_body_out(&tx->body);
 	size_t before = buf_len(out);
 	size_t used = smtp_data_feed(&tx->data, in, out);
@@ -148,7 +159,7 @@ bool smtp_content_is_over(struct smtp_session *s, enum smtp_next *out_next)
 		return true;
 	}
 	/* Also what is refused already, or dots of which nothing is kept. */
-	if (tx->received / 2 > smtp_rights_size(s)) {
+	if (tx->received >= enough(s)) {
 		(void)too_large(s);
 		*out_next = smtp_session_close(s, "message too large");
 		return true;
