@@ -144,7 +144,7 @@ def mutt(a):
         f'set certificate_file="{a.cert}"\n'
         'set smtp_authenticators="plain" use_envelope_from=yes\n'
         'set ssl_starttls=yes ssl_force_tls=yes ssl_usesystemcerts=no\n'
-        'set copy=no charset=utf-8 hostname=client.test\n')
+        f'set copy=no charset=utf-8 hostname=client.test tmpdir="{a.home}"\n')
     return a.run(["mutt", "-n", "-F", "muttrc", "-s", letter.SUBJECT,
                   "-a", letter.write_file(a.home), "-c", letter.CC[0],
                   "-b", letter.BCC[0], "--", *letter.TO], letter.TEXT)
