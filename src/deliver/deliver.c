@@ -82,6 +82,7 @@ void delivery_free(struct delivery *d)
 
 	(void)map_remove(owner->active, key_of(&d->id));
 	loop_timer_stop(owner->services.loop, &d->budget);
+	loop_timer_stop(owner->services.loop, &d->record_again);
 	owner->active_count--;
 	if (d->is_resumed)
 		owner->resumed--;
@@ -147,7 +148,7 @@ static void log_round(const struct delivery *d, int64_t next_ms)
 void delivery_finish(struct delivery *d)
 {
 	struct deliver *owner = d->owner;
-	/* What is not recorded is not true: only on_recorded says when. */
+	/* What is not recorded is not true. */
 	int64_t next_ms = d->is_unrecorded ? INT64_MAX : next_due_ms(d);
 	struct id id = d->id;
 	int priority = d->terms.priority;
@@ -296,12 +297,20 @@ void deliver_schedule(
 	d->has_again = true;
 }
 
+static void hurry(struct span key, void *value, void *ctx)
+{
+	(void)key;
+	(void)ctx;
+	round_hurry(value);
+}
+
 void deliver_drain(struct deliver *owner, void (*on_idle)(void *ctx), void *ctx)
 {
 	owner->is_draining = true;
 	owner->on_idle = on_idle;
 	owner->idle_ctx = ctx;
 	loop_timer_stop(owner->services.loop, &owner->due_timer);
+	map_each(owner->active, hurry, NULL);
 	deliver_end_turn_later(owner);
 }
 

@@ -96,8 +96,9 @@ struct delivery {
 	size_t count;
 	enum config_mode mode; /* a resumed one is QUEUED */
 	bool is_resumed;
-	bool is_unrecorded; /* the store has an older state, and keeps it */
-	bool has_again;     /* deliver_schedule was called meanwhile */
+	bool is_unrecorded;             /* the store has an older state */
+	struct loop_timer record_again; /* armed while that may change */
+	bool has_again; /* deliver_schedule was called meanwhile */
 	int64_t again_ms;
 	/* One draw per round and one reading of the clock per step: recipients
 	 * that wait together come back together, in the same batch. */
@@ -196,6 +197,8 @@ void round_go(struct delivery *d);
  * or finish.
  */
 void round_next(struct delivery *d);
+/* The drain has begun: who waits to record tries a last time now. */
+void round_hurry(struct delivery *d);
 /* Providers to try for recipient i: how many; 1 when it is pinned. */
 size_t round_provider_count(const struct delivery *d, size_t i);
 /* Index in config.providers of the one to try next; SIZE_MAX: gone. */

@@ -18,8 +18,8 @@
 #include <route/router.h>
 
 enum {
-	/* After the store failed to record: it may be full or broken. */
-	STORE_RETRY_MS = 60 * 1000,
+	/* Between tries to record: the store may be full, or held up. */
+	RECORD_AGAIN_MS = 1000,
 	KEY_ADDRESS_MAX = 512 /* a path has at most 256 (RFC 5321 4.5.3.1.3) */
 };
 
@@ -249,33 +249,74 @@ static bool must_stop(const struct delivery *d)
 	       (delivery_is_direct(d) && !d->submission);
 }
 
+static void on_recorded(struct store_request *r);
+
+/* The same once more: nothing has changed it since. */
+static void submit_record(struct delivery *d)
+{
+	struct store_update *u = &d->request.update;
+
+	u->request.loop = d->owner->services.loop;
+	u->request.done = on_recorded;
+	int rc = store_update(d->store, u);
+	if (rc) {
+		u->request.result = rc;
+		on_recorded(&u->request);
+	}
+}
+
+static void on_record_again(struct loop_timer *t)
+{
+	submit_record(container_of(t, struct delivery, record_again));
+}
+
+/* Whether the store may take later what it did not take now with rc. */
+static bool may_record_later(const struct delivery *d, int rc)
+{
+	return rc != -ENOENT && rc != -ECANCELED && !delivery_is_direct(d) &&
+	       !d->owner->is_draining;
+}
+
+/*
+ * What happened is known only here and to the log, and must not be forgotten:
+ * recipients that the store has as STARTED would count as unknown when they
+ * are read again, and one that was sent might be sent twice. So the message
+ * stays at work until it is recorded. No attempt begins without its mark.
+ */
+static void record_later(struct delivery *d, int rc)
+{
+	if (!d->is_unrecorded)
+		log_error("record_failed", LOG_STR("queue_id", d->id_text),
+		    LOG_STR("reason", strerror(-rc)));
+	d->is_unrecorded = true;
+	if (may_record_later(d, rc)) {
+		loop_timer_start(
+		    d->owner->services.loop, &d->record_again, RECORD_AGAIN_MS);
+		return;
+	}
+	for (size_t i = 0; i < d->count; i++)
+		d->targets[i].is_open = false;
+	delivery_finish(d);
+}
+
 static void on_recorded(struct store_request *r)
 {
 	struct delivery *d =
 	    container_of(r, struct delivery, request.update.request);
-	int rc = r->result;
 
-	d->row_count = 0;
-	if (rc == 0) {
-		round_go(d);
+	if (r->result != 0) {
+		record_later(d, r->result);
 		return;
 	}
-	/*
-	 * The message stays in the store as it was before: what happened since
-	 * is known only here and to the log. Recipients it has as STARTED will
-	 * count as unknown when they are read again, and one that was sent may
-	 * then be sent twice. No attempt begins without its mark.
-	 */
-	log_error("record_failed", LOG_STR("queue_id", d->id_text),
-	    LOG_STR("reason", strerror(-rc)));
-	d->is_unrecorded = true;
-	for (size_t i = 0; i < d->count; i++)
-		d->targets[i].is_open = false;
-	if (rc != -ENOENT && rc != -ECANCELED && !delivery_is_direct(d) &&
-	    !d->is_withdrawn)
-		deliver_schedule(d->owner, d->id,
-		    clock_wall_ms() + STORE_RETRY_MS, d->terms.priority);
-	delivery_finish(d);
+	d->is_unrecorded = false;
+	d->row_count = 0;
+	round_go(d);
+}
+
+void round_hurry(struct delivery *d)
+{
+	if (loop_timer_is_armed(&d->record_again))
+		loop_timer_start(d->owner->services.loop, &d->record_again, 0);
 }
 
 static void record(struct delivery *d)
@@ -297,13 +338,8 @@ static void record(struct delivery *d)
 		.indices = d->changed,
 		.recipients = d->values,
 		.recipient_count = count };
-	u->request.loop = d->owner->services.loop;
-	u->request.done = on_recorded;
-	int rc = store_update(d->store, u);
-	if (rc) {
-		u->request.result = rc;
-		on_recorded(&u->request);
-	}
+	loop_timer_init(&d->record_again, on_record_again);
+	submit_record(d);
 }
 
 static bool is_anything_changed(const struct delivery *d)

@@ -378,6 +378,7 @@ static void on_fault(struct task *t)
 				       offsetof(struct passage, task));
 
 	p->request->result = p->rc;
+	rig.faults++;
 	go_on(p);
 }
 
@@ -452,7 +453,10 @@ int __wrap_store_update(struct store *s, struct store_update *r)
 
 	if (is_good)
 		rig.update_skip--;
-	int rc = is_good ? 0 : take_fault(&rig.update_done_rc);
+	int rc = 0;
+	if (!is_good)
+		rc = rig.update_lasts ? rig.update_done_rc
+				      : take_fault(&rig.update_done_rc);
 	struct passage *p = pass(&r->request, rc, on_update);
 	return rc ? answer_fault(p) : __real_store_update(s, r);
 }

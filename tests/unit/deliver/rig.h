@@ -65,6 +65,8 @@ struct rig {
 	int accept_rc, accept_done_rc;
 	int update_done_rc;
 	unsigned update_skip; /* good updates before that */
+	bool update_lasts;    /* and all after it, until this is unset */
+	unsigned faults;      /* answered so */
 	int load_done_rc;
 
 	struct deliver_submission submission;

@@ -122,21 +122,6 @@ START_TEST(refusals_for_several_reasons_are_of_the_message)
 }
 END_TEST
 
-START_TEST(hybrid_refuses_only_what_is_recorded_as_refused)
-{
-	static const rig_step steps[] = { submit, rig_answered, rig_is_waiting,
-		NULL };
-
-	rig.script[0] = SCRIPT(400);
-	rig.update_done_rc = -EIO;
-	rig_run(steps);
-	/* The store still means to deliver it. */
-	ck_assert_int_eq(rig.durable[0].state, STORE_STARTED);
-	ck_assert_uint_eq(counter_get(&rig.counters.scheduled), 1);
-	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
-}
-END_TEST
-
 START_TEST(hybrid_says_queued_when_it_must_wait)
 {
 	rig.script[0] = SCRIPT(503, 200);
@@ -468,19 +453,6 @@ START_TEST(withdraws_what_the_store_then_fails_to_take)
 }
 END_TEST
 
-/* It is not tried again later by this process, though it is still there. */
-START_TEST(never_sends_what_was_withdrawn_and_could_not_be_dropped)
-{
-	static const rig_step steps[] = { submit, withdraw, is_durable,
-		rig_is_quiet, NULL };
-
-	rig.update_done_rc = -EIO;
-	rig_run(steps);
-	ck_assert(is_given_back);
-	ck_assert_uint_eq(rig.call_count, 0);
-}
-END_TEST
-
 START_TEST(keeps_what_is_stored)
 {
 	static const rig_step steps[] = { submit, is_called, withdraw,
@@ -574,7 +546,6 @@ static Suite *make_suite(void)
 	tcase_add_test(t, a_long_refusal_is_cut_between_characters);
 	tcase_add_test(t, hybrid_refuses_when_each_alone_is_refused);
 	tcase_add_test(t, refusals_for_several_reasons_are_of_the_message);
-	tcase_add_test(t, hybrid_refuses_only_what_is_recorded_as_refused);
 	tcase_add_test(t, hybrid_says_queued_when_it_must_wait);
 	tcase_add_test(t, hybrid_says_queued_when_recipients_differ);
 	tcase_add_test(t, hybrid_waits_no_longer_than_the_budget);
@@ -591,8 +562,6 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(t, abandoned_at_once_leaves_no_answer, 0, 2);
 	tcase_add_loop_test(t, withdraws_what_is_not_stored_yet, 0, 3);
 	tcase_add_test(t, withdraws_what_the_store_then_fails_to_take);
-	tcase_add_test(
-	    t, never_sends_what_was_withdrawn_and_could_not_be_dropped);
 	tcase_add_test(t, keeps_what_is_stored);
 	tcase_add_test(t, direct_makes_its_last_call_when_withdrawn);
 	tcase_add_loop_test(t, holds_what_is_to_be_held, 0, 2);

@@ -357,33 +357,6 @@ START_TEST(a_full_pool_only_delays)
 }
 END_TEST
 
-START_TEST(without_a_durable_mark_nothing_leaves)
-{
-	/* The record of a's failure with b's mark is lost. */
-	rig.script[0] = SCRIPT(503);
-	rig.update_done_rc = -EIO;
-	run_one_round();
-	assert_calls("a");
-	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
-	ck_assert_int_eq(rig.durable[0].state, STORE_STARTED);
-	/* It will be looked at again. */
-	ck_assert_uint_eq(counter_get(&rig.counters.scheduled), 1);
-}
-END_TEST
-
-START_TEST(a_lost_record_does_not_spin)
-{
-	/* The third batch was due all the time, and stays so in the store. */
-	recipients = 120;
-	rig.update_done_rc = -ENOSPC;
-	run_one_round();
-	assert_calls("a");
-	ck_assert_uint_eq(rig_count_state(STORE_STARTED), 50);
-	ck_assert_uint_eq(rig_count_state(STORE_PENDING), 70);
-	ck_assert_uint_eq(counter_get(&rig.counters.scheduled), 1);
-}
-END_TEST
-
 START_TEST(message_dropped_meanwhile_is_forgotten)
 {
 	rig.script[0] = SCRIPT(503);
@@ -421,8 +394,6 @@ static Suite *make_suite(void)
 	tcase_add_test(t, same_recipients_meet_again_in_one_batch);
 	tcase_add_test(t, heavy_messages_are_built_in_the_pool);
 	tcase_add_test(t, a_full_pool_only_delays);
-	tcase_add_test(t, without_a_durable_mark_nothing_leaves);
-	tcase_add_test(t, a_lost_record_does_not_spin);
 	tcase_add_test(t, message_dropped_meanwhile_is_forgotten);
 	suite_add_tcase(s, t);
 	return s;
