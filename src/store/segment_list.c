@@ -105,7 +105,10 @@ static int by_number(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
-/* A row tells of it. One that is missing its reader will miss. */
+/*
+ * A row tells of it. One that is missing its reader will miss; its number stays
+ * taken, or the end of that row would remove another one's file.
+ */
 static void adopt_own(struct segments *s, uint32_t number)
 {
 	struct own_file key = { .number = number };
@@ -114,6 +117,8 @@ static void adopt_own(struct segments *s, uint32_t number)
 					  : NULL;
 	if (f)
 		f->is_live = true;
+	if (number >= s->next_own)
+		s->next_own = number + 1;
 }
 
 static void drop(struct segments *s, struct segment *g)

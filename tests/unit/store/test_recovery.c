@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -177,6 +178,41 @@ START_TEST(a_spool_of_the_first_format_is_taken_over)
 	struct id added = fix_add(&f, 3, 500, NULL);
 	ck_assert_int_eq(fix_verify(&f, added, 3, 500), 0);
 	fix_finish(&f);
+}
+END_TEST
+
+/* Opened while operation number `at` and all after it fail: how many. */
+static unsigned open_until(unsigned at)
+{
+	struct err e;
+	fault_reset();
+	if (at > 0)
+		fault_arm(at, FAULT_EIO, true);
+	store_close(disk_open(&f.settings, fault_io(), &e));
+	unsigned count = fault_count();
+	fault_reset();
+	return count;
+}
+
+START_TEST(a_takeover_may_be_broken_off_anywhere)
+{
+	unsigned count = UINT_MAX;
+	for (unsigned at = 0; at <= count; at++) {
+		fix_init(&f, STORE_SQLITE);
+		fix_open(&f, NULL);
+		struct id id = fix_add(&f, 1, 500, NULL);
+		fix_close(&f);
+		make_format_1();
+		unsigned n = open_until(at);
+		if (at == 0)
+			count = n;
+		fix_open(&f, NULL);
+		ck_assert_int_eq(fix_verify(&f, id, 1, 500), 0);
+		struct id added = fix_add(&f, 3, 500, NULL);
+		ck_assert_int_eq(fix_verify(&f, added, 3, 500), 0);
+		fix_finish(&f);
+	}
+	ck_assert_uint_gt(count, 20);
 }
 END_TEST
 
@@ -504,6 +540,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, a_second_process_is_refused);
 	tcase_add_test(tc, a_newer_format_is_refused);
 	tcase_add_test(tc, a_spool_of_the_first_format_is_taken_over);
+	tcase_add_test(tc, a_takeover_may_be_broken_off_anywhere);
 	tcase_add_test(tc, a_foreign_database_is_refused);
 	tcase_add_test(tc, a_path_that_cannot_be_made_is_named);
 	tcase_add_test(tc, a_flipped_bit_damages_one_message_only);

@@ -212,6 +212,23 @@ START_TEST(a_start_removes_what_no_row_tells_of)
 }
 END_TEST
 
+/* Or the end of the message that lost it would take the other one's. */
+START_TEST(the_name_of_a_lost_file_is_not_given_away)
+{
+	char path[256];
+	struct id lost = fix_add_spooled(&f, 1, SIZE, NULL);
+	ck_assert_uint_eq(count_files(path, sizeof(path)), 1);
+	fix_close(&f);
+	ck_assert_int_eq(unlink(path), 0);
+	fix_open(&f, fault_io());
+	struct id id = fix_add_spooled(&f, 2, SIZE, NULL);
+	ck_assert_int_eq(fix_verify(&f, lost, 1, SIZE), -EBADMSG);
+	ck_assert_int_eq(fix_set(&f, lost, STORE_DROPPED), 0);
+	reopen();
+	ck_assert_int_eq(fix_verify(&f, id, 2, SIZE), 0);
+}
+END_TEST
+
 static void damage(const char *path, off_t at)
 {
 	int fd = open(path, O_WRONLY);
@@ -389,6 +406,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, a_body_is_not_accepted_twice);
 	tcase_add_test(tc, a_known_id_leaves_the_first_body_alone);
 	tcase_add_test(tc, a_start_removes_what_no_row_tells_of);
+	tcase_add_test(tc, the_name_of_a_lost_file_is_not_given_away);
 	tcase_add_test(tc, a_damaged_body_is_found_out);
 	tcase_add_test(tc, a_full_disk_ends_a_body_and_nothing_else);
 	tcase_add_test(tc, keeps_the_space_that_is_to_be_left);
