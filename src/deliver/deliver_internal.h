@@ -234,6 +234,8 @@ void outcome_postpone(struct delivery *d, const char *why);
 void outcome_interrupted(struct delivery *d, size_t i);
 /* Recipient i cannot be tried now: wait, or fail when it is too old. */
 void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms);
+/* Likewise, but held when it is too old: the mail is not to blame. */
+void outcome_wait_or_hold(struct delivery *d, size_t i, uint64_t delay_ms);
 /* A person decides about recipient i. */
 void outcome_hold(struct delivery *d, size_t i);
 /* A person decides about all of them, before any attempt; with a reason. */

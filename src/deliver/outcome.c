@@ -82,11 +82,16 @@ static void set_expired(struct delivery *d, size_t i)
 	set_failed(d, i);
 }
 
+/* When it is given up. */
+static int64_t last_ms(const struct delivery *d)
+{
+	return delivery_begins_ms(d) + (int64_t)d->config->queue.max_age_ms;
+}
+
 void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms)
 {
 	struct store_recipient *r = &d->recipients[i];
-	int64_t last =
-	    delivery_begins_ms(d) + (int64_t)d->config->queue.max_age_ms;
+	int64_t last = last_ms(d);
 
 	if (delivery_is_direct(d)) {
 		withdraw(d, i);
@@ -108,6 +113,14 @@ void outcome_hold(struct delivery *d, size_t i)
 {
 	d->news.held++;
 	set_state(d, i, STORE_HELD);
+}
+
+void outcome_wait_or_hold(struct delivery *d, size_t i, uint64_t delay_ms)
+{
+	if (d->now_ms >= last_ms(d) && !delivery_is_direct(d))
+		outcome_hold(d, i);
+	else
+		outcome_wait(d, i, delay_ms);
 }
 
 /* Rounds behind a recipient, from its attempts: providers per round vary. */

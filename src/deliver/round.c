@@ -107,7 +107,8 @@ static bool find_first(struct delivery *d, size_t i)
 	}
 	outcome_set_reason(d, trouble);
 	d->last_class = POSTERN_ACCOUNT;
-	outcome_wait(d, i, d->config->queue.retry_cap_ms);
+	/* A change of the file mends it while it waits. */
+	outcome_wait_or_hold(d, i, d->config->queue.retry_cap_ms);
 	return false;
 }
 

@@ -168,6 +168,19 @@ START_TEST(waits_while_no_route_matches)
 }
 END_TEST
 
+/* It is the file that is wrong, not the mail: that is no reason to fail. */
+START_TEST(is_held_when_no_route_matches_to_the_end)
+{
+	static const rig_step steps[] = { put, is_held, NULL };
+
+	created_ms = clock_wall_ms() - 49 * 3600 * 1000;
+	rig_routes("  - {name: r, match: {user: [app], recipient: "
+		   "[z@z.example]}, providers: [a]}\n");
+	rig_run(steps);
+	ck_assert_uint_eq(rig.call_count, 0);
+}
+END_TEST
+
 static bool is_failed(void)
 {
 	return rig_count_state(STORE_FAILED) == 1 && rig_is_quiet();
@@ -341,6 +354,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, pinned_to_a_provider_that_is_gone_is_held);
 	tcase_add_test(t, pinned_to_a_provider_outside_its_route_goes_there);
 	tcase_add_test(t, waits_while_no_route_matches);
+	tcase_add_test(t, is_held_when_no_route_matches_to_the_end);
 	tcase_add_test(t, too_old_gets_one_more_round_and_fails);
 	tcase_add_test(t, damaged_message_is_held);
 	tcase_add_test(t, unreadable_message_waits);
