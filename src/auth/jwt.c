@@ -113,6 +113,18 @@ static const char *check_times(const json_t *claims, double now)
 	return NULL;
 }
 
+/*
+ * Whoever could enter any address there could be anybody. Some issuers say so
+ * in a string, others not at all.
+ */
+static bool is_email_verified(const json_t *claims)
+{
+	const json_t *is_verified = json_object_get(claims, "email_verified");
+
+	return !is_verified || json_is_true(is_verified) ||
+	       span_eq(get_text(claims, "email_verified"), SPAN("true"));
+}
+
 static const char *take_name(
     const json_t *claims, const char *claim, struct jwt_result *out)
 {
@@ -120,9 +132,7 @@ static const char *take_name(
 
 	if (name.len == 0 || name.len >= sizeof(out->name))
 		return "token without the claim that names the user";
-	/* Whoever could enter any address there could be anybody. */
-	if (!strcmp(claim, "email") &&
-	    json_is_false(json_object_get(claims, "email_verified")))
+	if (!strcmp(claim, "email") && !is_email_verified(claims))
 		return "token with an unverified email";
 	memcpy(out->name, name.ptr, name.len);
 	out->name[name.len] = '\0';
