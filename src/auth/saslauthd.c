@@ -124,7 +124,7 @@ static size_t make_question(
 		fields[3] = span_from(name, (size_t)at + 1);
 	}
 	for (size_t i = 0; i < FIELDS; i++) {
-		if (fields[i].len > QUESTION_MAX - len - 2)
+		if (len + 2 + fields[i].len > QUESTION_MAX)
 			return 0;
 		len += add_field(out + len, fields[i]);
 	}

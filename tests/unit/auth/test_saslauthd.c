@@ -213,6 +213,21 @@ START_TEST(a_daemon_that_is_down_is_not_the_clients_fault)
 }
 END_TEST
 
+START_TEST(asks_nothing_longer_than_a_question)
+{
+	static const char long_one[2100];
+
+	for (size_t len = 2036; len <= sizeof(long_one); len++) {
+		struct span text = span_make(long_one, len);
+
+		ck_assert_int_eq(
+		    saslauthd_ask(path, SPAN("a"), text), -EMSGSIZE);
+		ck_assert_int_eq(
+		    saslauthd_ask(path, text, SPAN("a")), -EMSGSIZE);
+	}
+}
+END_TEST
+
 START_TEST(strangers_are_asked_about_where_most_users_are)
 {
 	ck_assert_int_eq(
@@ -269,6 +284,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, its_yes_is_remembered_and_its_no_is_not);
 	tcase_add_loop_test(t, strange_answers_are_not_the_clients_fault, 1, 6);
 	tcase_add_test(t, a_daemon_that_is_down_is_not_the_clients_fault);
+	tcase_add_test(t, asks_nothing_longer_than_a_question);
 	tcase_add_test(t, strangers_are_asked_about_where_most_users_are);
 	tcase_add_test(t, scram_is_not_offered);
 	t = add_case(suite, "few", setup_few);
