@@ -173,8 +173,10 @@ static SSL_CTX *make_ssl_ctx(struct tls_ctx *ctx)
 
 	if (!ssl)
 		return NULL;
-	(void)SSL_CTX_set_options(ssl,
-	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_SSLv3);
+	/* CLEANSE: what was read may be a password. */
+	(void)SSL_CTX_set_options(
+	    ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+		     SSL_OP_NO_SSLv3 | SSL_OP_CLEANSE_PLAINTEXT);
 	(void)SSL_CTX_set_max_early_data(ssl, 0);
 	(void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	(void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);

@@ -314,7 +314,8 @@ struct tls_files *tls_files_read(const struct config_tls *config, struct err *e)
 void tls_files_drop(struct tls_files *f)
 {
 	for (size_t i = 0; i < f->count; i++) {
-		buf_finish(&f->pairs[i].cert);
+		/* Either file may hold the key. */
+		buf_finish_secret(&f->pairs[i].cert);
 		buf_finish_secret(&f->pairs[i].key);
 	}
 	buf_finish(&f->client_ca);

@@ -3,6 +3,9 @@
 
 #include <base/clock.h>
 
+#include <malloc.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <support/certs.h>
@@ -360,6 +363,63 @@ START_TEST(resumes_at_another_worker)
 }
 END_TEST
 
+/* --- what OpenSSL leaves behind --- */
+
+#define SECRET "AUTH PLAIN AGFsaWNlAHdvbmRlciBsYW5k"
+
+static bool is_secret_left;
+
+static void *on_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return malloc(size);
+}
+
+static void look_at(void *block)
+{
+	if (block && memmem(block, malloc_usable_size(block), SECRET,
+			 sizeof(SECRET) - 1))
+		is_secret_left = true;
+}
+
+static void *on_realloc(void *old, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	look_at(old);
+	return realloc(old, size);
+}
+
+static void on_free(void *block, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	look_at(block);
+	free(block);
+}
+
+/* Before OpenSSL has anything of its own. */
+__attribute__((constructor)) static void watch_memory(void)
+{
+	(void)CRYPTO_set_mem_functions(on_malloc, on_realloc, on_free);
+}
+
+START_TEST(leaves_no_plaintext_in_memory)
+{
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+
+	SSL_set_max_proto_version(peer.ssl, versions[_i]);
+	ck_assert(peer_handshake(&peer, tls, 4096, &plain, &out));
+	ck_assert_int_gt(SSL_write(peer.ssl, SECRET, sizeof(SECRET)), 0);
+	is_secret_left = false;
+	ck_assert_int_eq(
+	    peer_to_engine(&peer, tls, 4096, &plain, &out), TLS_OK);
+	ck_assert_uint_eq(buf_len(&plain), sizeof(SECRET));
+	ck_assert(!is_secret_left);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("tls");
@@ -385,6 +445,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, is_not_confused_by_errors_of_others);
 	tcase_add_test(tc, fails_when_its_output_is_not_taken);
 	tcase_add_test(tc, resumes_at_another_worker);
+	tcase_add_loop_test(tc, leaves_no_plaintext_in_memory, 0, 2);
 	suite_add_tcase(s, tc);
 	return s;
 }
