@@ -90,8 +90,13 @@ struct auth_answer {
 	enum auth_result result;
 	struct span challenge; /* CONTINUE: raw, not yet base64; borrowed */
 	/*
-	 * OK: the name as configured. Failure: the name that was tried, for
-	 * the log, or NULL when none was understood. Borrowed.
+	 * CONTINUE: the login has failed. The challenge says why, and
+	 * BAD_CREDENTIALS comes next, if the client says anything.
+	 */
+	bool is_refused;
+	/*
+	 * OK: the name as configured. Failure (also is_refused): the name that
+	 * was tried, for the log, or NULL when none was understood. Borrowed.
 	 */
 	const char *user;
 	const char *detail; /* failure, for the log only; never sent */

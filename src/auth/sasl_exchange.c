@@ -263,6 +263,9 @@ static bool answer(struct exchange *x, int rc, const char *reply,
 	case AUTH_CONTINUE:
 		out->challenge =
 		    span_make(reply ? reply : "", reply ? reply_len : 0);
+		out->is_refused = x->is_refused;
+		if (x->is_refused)
+			fill_failure(x, out);
 		break;
 	case AUTH_BAD_CREDENTIALS:
 	case AUTH_UNAVAILABLE:

@@ -21,6 +21,7 @@ struct exchange {
 	struct exchange_setup setup;
 	bool awaits_client_first; /* SCRAM: its first message is yet to come */
 	bool is_malformed;        /* our parsers: not a message at all */
+	bool is_refused;          /* the challenge says so */
 	struct name tried;        /* len 0: nobody yet */
 	char detail[SASL_DETAIL_SIZE];
 };

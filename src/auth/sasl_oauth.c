@@ -152,9 +152,11 @@ static bool parse_xoauth2(
 
 /* --- tokens --- */
 
-static int refuse(struct login *l, const char **reply, unsigned *reply_len)
+static int refuse(struct login *l, struct exchange *x, const char **reply,
+    unsigned *reply_len)
 {
 	l->state = STATE_REFUSED;
+	x->is_refused = true;
 	*reply = l->refusal.ptr;
 	*reply_len = (unsigned)l->refusal.len;
 	return SASL_CONTINUE;
@@ -248,7 +250,7 @@ static int judge(struct login *l, sasl_server_params_t *params,
 	if (verdict == JWT_GOOD && is_welcome(l, x, &result))
 		return sasl_accept(params, &l->authid, NULL, out);
 	sasl_set_detail(x, verdict == JWT_GOOD ? "unknown user" : result.why);
-	return refuse(l, reply, reply_len);
+	return refuse(l, x, reply, reply_len);
 }
 
 /* --- the plugins --- */

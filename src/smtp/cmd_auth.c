@@ -170,36 +170,46 @@ static enum smtp_next challenge(struct smtp_session *s, struct span raw)
 	return SMTP_NEXT;
 }
 
-/* Time counts from the response on, so that a slow hash does not show. */
-static enum smtp_next begin_refusal(
+/*
+ * It counts as soon as it is known, whatever the client says to it, if
+ * anything. Time counts from the response on: a slow hash does not show.
+ */
+static void note_failure(
     struct smtp_session *s, const struct auth_answer *answer)
 {
-	uint64_t due = s->auth_asked_at + peers_login_failed(s->service->peers,
-					      s->peer, &s->config->auth);
+	s->auth_due = s->auth_asked_at + peers_login_failed(s->service->peers,
+					     s->peer, &s->config->auth);
+	smtp_tally_login(s, answer->result == AUTH_DISABLED
+				? COUNTER_LOGIN_DISABLED
+				: COUNTER_LOGIN_BAD);
+	log_failure(s, "auth_failed", answer->detail, answer->user);
+}
+
+/* The exchange is over; a login that failed is answered in its time. */
+static enum smtp_next refuse(
+    struct smtp_session *s, struct smtp_auth_refusal refusal)
+{
 	uint64_t now = loop_now(s->service->loop);
 
-	s->auth_is_disabled = answer->result == AUTH_DISABLED;
-	smtp_tally_login(s,
-	    s->auth_is_disabled ? COUNTER_LOGIN_DISABLED : COUNTER_LOGIN_BAD);
-	log_failure(s, "auth_failed", answer->detail, answer->user);
-	smtp_auth_drop(s);
-	if (due <= now)
+	smtp_auth_drop(s); /* and the answer with it */
+	s->auth_refusal = refusal;
+	if (s->auth_due <= now)
 		return smtp_auth_refuse(s);
 	(void)smtp_session_wait(s, SMTP_WAIT_AUTH_DELAY);
-	smtp_session_arm(s, due - now);
+	smtp_session_arm(s, s->auth_due - now);
 	return SMTP_WAIT;
 }
 
 enum smtp_next smtp_auth_refuse(struct smtp_session *s)
 {
+	const struct smtp_auth_refusal *r = &s->auth_refusal;
 	int64_t limit = s->config->auth.max_failures;
-	bool is_over = limit > 0 && ++s->auth_failures >= (uint64_t)limit;
+	bool is_over;
 
-	if (s->auth_is_disabled)
-		smtp_session_reply(s, 525, "5.7.13", "User account disabled");
-	else
-		smtp_session_reply(
-		    s, 535, "5.7.8", "Authentication credentials invalid");
+	smtp_session_reply(s, r->code, r->enhanced, "%s", r->text);
+	if (s->auth_due == 0) /* no login has failed */
+		return SMTP_NEXT;
+	is_over = limit > 0 && ++s->auth_failures >= (uint64_t)limit;
 	if (!is_over && !smtp_abuse_is_locked_out(s))
 		return SMTP_NEXT;
 	smtp_abuse_log(s, is_over ? "auth_failures" : "network_failures");
@@ -207,51 +217,52 @@ enum smtp_next smtp_auth_refuse(struct smtp_session *s)
 	return smtp_session_close(s, "abuse");
 }
 
-static enum smtp_next deny(struct smtp_session *s, unsigned code,
-    const char *enhanced, const char *text)
+static bool has_failed(const struct auth_answer *answer)
 {
-	smtp_auth_drop(s); /* and the answer with it */
-	smtp_session_reply(s, code, enhanced, "%s", text);
-	return SMTP_NEXT;
-}
-
-/*
- * Of guesses verified side by side those beyond the limit get one answer,
- * whatever was found.
- */
-static bool is_verdict(enum auth_result result)
-{
-	return result == AUTH_OK || result == AUTH_BAD_CREDENTIALS ||
-	       result == AUTH_DISABLED;
+	return answer->result == AUTH_BAD_CREDENTIALS ||
+	       answer->result == AUTH_DISABLED || answer->is_refused;
 }
 
 static enum smtp_next judge(
     struct smtp_session *s, const struct auth_answer *answer)
 {
-	if (is_verdict(answer->result) && smtp_abuse_is_locked_out(s))
-		return lock_out(s);
+	static const struct smtp_auth_refusal refusals[] = {
+		[AUTH_BAD_CREDENTIALS] = { 535, "5.7.8",
+		    "Authentication credentials invalid" },
+		[AUTH_NO_MECHANISM] = { 504, "5.5.4",
+		    "Unrecognized authentication type" },
+		[AUTH_NEEDS_TLS] = { 538, "5.7.11",
+		    "Encryption required for requested authentication "
+		    "mechanism" },
+		[AUTH_MALFORMED] = { 501, "5.5.2",
+		    "Malformed authentication response" },
+		[AUTH_DISABLED] = { 525, "5.7.13", "User account disabled" },
+	};
+	bool is_verdict = answer->result == AUTH_OK || has_failed(answer);
+
+	if (is_verdict && s->auth_due == 0) {
+		/* Of guesses verified side by side those beyond the limit get
+		 * one answer, whatever was found. */
+		if (smtp_abuse_is_locked_out(s))
+			return lock_out(s);
+		if (has_failed(answer))
+			note_failure(s, answer);
+	}
 	switch (answer->result) {
 	case AUTH_OK:
 		return succeed(s, answer);
 	case AUTH_CONTINUE:
 		return challenge(s, answer->challenge);
-	case AUTH_BAD_CREDENTIALS:
-	case AUTH_DISABLED:
-		return begin_refusal(s, answer);
-	case AUTH_NO_MECHANISM:
-		return deny(
-		    s, 504, "5.5.4", "Unrecognized authentication type");
-	case AUTH_NEEDS_TLS:
-		return deny(s, 538, "5.7.11",
-		    "Encryption required for requested authentication "
-		    "mechanism");
-	case AUTH_MALFORMED:
-		return deny(
-		    s, 501, "5.5.2", "Malformed authentication response");
 	case AUTH_UNAVAILABLE:
+		return unavailable(s, answer->detail, answer->user);
+	case AUTH_BAD_CREDENTIALS:
+	case AUTH_NO_MECHANISM:
+	case AUTH_NEEDS_TLS:
+	case AUTH_MALFORMED:
+	case AUTH_DISABLED:
 		break;
 	}
-	return unavailable(s, answer->detail, answer->user);
+	return refuse(s, refusals[answer->result]);
 }
 
 static void on_answer(void *ctx, const struct auth_answer *answer)
@@ -277,6 +288,7 @@ static enum smtp_next begin(struct smtp_session *s, struct span mechanism,
 	};
 
 	s->auth_asked_at = loop_now(s->service->loop);
+	s->auth_due = 0;
 	s->auth = auth_begin(s->service->auth, &start);
 	if (!s->auth)
 		return unavailable(s, "out of memory", NULL);
@@ -315,15 +327,17 @@ enum smtp_next smtp_cmd_auth(
 
 enum smtp_next smtp_auth_line(struct smtp_session *s, struct span line)
 {
+	static const struct smtp_auth_refusal cancelled = { 501, "5.7.0",
+		"Authentication cancelled" };
+	static const struct smtp_auth_refusal garbled = { 501, "5.5.2",
+		"Cannot decode base64" };
 	struct response response = { .data = NULL };
-	enum smtp_next next = SMTP_NEXT;
+	enum smtp_next next;
 
 	if (span_eq(line, SPAN("*"))) {
-		smtp_auth_drop(s);
-		smtp_session_reply(s, 501, "5.7.0", "Authentication cancelled");
+		next = refuse(s, cancelled);
 	} else if (!decode(s, line, &response)) {
-		smtp_auth_drop(s);
-		smtp_session_reply(s, 501, "5.5.2", "Cannot decode base64");
+		next = refuse(s, garbled);
 	} else {
 		s->auth_asked_at = loop_now(s->service->loop);
 		auth_step(s->auth, response.bytes);
@@ -336,9 +350,9 @@ enum smtp_next smtp_auth_line(struct smtp_session *s, struct span line)
 
 enum smtp_next smtp_auth_line_too_long(struct smtp_session *s)
 {
+	static const struct smtp_auth_refusal too_long = { 500, "5.5.6",
+		"Authentication exchange line is too long" };
+
 	smtp_auth_wipe(s);
-	smtp_auth_drop(s);
-	smtp_session_reply(
-	    s, 500, "5.5.6", "Authentication exchange line is too long");
-	return SMTP_NEXT;
+	return refuse(s, too_long);
 }

@@ -115,6 +115,12 @@ struct smtp_chunk {
 };
 
 /* Owned by its service; that loop's thread. */
+/* Static texts. */
+struct smtp_auth_refusal {
+	unsigned code;
+	const char *enhanced, *text;
+};
+
 struct smtp_session {
 	struct list link;
 	struct smtp_service *service;
@@ -140,8 +146,11 @@ struct smtp_session {
 	const struct config_user *user; /* NULL before AUTH; counted */
 	const char **proven;            /* by its certificate; NULL without */
 	struct auth_session *auth;
-	bool auth_is_disabled;  /* the refusal to come is about that */
 	uint64_t auth_asked_at; /* loop time of the client's last response */
+	/* The login under way has failed: when that may be said; 0 = not yet.
+	 * And the reply, once nothing else can come. */
+	uint64_t auth_due;
+	struct smtp_auth_refusal auth_refusal;
 	unsigned errors, refusals, junk, auth_failures, auth_outages;
 	bool is_error;              /* the command at hand failed */
 	enum counter_verb verb;     /* of it; COUNTER_VERBS: there is none */
@@ -174,7 +183,7 @@ enum smtp_next smtp_auth_line(struct smtp_session *s, struct span line);
 enum smtp_next smtp_auth_line_too_long(struct smtp_session *s);
 /* Overwrite what was taken from the input: it held a password. */
 void smtp_auth_wipe(struct smtp_session *s);
-/* The delay after a failed login is over. */
+/* The exchange is over, and the delay after a failed login. */
 enum smtp_next smtp_auth_refuse(struct smtp_session *s);
 /* Drop an exchange, if there is one. */
 void smtp_auth_drop(struct smtp_session *s);

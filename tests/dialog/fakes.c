@@ -369,7 +369,7 @@ struct auth_session {
 	struct auth_start start;
 	char mechanism[32];
 	struct auth_answer answer;
-	char user[64]; /* LOGIN: known after the first step */
+	char user[64]; /* LOGIN, XOAUTH2: set by the first step */
 	bool is_posted, is_ended;
 };
 
@@ -415,6 +415,19 @@ static void step_plain(struct auth_session *s, struct span response)
 	check(s, user, response.ptr ? response : SPAN(""));
 }
 
+/* Is never good: says so, and then lets the client speak once more. */
+static void step_token(struct auth_session *s)
+{
+	s->answer = (struct auth_answer){ .result = AUTH_BAD_CREDENTIALS,
+		.detail = "bad token" };
+	if (s->user[0])
+		return;
+	s->user[0] = '?';
+	s->answer.result = AUTH_CONTINUE;
+	s->answer.challenge = SPAN("{}");
+	s->answer.is_refused = true;
+}
+
 static void step_login(struct auth_session *s, struct span response)
 {
 	if (s->user[0]) {
@@ -448,6 +461,8 @@ static void step(struct auth_session *s, struct span response)
 {
 	if (!strcmp(s->mechanism, "PLAIN"))
 		step_plain(s, response);
+	else if (!strcmp(s->mechanism, "XOAUTH2"))
+		step_token(s);
 	else
 		step_login(s, response);
 	post(s);
@@ -459,7 +474,8 @@ static void first(struct auth_session *s)
 
 	if (!strcmp(s->mechanism, "SLOW"))
 		return; /* no answer, ever */
-	if (!is_login && strcmp(s->mechanism, "PLAIN") != 0) {
+	if (!is_login && strcmp(s->mechanism, "PLAIN") != 0 &&
+	    strcmp(s->mechanism, "XOAUTH2") != 0) {
 		s->answer.result = AUTH_NO_MECHANISM;
 	} else if (!is_offered(&s->start.channel)) {
 		s->answer.result = AUTH_NEEDS_TLS;

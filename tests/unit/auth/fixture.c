@@ -156,6 +156,7 @@ static void on_answer(void *ctx, const struct auth_answer *a)
 	ck_assert_ptr_eq(loop_current(), c->loop);
 	ck_assert_ptr_nonnull(c->session);
 	record(c, a);
+	c->was_refused |= a->is_refused;
 	if (a->result != AUTH_CONTINUE) {
 		end(c);
 		return;

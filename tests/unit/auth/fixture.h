@@ -44,6 +44,7 @@ struct client {
 	struct auth_session *session;
 	size_t steps;
 	bool is_inside;            /* begin or step is on the stack */
+	bool was_refused;          /* by a challenge */
 	struct auth_answer answer; /* the last; strings copied below */
 	char user[FIXTURE_TEXT_SIZE], detail[FIXTURE_TEXT_SIZE];
 	char challenge[FIXTURE_TEXT_SIZE];

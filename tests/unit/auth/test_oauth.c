@@ -311,6 +311,8 @@ START_TEST(reads_messages)
 	    "%d instead of %d: %s", c.answer.result, messages[_i].result,
 	    c.detail);
 	/* A refusal is explained, and acknowledged by the client. */
+	ck_assert(
+	    c.was_refused == (messages[_i].result == AUTH_BAD_CREDENTIALS));
 	ck_assert_uint_eq(c.steps, messages[_i].result == AUTH_BAD_CREDENTIALS);
 	if (messages[_i].result == AUTH_BAD_CREDENTIALS)
 		ck_assert_str_eq(c.challenge,
