@@ -22,23 +22,36 @@ enum state {
 	STATE_REFUSED    /* the client is to acknowledge it */
 };
 
+struct login;
+
+/* How the two differ. */
+struct dialect {
+	bool (*parse)(struct login *l, struct span message, struct span *token);
+	const char *refusal;
+};
+
 struct login {
 	enum state state;
-	struct span refusal; /* of the mechanism */
+	const struct dialect *dialect;
 	bool has_authzid;
 	struct name authzid, authid;
 	char *token;
 	size_t token_len;
 };
 
-static int login_new(void **context, struct span refusal)
+/* global: the mechanism's dialect. */
+static int login_new(void *global, sasl_server_params_t *params,
+    const char *challenge, unsigned challenge_len, void **context)
 {
 	struct login *l = calloc(1, sizeof(*l));
 
+	(void)params;
+	(void)challenge;
+	(void)challenge_len;
 	*context = l;
 	if (!l)
 		return SASL_NOMEM;
-	l->refusal = refusal;
+	l->dialect = global;
 	return SASL_OK;
 }
 
@@ -157,8 +170,8 @@ static int refuse(struct login *l, struct exchange *x, const char **reply,
 {
 	l->state = STATE_REFUSED;
 	x->is_refused = true;
-	*reply = l->refusal.ptr;
-	*reply_len = (unsigned)l->refusal.len;
+	*reply = l->dialect->refusal;
+	*reply_len = (unsigned)strlen(l->dialect->refusal);
 	return SASL_CONTINUE;
 }
 
@@ -266,12 +279,13 @@ static int start(struct login *l, struct exchange *x, struct span token)
 }
 
 /* NOLINTNEXTLINE(readability-function-size): libsasl2's signature */
-static int step(struct login *l, sasl_server_params_t *params,
-    bool (*parse)(struct login *, struct span, struct span *),
-    struct span message, const char **reply, unsigned *reply_len,
+static int login_step(void *context, sasl_server_params_t *params,
+    const char *in, unsigned in_len, const char **reply, unsigned *reply_len,
     sasl_out_params_t *out)
 {
+	struct login *l = context;
 	struct exchange *x = sasl_exchange_of(params);
+	struct span message = span_make(in ? in : "", in_len);
 	struct span token = { .ptr = NULL };
 	int rc = SASL_OK;
 
@@ -280,7 +294,7 @@ static int step(struct login *l, sasl_server_params_t *params,
 	if (l->state == STATE_REFUSED)
 		return SASL_BADAUTH;
 	if (l->state == STATE_START) {
-		if (!parse(l, message, &token)) {
+		if (!l->dialect->parse(l, message, &token)) {
 			sasl_set_detail(x, "broken message with a token");
 			x->is_malformed = true;
 			return SASL_BADPROT;
@@ -290,49 +304,18 @@ static int step(struct login *l, sasl_server_params_t *params,
 	return rc == SASL_OK ? judge(l, params, out, reply, reply_len) : rc;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): libsasl2's signature */
-static int oauthbearer_step(void *context, sasl_server_params_t *params,
-    const char *in, unsigned in_len, const char **reply, unsigned *reply_len,
-    sasl_out_params_t *out)
-{
-	return step(context, params, parse_oauthbearer,
-	    span_make(in ? in : "", in_len), reply, reply_len, out);
-}
-
-/* NOLINTNEXTLINE(readability-function-size): libsasl2's signature */
-static int xoauth2_step(void *context, sasl_server_params_t *params,
-    const char *in, unsigned in_len, const char **reply, unsigned *reply_len,
-    sasl_out_params_t *out)
-{
-	return step(context, params, parse_xoauth2,
-	    span_make(in ? in : "", in_len), reply, reply_len, out);
-}
-
-static int oauthbearer_new(void *global, sasl_server_params_t *params,
-    const char *challenge, unsigned challenge_len, void **context)
-{
-	(void)global;
-	(void)params;
-	(void)challenge;
-	(void)challenge_len;
-	return login_new(context, SPAN("{\"status\":\"invalid_token\"}"));
-}
-
-static int xoauth2_new(void *global, sasl_server_params_t *params,
-    const char *challenge, unsigned challenge_len, void **context)
-{
-	(void)global;
-	(void)params;
-	(void)challenge;
-	(void)challenge_len;
-	return login_new(
-	    context, SPAN("{\"status\":\"401\",\"schemes\":\"bearer\","
-			  "\"scope\":\"smtp\"}"));
-}
-
 int sasl_oauth_init(const sasl_utils_t *utils, int max_version,
     int *out_version, sasl_server_plug_t **plugs, int *plug_count)
 {
+	static struct dialect oauthbearer = {
+		.parse = parse_oauthbearer,
+		.refusal = "{\"status\":\"invalid_token\"}",
+	};
+	static struct dialect xoauth2 = {
+		.parse = parse_xoauth2,
+		.refusal = "{\"status\":\"401\",\"schemes\":\"bearer\","
+			   "\"scope\":\"smtp\"}",
+	};
 	static sasl_server_plug_t mechanisms[] = {
 		{
 		    .mech_name = "OAUTHBEARER",
@@ -340,8 +323,9 @@ int sasl_oauth_init(const sasl_utils_t *utils, int max_version,
 			SASL_SEC_NOANONYMOUS | SASL_SEC_PASS_CREDENTIALS,
 		    .features =
 			SASL_FEAT_WANT_CLIENT_FIRST | SASL_FEAT_ALLOWS_PROXY,
-		    .mech_new = oauthbearer_new,
-		    .mech_step = oauthbearer_step,
+		    .glob_context = &oauthbearer,
+		    .mech_new = login_new,
+		    .mech_step = login_step,
 		    .mech_dispose = login_free,
 		},
 		{
@@ -350,8 +334,9 @@ int sasl_oauth_init(const sasl_utils_t *utils, int max_version,
 			SASL_SEC_NOANONYMOUS | SASL_SEC_PASS_CREDENTIALS,
 		    .features =
 			SASL_FEAT_WANT_CLIENT_FIRST | SASL_FEAT_ALLOWS_PROXY,
-		    .mech_new = xoauth2_new,
-		    .mech_step = xoauth2_step,
+		    .glob_context = &xoauth2,
+		    .mech_new = login_new,
+		    .mech_step = login_step,
 		    .mech_dispose = login_free,
 		},
 	};
