@@ -238,6 +238,11 @@ void check_tls(struct check *c)
 
 /* --- users --- */
 
+bool check_has_user(const struct check *c, const char *name)
+{
+	return c->lacks_users || config_find_user(c->config, span_of(name));
+}
+
 bool check_is_fixed_identity(const struct check *c, const char *name)
 {
 	const struct postern_list *list = &c->config->listeners;
@@ -296,14 +301,26 @@ static void check_quota(
 		    "hybrid or queued (mode direct stores nothing)");
 }
 
-static void check_user(
-    struct check *c, const struct node *n, struct config_user *user)
+static void report_namesake(
+    struct check *c, const struct node *n, const struct node *other)
 {
+	report_error(c->report, node_get(n, "name"),
+	    "is the name of another user, on line %zu of %s (upper and lower "
+	    "case are one)",
+	    node_get(other, "name")->line,
+	    c->report->sources[other->source].path);
+}
+
+/* The nodes of all users, by config_user.index, are at nodes. */
+static void check_user(
+    struct check *c, const struct node *const *nodes, struct config_user *user)
+{
+	const struct node *n = nodes[user->index];
+	const struct config_user *other;
 	char key[CONFIG_USER_MAX];
 	struct span lower;
 	int rc;
 
-	user->index = n->index;
 	check_patterns(c, n, "senders", &user->senders);
 	check_patterns(c, n, "recipients", &user->recipients);
 	check_quota(c, n, user);
@@ -318,23 +335,36 @@ static void check_user(
 	if (!is_login_name(lower))
 		report_error(c->report, node_get(n, "name"),
 		    "must be UTF-8 without spaces and control characters");
+	other = map_get(c->config->user_by_name, lower);
+	if (other) {
+		report_namesake(c, n, nodes[other->index]);
+		return;
+	}
 	rc = map_put(c->config->user_by_name, lower, user);
-	if (rc == -EEXIST)
-		report_error(c->report, node_get(n, "name"),
-		    "is the name of another user (upper and lower case are "
-		    "one)");
-	else if (rc)
+	if (rc)
 		report_error(c->report, n, "out of memory");
 }
 
 void check_users(struct check *c)
 {
 	struct config_user *users = c->config->users.items;
+	const struct node *n = check_first(c, "users", &c->config->users);
+	const struct node **nodes;
 
-	for (const struct node *n = check_first(c, "users", &c->config->users);
-	     n; n = n->next)
+	if (!n)
+		return;
+	nodes = arena_alloc(c->decoder->nodes,
+	    c->config->users.count * sizeof(const struct node *));
+	if (!nodes) {
+		report_error(c->report, n, "out of memory");
+		return;
+	}
+	for (size_t i = 0; n; n = n->next, i++) {
+		nodes[i] = n;
+		users[i].index = i;
 		if (n->type == NODE_MAP)
-			check_user(c, n, &users[n->index]);
+			check_user(c, nodes, &users[i]);
+	}
 }
 
 void check_config(struct check *c)

@@ -15,6 +15,7 @@ struct check {
 	struct node *root; /* what config was decoded from */
 	struct field_decoder *decoder;
 	struct config_report *report;
+	bool lacks_users; /* some could not be read: reported already */
 };
 
 /*
@@ -42,6 +43,8 @@ struct node *check_first(
     const struct check *c, const char *key, const struct postern_list *list);
 /* A name must be fit for labels, paths and command lines. */
 void check_name(struct check *c, const struct node *entry, const char *name);
+/* Whether a user of that name is there, or may be among those that lack. */
+bool check_has_user(const struct check *c, const char *name);
 /* Whether mail without a login comes as this user somewhere. */
 bool check_is_fixed_identity(const struct check *c, const char *name);
 /* Every pattern of the list under key. */

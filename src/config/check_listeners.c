@@ -137,7 +137,7 @@ static void check_safety(
 	if (user && !l->allow_unauthenticated)
 		report_error(c->report, user,
 		    "has no effect without allow_unauthenticated: true");
-	else if (l->user && !config_find_user(c->config, span_of(l->user)))
+	else if (l->user && !check_has_user(c, l->user))
 		report_error(c->report, user, "is not the name of a user");
 }
 
@@ -209,7 +209,7 @@ static void check_logins(struct check *c, bool needs_users)
 {
 	const struct node *users = node_get(c->root, "users");
 
-	if (!needs_users)
+	if (!needs_users || c->lacks_users)
 		return;
 	if (!users)
 		report_missing(c->report, c->root, "users",

@@ -147,7 +147,7 @@ static void check_match(
 	for (size_t i = 0; i < match->user.count; i++, item = item->next) {
 		const char *name = CONFIG_STRING(match->user, i);
 
-		if (name && !config_find_user(c->config, span_of(name)))
+		if (name && !check_has_user(c, name))
 			report_error(
 			    c->report, item, "is not the name of a user");
 	}

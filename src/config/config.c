@@ -6,6 +6,7 @@
 #include <config/report.h>
 #include <config/slots.h>
 #include <config/tables.h>
+#include <config/user_files.h>
 
 #include <base/hash.h>
 #include <base/list.h>
@@ -15,7 +16,8 @@
 #include <stdlib.h>
 
 enum {
-	MEMORY_MAX = 256 * 1024 * 1024 /* a file of 1 MiB cannot need more */
+	/* A file of 1 MiB cannot need more; users' files share it. */
+	MEMORY_MAX = 256 * 1024 * 1024
 };
 
 /*
@@ -93,8 +95,9 @@ static void fill(struct snapshot *s, struct span text,
 	};
 
 	arena_init(&nodes, MEMORY_MAX);
-	check.root = node_parse(text, &nodes, report);
+	check.root = node_parse(text, NODE_MAP, &nodes, report);
 	if (check.root) {
+		check.lacks_users = !user_files_read(&decoder, check.root);
 		field_decode(
 		    &decoder, check.root, tables_root, NULL, &s->config);
 		check_config(&check);
@@ -155,8 +158,7 @@ struct config *config_load(const char *path,
 	struct snapshot *s = snapshot_new();
 	struct buf text;
 
-	report->file = span_dup(span_of(path));
-	if (!s || !report->file) {
+	if (!s || report_begin_source(report, path) != 0) {
 		report_place(report, 0, 0, "out of memory");
 		if (s)
 			snapshot_free(s);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 struct postern_provider;
 
@@ -299,8 +300,16 @@ struct config {
 	char hash[CONFIG_HASH_SIZE];
 };
 
+/* A file a configuration was read from. */
+struct config_source {
+	char *path;
+	/* Of the regular file that was read; all zero when none was. */
+	struct stat as_read;
+};
+
 /* One thing that is wrong or doubtful, in parts for people and programs. */
 struct config_problem {
+	size_t source;       /* which of the report's files */
 	size_t line, column; /* from 1; 0 = the file as a whole */
 	char *path;          /* "listeners[0].tls"; "" = the file as a whole */
 	char *message;       /* "what (hint)", one line, never a secret */
@@ -311,9 +320,15 @@ enum {
 	CONFIG_PROBLEMS_MAX = 50 /* kept; the rest is only counted */
 };
 
-/* Everything that is wrong or doubtful with a file, sorted by place. */
+/*
+ * Everything that is wrong or doubtful with a configuration, sorted by place:
+ * first what is in the file itself, then in the users' files, in the order it
+ * names them.
+ */
 struct config_report {
-	char *file;
+	struct config_source *sources; /* in that order */
+	size_t source_count;
+	size_t reading; /* the source that is read now */
 	struct config_problem *problems;
 	size_t count, cap;
 	size_t errors, warnings; /* found, also those not kept */
@@ -368,6 +383,9 @@ int config_keep_fixed(struct config *c, const struct config *old,
     void (*fn)(const char *key, void *ctx), void *ctx);
 
 void config_report_finish(struct config_report *r);
+/* The file a problem is in; "" when memory was short. */
+const char *config_problem_file(
+    const struct config_report *r, const struct config_problem *p);
 /*
  * One problem per line, "file:line:col: [warning: ]path: what (hint)", then a
  * count; nothing at all when there is no problem.

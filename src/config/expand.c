@@ -18,6 +18,7 @@ void expanded_init(struct expanded *x)
 	buf_init(&x->text, NODE_FILE_MAX);
 	x->exposed[0] = '\0';
 	x->is_delivered = false;
+	memset(&x->last, 0, sizeof(x->last));
 }
 
 void expanded_finish(struct expanded *x)
@@ -92,20 +93,20 @@ static void note_exposed(struct expanded *x, const char *path, int fd)
 static int read_file(
     const char *path, struct buf *out, struct expanded *x, struct err *e)
 {
-	struct stat st;
+	struct stat *st = &x->last;
 	int rc;
 	/* O_NONBLOCK: never wait for the other end of a named pipe. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return err_errno(e, -errno, "cannot read %s", path);
-	if (fstat(fd, &st) != 0)
+	if (fstat(fd, st) != 0)
 		rc = err_errno(e, -errno, "cannot read %s", path);
-	else if (!S_ISREG(st.st_mode))
+	else if (!S_ISREG(st->st_mode))
 		rc = err_set(e, -EINVAL, "%s is not a regular file", path);
 	else
-		rc = read_regular(fd, path, (size_t)st.st_size, out, e);
-	if (rc == 0 && (st.st_mode & S_IROTH))
+		rc = read_regular(fd, path, (size_t)st->st_size, out, e);
+	if (rc == 0 && (st->st_mode & S_IROTH))
 		note_exposed(x, path, fd);
 	(void)close(fd);
 	return rc;
@@ -124,6 +125,8 @@ int expand_file(const char *path, struct expanded *x, struct err *e)
 	content = without_newline(buf_span(&raw));
 	if (content.len == 0)
 		rc = err_set(e, -ENODATA, "%s is empty", path);
+	else if (content.len > NODE_FILE_MAX)
+		rc = err_set(e, -EMSGSIZE, "%s is larger than 1 MiB", path);
 	else if (memchr(content.ptr, '\0', content.len))
 		rc = err_set(e, -EINVAL, "%s contains a NUL byte", path);
 	else

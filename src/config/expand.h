@@ -12,6 +12,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 struct expanded {
 	struct buf text; /* may be secret: overwritten by expanded_finish */
@@ -20,6 +21,7 @@ struct expanded {
 	/* It lies in memory or on a read-only mount, as an orchestrator
 	 * delivers secrets: its mode is not the administrator's choice. */
 	bool is_delivered;
+	struct stat last; /* the last file that was read */
 };
 
 void expanded_init(struct expanded *x);

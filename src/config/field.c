@@ -219,6 +219,18 @@ out:
 	return ok;
 }
 
+void field_check_exposure(const struct field_decoder *d, const struct node *n,
+    const struct expanded *x)
+{
+	if (x->exposed[0] && x->is_delivered)
+		report_warning(d->report, n,
+		    "%s may be read by everybody (give its mount a mode)",
+		    x->exposed);
+	else if (x->exposed[0])
+		report_error(d->report, n,
+		    "%s may be read by everybody (chmod o-r)", x->exposed);
+}
+
 static void decode_secret(struct field_decoder *d, const struct node *n,
     bool is_file, struct postern_secret *out)
 {
@@ -231,13 +243,7 @@ static void decode_secret(struct field_decoder *d, const struct node *n,
 		report_error(d->report, n, "must not be empty");
 		goto out;
 	}
-	if (x.exposed[0] && x.is_delivered)
-		report_warning(d->report, n,
-		    "%s may be read by everybody (give its mount a mode)",
-		    x.exposed);
-	else if (x.exposed[0])
-		report_error(d->report, n,
-		    "%s may be read by everybody (chmod o-r)", x.exposed);
+	field_check_exposure(d, n, &x);
 	keep_secret(d, n, buf_span(&x.text), out);
 out:
 	expanded_finish(&x);
@@ -323,8 +329,9 @@ static void decode_list(struct field_decoder *d, const struct node *n,
 		return;
 	}
 	*out = (struct postern_list){ .items = items, .count = n->count };
-	for (struct node *item = n->first; item; item = item->next)
-		decode_map(d, item, &scope, items + item->index * row->size);
+	for (struct node *item = n->first; item;
+	     item = item->next, items += row->size)
+		decode_map(d, item, &scope, items);
 }
 
 /* --- maps --- */

@@ -9,6 +9,7 @@
 #include <postern/field.h>
 
 struct config_report;
+struct expanded;
 struct node;
 
 enum {
@@ -38,3 +39,6 @@ struct field_decoder {
 void field_decode(struct field_decoder *d, struct node *map,
     const struct postern_field *rows, const struct postern_field *others,
     void *out);
+/* Say so when x came from a file that everybody may read; n names it. */
+void field_check_exposure(const struct field_decoder *d, const struct node *n,
+    const struct expanded *x);

@@ -41,6 +41,20 @@ static int read_all(int fd, off_t size, struct buf *out)
 	}
 }
 
+int node_check_writers(const struct stat *st, struct err *e)
+{
+	if (!S_ISREG(st->st_mode))
+		return 0;
+	if (st->st_mode & S_IWOTH)
+		return err_set(
+		    e, -EPERM, "may be written by everybody (chmod o-w)");
+	if ((st->st_mode & S_IWGRP) && st->st_gid != getegid())
+		return err_set(e, -EPERM,
+		    "may be written by a group other than our own "
+		    "(chmod g-w)");
+	return 0;
+}
+
 int node_read(const char *path, struct buf *out, struct config_report *r)
 {
 	struct err e = { 0 };
@@ -54,18 +68,13 @@ int node_read(const char *path, struct buf *out, struct config_report *r)
 		rc = -EISDIR;
 	else
 		rc = read_all(fd, st.st_size, out);
+	report_as_read(r, &st);
 	if (rc == -EFBIG)
 		(void)err_set(&e, rc, "is larger than 1 MiB");
 	else if (rc)
 		(void)err_errno(&e, rc, "cannot be read");
-	else if (S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH))
-		rc = err_set(
-		    &e, -EPERM, "may be written by everybody (chmod o-w)");
-	else if (S_ISREG(st.st_mode) && (st.st_mode & S_IWGRP) &&
-		 st.st_gid != getegid())
-		rc = err_set(&e, -EPERM,
-		    "may be written by a group other than our own "
-		    "(chmod g-w)");
+	else
+		rc = node_check_writers(&st, &e);
 	if (fd >= 0)
 		(void)close(fd);
 	if (rc)
@@ -81,6 +90,17 @@ void node_cleanse(struct node *root)
 		hash_cleanse(root->bytes, root->text.len);
 	for (struct node *n = root->first; n; n = n->next)
 		node_cleanse(n);
+}
+
+void node_append(struct node *list, struct node *n)
+{
+	n->next = NULL;
+	if (list->last)
+		list->last->next = n;
+	else
+		list->first = n;
+	list->last = n;
+	list->count++;
 }
 
 struct node *node_get(const struct node *map, const char *key)

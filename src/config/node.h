@@ -14,6 +14,8 @@
 #include <stddef.h>
 
 struct config_report;
+struct err;
+struct stat;
 
 enum node_type {
 	NODE_SCALAR = 0,
@@ -33,26 +35,39 @@ struct node {
 	bool is_plain;       /* SCALAR: not quoted */
 	bool is_preset;      /* not in the file */
 	bool is_broken;      /* reported already; decode nothing from it */
+	size_t source;       /* its file, as struct config_report counts */
 	size_t line, column; /* from 1 */
 	struct span text;    /* SCALAR: NUL-terminated */
 	char *bytes;         /* what text shows, to be overwritten */
 	struct node *up, *first, *last, *next;
-	size_t index, count; /* place in the parent; children */
-	struct span key;     /* in a parent that is a map: NUL-terminated */
+	/* Place in the parent, in the same file; and children. */
+	size_t index, count;
+	struct span key; /* in a parent that is a map: NUL-terminated */
 	size_t key_line, key_column;
 };
 
 /*
- * Read a file into out, at most NODE_FILE_MAX bytes. 0 or a negative errno
- * after reporting what is wrong.
+ * Read the file that r is at into out, at most NODE_FILE_MAX bytes. 0 or a
+ * negative errno after reporting what is wrong.
  */
 int node_read(const char *path, struct buf *out, struct config_report *r);
 /*
- * The tree of a file. NULL after reporting why there is none; other mistakes
- * are reported and the tree is still usable for finding more.
+ * Nobody but its owner and our own group may write a file of the
+ * configuration. 0, or -EPERM with e saying who may and how to mend it.
  */
-struct node *node_parse(
-    struct span text, struct arena *arena, struct config_report *r);
+int node_check_writers(const struct stat *st, struct err *e);
+/*
+ * The tree of the file that r is at, whose root is a NODE_MAP or a
+ * NODE_SEQUENCE as wanted. NULL after reporting why there is none; other
+ * mistakes are reported and the tree is still usable for finding more.
+ */
+struct node *node_parse(struct span text, enum node_type wanted,
+    struct arena *arena, struct config_report *r);
+/*
+ * Put n, which is new or of another list, at the end of list. It keeps its
+ * index and its parent: they are what problems name.
+ */
+void node_append(struct node *list, struct node *n);
 /*
  * Put a value that is not in the file under key of map, so that later checks
  * need not care where a value came from: text is parsed like a file, NULL

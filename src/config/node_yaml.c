@@ -151,6 +151,7 @@ static struct node *new_node(struct parser *p, struct node *up, struct span key,
 		return NULL;
 	n->up = up;
 	n->key = key;
+	n->source = p->place ? p->place->source : p->report->reading;
 	n->line = p->place ? p->place->line : mark.line + 1;
 	n->column = p->place ? p->place->column : mark.column + 1;
 	n->key_line = p->place ? p->place->line : key_mark.line + 1;
@@ -161,12 +162,8 @@ static struct node *new_node(struct parser *p, struct node *up, struct span key,
 
 static void append(struct node *up, struct node *n)
 {
-	n->index = up->count++;
-	if (up->last)
-		up->last->next = n;
-	else
-		up->first = n;
-	up->last = n;
+	n->index = up->count;
+	node_append(up, n);
 }
 
 static int parse_scalar(
@@ -414,8 +411,8 @@ static int parse(
 	return rc;
 }
 
-struct node *node_parse(
-    struct span text, struct arena *arena, struct config_report *r)
+struct node *node_parse(struct span text, enum node_type wanted,
+    struct arena *arena, struct config_report *r)
 {
 	struct parser p = { .text = text, .arena = arena, .report = r };
 	struct node *root = NULL;
@@ -424,9 +421,13 @@ struct node *node_parse(
 		node_cleanse(root);
 		return NULL;
 	}
-	if (root->type != NODE_MAP) {
+	if (root->type != wanted) {
 		if (!root->is_broken)
-			report_error(r, root, "must be a map of settings");
+			report_error(r, root, "%s",
+			    wanted == NODE_MAP
+				? "must be a map of settings"
+				: "must be a list (begin each entry with "
+				  "\"- \")");
 		node_cleanse(root);
 		return NULL;
 	}

@@ -4,6 +4,7 @@
 
 #include <base/buf.h>
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -30,9 +31,19 @@ static char *take_clean(struct buf *b)
 	return text;
 }
 
+static bool is_behind(
+    const struct config_problem *a, const struct config_problem *b)
+{
+	if (a->source != b->source)
+		return a->source > b->source;
+	if (a->line != b->line)
+		return a->line > b->line;
+	return a->column > b->column;
+}
+
 /* Where the problem goes, so that the list stays sorted by place; or NULL. */
 static struct config_problem *make_room(
-    struct config_report *r, size_t line, size_t column)
+    struct config_report *r, const struct config_problem *proto)
 {
 	size_t i = r->count;
 
@@ -44,9 +55,7 @@ static struct config_problem *make_room(
 			return NULL;
 		r->cap = CONFIG_PROBLEMS_MAX;
 	}
-	while (i > 0 && (r->problems[i - 1].line > line ||
-			    (r->problems[i - 1].line == line &&
-				r->problems[i - 1].column > column))) {
+	while (i > 0 && is_behind(&r->problems[i - 1], proto)) {
 		r->problems[i] = r->problems[i - 1];
 		i--;
 	}
@@ -63,7 +72,7 @@ static void add(struct config_report *r, const struct config_problem *proto,
 		r->warnings++;
 	else
 		r->errors++;
-	p = make_room(r, proto->line, proto->column);
+	p = make_room(r, proto);
 	if (p) {
 		*p = *proto;
 		p->path = take_clean(path);
@@ -107,7 +116,9 @@ static void add_about(struct config_report *r,
 void report_error(
     struct config_report *r, const struct node *at, const char *fmt, ...)
 {
-	struct config_problem p = { .line = at->line, .column = at->column };
+	struct config_problem p = {
+		.source = at->source, .line = at->line, .column = at->column
+	};
 	va_list args;
 
 	va_start(args, fmt);
@@ -118,9 +129,10 @@ void report_error(
 void report_warning(
     struct config_report *r, const struct node *at, const char *fmt, ...)
 {
-	struct config_problem p = {
-		.line = at->line, .column = at->column, .is_warning = true
-	};
+	struct config_problem p = { .source = at->source,
+		.line = at->line,
+		.column = at->column,
+		.is_warning = true };
 	va_list args;
 
 	va_start(args, fmt);
@@ -131,7 +143,8 @@ void report_warning(
 void report_key_error(
     struct config_report *r, const struct node *at, const char *fmt, ...)
 {
-	struct config_problem p = { .line = at->key_line,
+	struct config_problem p = { .source = at->source,
+		.line = at->key_line,
 		.column = at->key_column };
 	va_list args;
 
@@ -143,7 +156,9 @@ void report_key_error(
 void report_place(
     struct config_report *r, size_t line, size_t column, const char *fmt, ...)
 {
-	struct config_problem p = { .line = line, .column = column };
+	struct config_problem p = {
+		.source = r->reading, .line = line, .column = column
+	};
 	va_list args;
 
 	va_start(args, fmt);
@@ -159,7 +174,9 @@ static bool ends_with_period(struct span s)
 void report_missing(struct config_report *r, const struct node *map,
     const char *key, const char *doc)
 {
-	struct config_problem p = { .line = map->line, .column = map->column };
+	struct config_problem p = {
+		.source = map->source, .line = map->line, .column = map->column
+	};
 	struct span hint = span_of(doc);
 	struct buf path, message;
 
@@ -178,6 +195,35 @@ void report_missing(struct config_report *r, const struct node *map,
 	add(r, &p, &path, &message);
 }
 
+int report_begin_source(struct config_report *r, const char *path)
+{
+	size_t count = r->source_count;
+	struct config_source *sources =
+	    realloc(r->sources, (count + 1) * sizeof(*sources));
+
+	if (!sources)
+		return -ENOMEM;
+	r->sources = sources;
+	sources[count] =
+	    (struct config_source){ .path = span_dup(span_of(path)) };
+	if (!sources[count].path)
+		return -ENOMEM;
+	r->reading = count;
+	r->source_count++;
+	return 0;
+}
+
+void report_end_source(struct config_report *r)
+{
+	r->reading = 0;
+}
+
+void report_as_read(struct config_report *r, const struct stat *st)
+{
+	if (S_ISREG(st->st_mode) && r->reading < r->source_count)
+		r->sources[r->reading].as_read = *st;
+}
+
 void config_report_finish(struct config_report *r)
 {
 	for (size_t i = 0; i < r->count; i++) {
@@ -185,7 +231,9 @@ void config_report_finish(struct config_report *r)
 		free(r->problems[i].message);
 	}
 	free(r->problems);
-	free(r->file);
+	for (size_t i = 0; i < r->source_count; i++)
+		free(r->sources[i].path);
+	free(r->sources);
 	*r = (struct config_report){ 0 };
 }
 
@@ -194,10 +242,16 @@ static const char *or_empty(const char *s)
 	return s ? s : "";
 }
 
+const char *config_problem_file(
+    const struct config_report *r, const struct config_problem *p)
+{
+	return p->source < r->source_count ? r->sources[p->source].path : "";
+}
+
 static void print_problem(
     const struct config_report *r, const struct config_problem *p, FILE *out)
 {
-	fprintf(out, "%s:", or_empty(r->file));
+	fprintf(out, "%s:", config_problem_file(r, p));
 	if (p->line > 0)
 		fprintf(out, "%zu:%zu:", p->line, p->column);
 	if (p->is_warning)
@@ -227,9 +281,10 @@ void config_report_print_json(const struct config_report *r, FILE *out)
 	for (size_t i = 0; i < r->count; i++) {
 		const struct config_problem *p = &r->problems[i];
 		json_t *object = json_pack("{s:s, s:I, s:I, s:s, s:s, s:s}",
-		    "file", or_empty(r->file), "line", (json_int_t)p->line,
-		    "column", (json_int_t)p->column, "path", or_empty(p->path),
-		    "severity", p->is_warning ? "warning" : "error", "message",
+		    "file", config_problem_file(r, p), "line",
+		    (json_int_t)p->line, "column", (json_int_t)p->column,
+		    "path", or_empty(p->path), "severity",
+		    p->is_warning ? "warning" : "error", "message",
 		    or_empty(p->message));
 
 		if (object) {

@@ -186,7 +186,7 @@ static void log_problems(const struct config_report *report)
 
 		log_event(p->is_warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR,
 		    "config_problem",
-		    LOG_STR("file", report->file ? report->file : ""),
+		    LOG_STR("file", config_problem_file(report, p)),
 		    LOG_NUM("line", p->line), LOG_NUM("column", p->column),
 		    LOG_STR("key", p->path ? p->path : ""),
 		    LOG_STR(

@@ -46,6 +46,21 @@ class Documents(unittest.TestCase):
         block = re.search(r"postern\.yaml: \|\n((?:    .*\n)+)", text).group(1)
         self.check(re.sub(r"^    ", "", block, flags=re.M))
 
+    def test_the_users_of_the_secret_are_good(self):
+        text = (ROOT / "deploy/kubernetes/users.yaml").read_text()
+        block = re.search(r"users\.yaml: \|\n((?:    .*\n)+)", text).group(1)
+        users = re.sub(r"^    ", "", block, flags=re.M)
+        shown = re.search(r"^#   users:\n(?:#  .*\n)+", text, re.M).group(0)
+        (self.home / "users").mkdir()
+        path = self.home / "users/users.yaml"
+        path.write_text(users.replace("SCRAM-SHA-256$replace-me", password_hash()))
+        os.chmod(path, 0o400)
+        self.check("hostname: mail.example.org\n"
+                   "tls: {certificates: [{cert: /etc/postern/tls.crt, "
+                   "key: /etc/postern/tls.key}]}\n"
+                   "providers: [{name: one, type: sendgrid, api_key: SG.x}]\n" +
+                   re.sub(r"^#   ", "", shown, flags=re.M))
+
     @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd-analyze")
     def test_the_unit_is_as_hardened_as_it_says(self):
         unit = ROOT / "deploy/systemd/postern.service"

@@ -2,6 +2,7 @@
 
 #include <postern/provider.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,9 +155,6 @@ const struct config_helpers fake_helpers = {
 
 /* --- files --- */
 
-static const char *const names[] = { "cert.pem", "key.pem", "secret", "empty",
-	"open", "config.yaml", "crlf", "nul", "demo.hash" };
-
 const char *fake_file(const char *name, const char *text, size_t len)
 {
 	static char path[300];
@@ -194,12 +192,15 @@ const char *fake_directory_make(void)
 
 void fake_directory_remove(void)
 {
-	char path[300];
+	DIR *dir = opendir(directory);
+	char path[400];
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (const struct dirent *d; dir && (d = readdir(dir));) {
 		(void)snprintf(
-		    path, sizeof(path), "%s/%s", directory, names[i]);
+		    path, sizeof(path), "%s/%s", directory, d->d_name);
 		(void)unlink(path);
 	}
+	if (dir)
+		(void)closedir(dir);
 	(void)rmdir(directory);
 }

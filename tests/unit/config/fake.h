@@ -29,6 +29,7 @@ struct fake_settings {
 /*
  * A directory for a test program, also in $POSTERN_TEST_DIR: cert.pem and
  * key.pem, `secret` (0600, "s3cret" and a newline), `empty` and `open` (0644).
+ * Its removal takes what else is in it, too.
  */
 const char *fake_directory_make(void);
 void fake_directory_remove(void);

@@ -1,15 +1,19 @@
 /*
  * Every file of tests/config/bad has mistakes; beside it lies what must be
  * said about them, to the column. With POSTERN_TEST_UPDATE set the
- * expectations are written anew: read the difference.
+ * expectations are written anew: read the difference. Users' files are taken
+ * from the folder `users` to the directory of the test, $DIR in what is said.
  */
 #include "fake.h"
 
 #include <support/unit.h>
 
+#include <base/buf.h>
+
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FOLDER "config/bad"
 
@@ -21,6 +25,23 @@ static int is_yaml(const struct dirent *d)
 	size_t len = strlen(d->d_name);
 
 	return len > 5 && strcmp(d->d_name + len - 5, ".yaml") == 0;
+}
+
+/* The directory of the test has another name each time. */
+static char *without_directory(char *text)
+{
+	const char *dir = getenv("POSTERN_TEST_DIR");
+	struct buf out;
+	char *rest = text;
+
+	buf_init(&out, 65536);
+	for (char *at; (at = strstr(rest, dir)); rest = at + strlen(dir)) {
+		ck_assert_int_eq(buf_add(&out, rest, (size_t)(at - rest)), 0);
+		ck_assert_int_eq(buf_add_str(&out, "$DIR"), 0);
+	}
+	ck_assert_int_eq(buf_add_str(&out, rest), 0);
+	free(text);
+	return buf_take_cstr(&out);
 }
 
 static char *describe(const char *path)
@@ -36,7 +57,7 @@ static char *describe(const char *path)
 	(void)fclose(out);
 	config_report_finish(&report);
 	config_unref(c);
-	return text;
+	return without_directory(text);
 }
 
 static void update(const char *path, const char *text)
@@ -80,6 +101,37 @@ START_TEST(says_exactly_what_is_wrong)
 }
 END_TEST
 
+/* In a working copy everybody may read them. */
+static void copy_user_file(const char *name)
+{
+	char path[512], text[4096];
+	FILE *file;
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), FOLDER "/users/%s", name);
+	file = fopen(path, "r");
+	if (!file)
+		abort();
+	len = fread(text, 1, sizeof(text), file);
+	(void)fclose(file);
+	if (chmod(fake_file(name, text, len), 0600) != 0)
+		abort();
+}
+
+static void copy_user_files(void)
+{
+	struct dirent **entries;
+	int count = scandir(FOLDER "/users", &entries, is_yaml, alphasort);
+
+	if (count <= 0)
+		abort();
+	for (int i = 0; i < count; i++) {
+		copy_user_file(entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("config.bad");
@@ -96,6 +148,7 @@ int main(void)
 	int failed;
 
 	(void)fake_directory_make();
+	copy_user_files();
 	(void)setenv("POSTERN_TEST_EMPTY", "", 1);
 	(void)setenv("POSTERN_TEST_WORD", "hunter2", 1);
 	(void)unsetenv("POSTERN_TEST_NOT_SET");

@@ -281,8 +281,8 @@ START_TEST(reports_json_from_the_same_parts)
 	(void)fclose(out);
 	object = json_loads(text, 0, NULL);
 	ck_assert_ptr_nonnull(object);
-	ck_assert_str_eq(
-	    json_string_value(json_object_get(object, "file")), report.file);
+	ck_assert_str_eq(json_string_value(json_object_get(object, "file")),
+	    report.sources[0].path);
 	ck_assert_int_eq(
 	    json_integer_value(json_object_get(object, "line")), 11);
 	ck_assert_int_eq(

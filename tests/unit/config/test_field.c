@@ -44,7 +44,7 @@ static void decode(const char *text)
 	const struct postern_provider *module =
 	    fake_helpers.load_module("fake", &e);
 
-	root = node_parse(span_of(text), &nodes, &report);
+	root = node_parse(span_of(text), NODE_MAP, &nodes, &report);
 	ck_assert_ptr_nonnull(root);
 	field_decode(&decoder, root, module->fields, NULL, &settings);
 }
@@ -257,7 +257,7 @@ START_TEST(survives_without_memory)
 		arena_finish(&nodes);
 		arena_init(&nodes, max);
 		config_report_finish(&report);
-		root = node_parse(span_of(text), &nodes, &report);
+		root = node_parse(span_of(text), NODE_MAP, &nodes, &report);
 		if (root)
 			field_decode(&decoder, root,
 			    fake_helpers.load_module("fake", &e)->fields, NULL,

@@ -27,7 +27,7 @@ static void teardown(void)
 
 static struct node *parse(const char *text)
 {
-	return node_parse(span_of(text), &arena, &report);
+	return node_parse(span_of(text), NODE_MAP, &arena, &report);
 }
 
 static void assert_path(const struct node *n, const char *expected)
@@ -148,9 +148,10 @@ START_TEST(allows_1000_keys)
 	buf_init(&b, 1024 * 1024);
 	for (int i = 0; i < NODE_KEYS_MAX; i++)
 		ck_assert_int_eq(buf_printf(&b, "k%d: 1\n", i), 0);
-	ck_assert_ptr_nonnull(node_parse(buf_span(&b), &arena, &report));
+	ck_assert_ptr_nonnull(
+	    node_parse(buf_span(&b), NODE_MAP, &arena, &report));
 	ck_assert_int_eq(buf_add_str(&b, "more: 1\n"), 0);
-	ck_assert_ptr_null(node_parse(buf_span(&b), &arena, &report));
+	ck_assert_ptr_null(node_parse(buf_span(&b), NODE_MAP, &arena, &report));
 	buf_finish(&b);
 }
 END_TEST
@@ -166,7 +167,7 @@ START_TEST(runs_out_of_memory_in_order)
 	for (int i = 0; i < 1000; i++)
 		ck_assert_int_eq(buf_add_str(&b, "x,"), 0);
 	ck_assert_int_eq(buf_add_str(&b, "]"), 0);
-	ck_assert_ptr_null(node_parse(buf_span(&b), &arena, &report));
+	ck_assert_ptr_null(node_parse(buf_span(&b), NODE_MAP, &arena, &report));
 	ck_assert_ptr_nonnull(
 	    strstr(report.problems[0].message, "out of memory"));
 	buf_finish(&b);

@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static struct config_report report;
 static struct buf sample;
@@ -77,6 +78,7 @@ START_TEST(sample_names_every_key)
 {
 	/* As NAME_file, of which the other form is told in words. */
 	ck_assert(names_key(buf_span(&sample), "password_hash_file"));
+	ck_assert(names_key(buf_span(&sample), "file")); /* of users */
 	ck_assert_int_eq(buf_add_str(&sample, "\n#password_hash:\n"), 0);
 	assert_named(tables_root);
 }
@@ -222,6 +224,15 @@ static void assert_same_provider(
 	ck_assert_int_eq(a->max_recipients, b->max_recipients);
 }
 
+static void make_user_file(void)
+{
+	static const char text[] =
+	    "- {name: listed, password_hash: SCRAM-SHA-256$x}\n";
+	const char *path = fake_file("users.yaml", text, strlen(text));
+
+	ck_assert_int_eq(chmod(path, 0600), 0);
+}
+
 START_TEST(sample_shows_true_defaults)
 {
 	struct config *defaults, *shown;
@@ -237,12 +248,14 @@ START_TEST(sample_shows_true_defaults)
 		      (size_t)(strstr(sample.data + sample.start, "\n\n") -
 			       (sample.data + sample.start))),
 	    &all);
+	make_user_file();
 	shown = load_text(buf_span(&all));
 	ck_assert_ptr_nonnull(shown);
 	assert_same_numbers(defaults, shown);
 	assert_same_provider(
 	    CONFIG_AT(defaults->providers, struct config_provider, 0),
 	    CONFIG_AT(shown->providers, struct config_provider, 0));
+	ck_assert_ptr_nonnull(config_find_user(shown, SPAN("listed")));
 	ck_assert_uint_eq(shown->listeners.count, 5);
 	for (size_t i = 0; i < defaults->listeners.count; i++) {
 		const struct config_listener *a =
