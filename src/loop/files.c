@@ -49,21 +49,23 @@ struct loop_files {
 	void *ctx;
 };
 
+static struct identity identity_of(const struct stat *st)
+{
+	return (struct identity){ .device = st->st_dev,
+		.inode = st->st_ino,
+		.size = st->st_size,
+		.written = st->st_mtim,
+		.changed = st->st_ctim };
+}
+
 /* What may not be looked at, by a server that is not root any more, stays. */
 static struct identity identify(const char *path, const struct identity *before)
 {
-	struct identity id;
 	struct stat st;
 
-	memset(&id, 0, sizeof(id));
-	if (stat(path, &st) != 0)
-		return errno == EACCES ? *before : id;
-	id.device = st.st_dev;
-	id.inode = st.st_ino;
-	id.size = st.st_size;
-	id.written = st.st_mtim;
-	id.changed = st.st_ctim;
-	return id;
+	if (stat(path, &st) == 0)
+		return identity_of(&st);
+	return errno == EACCES ? *before : (struct identity){ 0 };
 }
 
 static bool is_same_time(struct timespec a, struct timespec b)
@@ -121,6 +123,14 @@ static void on_look(struct loop_timer *t)
 	look(container_of(t, struct loop_files, look));
 }
 
+static void look_soon(struct loop_files *w)
+{
+	/* Where events never end one looks all the same. */
+	if (!w->is_settling)
+		loop_timer_start(w->loop, &w->look, SETTLE_MS);
+	w->is_settling = true;
+}
+
 static void on_event(void *ctx)
 {
 	struct loop_files *w = ctx;
@@ -128,10 +138,7 @@ static void on_event(void *ctx)
 
 	while (read(w->fd, events, sizeof(events)) > 0)
 		;
-	/* Where it never ends one looks all the same. */
-	if (!w->is_settling)
-		loop_timer_start(w->loop, &w->look, SETTLE_MS);
-	w->is_settling = true;
+	look_soon(w);
 }
 
 struct loop_files *loop_files_new(
@@ -151,6 +158,21 @@ struct loop_files *loop_files_new(
 	return w;
 }
 
+/* What a change is a change from; *is_old: it may have happened already. */
+static struct identity first_seen(
+    const struct loop_files *w, const struct loop_file *file, bool *is_old)
+{
+	const struct identity none = { 0 };
+
+	for (size_t i = 0; i < w->count; i++)
+		if (strcmp(w->files[i].path, file->path) == 0)
+			return w->files[i].seen;
+	if (!file->as_read)
+		return identify(file->path, &none);
+	*is_old = true;
+	return identity_of(file->as_read);
+}
+
 static void free_files(struct file *files, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -159,13 +181,14 @@ static void free_files(struct file *files, size_t count)
 }
 
 int loop_files_watch(
-    struct loop_files *w, const char *const *paths, size_t count)
+    struct loop_files *w, const struct loop_file *list, size_t count)
 {
 	struct file *files = calloc(count + 1, sizeof(*files));
+	bool is_old = false;
 	size_t made = 0;
 
 	while (files && made < count) {
-		files[made].path = span_dup(span_of(paths[made]));
+		files[made].path = span_dup(span_of(list[made].path));
 		if (!files[made++].path) {
 			free_files(files, made);
 			files = NULL;
@@ -173,15 +196,17 @@ int loop_files_watch(
 	}
 	if (!files)
 		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		watch_directory(w, files[i].path); /* first: none is missed */
+		files[i].seen = first_seen(w, &list[i], &is_old);
+	}
 	free_files(w->files, w->count);
 	w->files = files;
 	w->count = count;
-	for (size_t i = 0; i < count; i++) {
-		watch_directory(w, files[i].path); /* first: none is missed */
-		files[i].seen = identify(files[i].path, &files[i].seen);
-	}
-	w->is_settling = false;
-	loop_timer_start(w->loop, &w->look, LOOK_MS);
+	if (is_old)
+		look_soon(w);
+	else if (!w->is_settling)
+		loop_timer_start(w->loop, &w->look, LOOK_MS);
 	return 0;
 }
 

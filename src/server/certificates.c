@@ -238,51 +238,51 @@ static void on_change(void *ctx)
 /* --- which files --- */
 
 /* NULL for memory, else as many as *count says. */
-static const char **list_files(const struct config_tls *tls, size_t *count)
+static struct loop_file *list_files(const struct config_tls *tls, size_t *count)
 {
-	const char **paths =
-	    calloc(2 * tls->certificates.count + 2, sizeof(*paths));
+	struct loop_file *files =
+	    calloc(2 * tls->certificates.count + 2, sizeof(*files));
 	size_t n = 0;
 
-	for (size_t i = 0; paths && i < tls->certificates.count; i++) {
+	for (size_t i = 0; files && i < tls->certificates.count; i++) {
 		const struct config_certificate *pair =
 		    CONFIG_AT(tls->certificates, struct config_certificate, i);
 
-		paths[n++] = pair->cert;
-		paths[n++] = pair->key;
+		files[n++].path = pair->cert;
+		files[n++].path = pair->key;
 	}
-	if (paths && tls->client_ca)
-		paths[n++] = tls->client_ca;
-	if (paths && tls->crl)
-		paths[n++] = tls->crl;
+	if (files && tls->client_ca)
+		files[n++].path = tls->client_ca;
+	if (files && tls->crl)
+		files[n++].path = tls->crl;
 	*count = n;
-	return paths;
+	return files;
 }
 
 static int watch_files(struct certificates *c)
 {
 	size_t count;
-	const char **paths = list_files(&c->config->tls, &count);
-	int rc = paths ? loop_files_watch(c->watch, paths, count) : -ENOMEM;
+	struct loop_file *files = list_files(&c->config->tls, &count);
+	int rc = files ? loop_files_watch(c->watch, files, count) : -ENOMEM;
 
-	free(paths);
+	free(files);
 	return rc;
 }
 
 static void warn_of_unreadable(const struct certificates *c)
 {
 	size_t count;
-	const char **paths = list_files(&c->config->tls, &count);
+	struct loop_file *files = list_files(&c->config->tls, &count);
 
-	for (size_t i = 0; paths && i < count; i++)
-		if (access(paths[i], R_OK) != 0 && errno == EACCES)
+	for (size_t i = 0; files && i < count; i++)
+		if (access(files[i].path, R_OK) != 0 && errno == EACCES)
 			log_warn("certificate_not_readable",
-			    LOG_STR("file", paths[i]),
+			    LOG_STR("file", files[i].path),
 			    LOG_STR("hint",
 				"it was read as root; when it is renewed the "
 				"server needs a restart, unless its account "
 				"may read the file (chgrp, chmod 640)"));
-	free(paths);
+	free(files);
 }
 
 /* --- life --- */

@@ -214,19 +214,6 @@ static void finish(struct attempt *a)
 		start(r, again);
 }
 
-static void fail(struct attempt *a)
-{
-	char counted[64];
-
-	(void)snprintf(counted, sizeof(counted), "%zu error%s in the file",
-	    a->report.errors, a->report.errors == 1 ? "" : "s");
-	log_error("reload_failed",
-	    LOG_STR("reason", a->why.code ? a->why.text : counted),
-	    LOG_STR("hint", "the configuration of before stays in use"));
-	admin_reload_failed(a->owner->services.admin);
-	finish(a);
-}
-
 /* --- reload.watch --- */
 
 static void on_settled(struct loop_timer *t)
@@ -248,20 +235,57 @@ static void stop_watch(struct reload *r)
 	r->files = NULL;
 }
 
-/* As the present configuration says. */
-static void follow_watch(struct reload *r)
+static int watch_sources(struct reload *r, const struct config_report *read)
 {
-	const char *path = r->services.path;
+	size_t count = read->source_count;
+	struct loop_file *list = calloc(count + 1, sizeof(*list));
+	int rc;
 
-	if (!r->present->reload.watch) {
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const struct config_source *s = &read->sources[i];
+
+		list[i].path = s->path;
+		list[i].as_read = s->as_read.st_ino ? &s->as_read : NULL;
+	}
+	rc = loop_files_watch(r->files, list, count);
+	free(list);
+	return rc;
+}
+
+/*
+ * As the present configuration says; the files are those that were read last,
+ * as what mends one that is wrong may be done in any of them.
+ */
+static void follow_watch(struct reload *r, const struct config_report *read)
+{
+	if (r->is_stopped || !r->present->reload.watch) {
 		stop_watch(r);
 		return;
 	}
-	if (r->files)
-		return;
-	r->files = loop_files_new(r->services.loop, on_file_change, r);
-	if (!r->files || loop_files_watch(r->files, &path, 1) != 0)
+	if (!r->files)
+		r->files = loop_files_new(r->services.loop, on_file_change, r);
+	if (!r->files || watch_sources(r, read) != 0)
 		log_error("watch_failed", LOG_STR("reason", "out of memory"));
+}
+
+/* --- how it ends --- */
+
+static void fail(struct attempt *a)
+{
+	struct reload *r = a->owner;
+	char counted[64];
+
+	(void)snprintf(counted, sizeof(counted), "%zu error%s in the file%s",
+	    a->report.errors, a->report.errors == 1 ? "" : "s",
+	    a->report.source_count > 1 ? "s" : "");
+	log_error("reload_failed",
+	    LOG_STR("reason", a->why.code ? a->why.text : counted),
+	    LOG_STR("hint", "the configuration of before stays in use"));
+	admin_reload_failed(r->services.admin);
+	follow_watch(r, &a->report);
+	finish(a);
 }
 
 static void on_all_applied(struct task *t)
@@ -271,7 +295,7 @@ static void on_all_applied(struct task *t)
 	struct config *old = r->present;
 
 	r->present = config_ref(a->config);
-	follow_watch(r);
+	follow_watch(r, &a->report);
 	r->services.on_config(a->config, r->services.ctx);
 	log_info("reload_ok", LOG_STR("hash", a->config->hash),
 	    LOG_NUM("ms", clock_mono_ms() - a->began_ms));
@@ -371,7 +395,7 @@ void reload_stop(struct reload *r)
 }
 
 struct reload *reload_new(const struct reload_services *services,
-    struct config *present, struct err *e)
+    struct config *present, const struct config_report *read, struct err *e)
 {
 	struct reload *r = calloc(1, sizeof(*r));
 
@@ -385,7 +409,7 @@ struct reload *reload_new(const struct reload_services *services,
 	r->services = *services;
 	r->present = config_ref(present);
 	loop_timer_init(&r->settle, on_settled);
-	follow_watch(r);
+	follow_watch(r, read);
 	return r;
 }
 

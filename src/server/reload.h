@@ -12,6 +12,7 @@ struct admin;
 struct auth;
 struct certificates;
 struct config;
+struct config_report;
 struct loop;
 struct ports;
 struct reload;
@@ -32,11 +33,13 @@ struct reload_services {
 	void *ctx;
 };
 
-/* present: what the workers were made with; a reference is taken. NULL with e
- * filled. */
+/*
+ * present: what the workers were made with; a reference is taken. read: the
+ * report of its loading, for this call. NULL with e filled.
+ */
 struct reload *reload_new(const struct reload_services *services,
-    struct config *present, struct err *e);
-/* Read the file again; while one reload runs, once more after it. */
+    struct config *present, const struct config_report *read, struct err *e);
+/* Read the files again; while one reload runs, once more after it. */
 void reload_request(struct reload *r, const char *trigger);
 /* No more of them: the server goes down. */
 void reload_stop(struct reload *r);

@@ -52,6 +52,7 @@ enum {
 struct server {
 	const char *config_path;
 	struct config *config;
+	struct config_report read; /* of the one at start; only until then */
 	struct loop *loop;
 	struct store *store, *volatile_store;
 	struct auth *auth;
@@ -439,7 +440,8 @@ static int make_reload(struct server *s, struct err *e)
 		.ctx = s,
 	};
 
-	s->reload = reload_new(&services, s->config, e);
+	s->reload = reload_new(&services, s->config, &s->read, e);
+	config_report_finish(&s->read);
 	return s->reload ? 0 : -ENOMEM;
 }
 
@@ -547,14 +549,14 @@ static int take_down(struct server *s)
 }
 
 /* The reports of a bad configuration go to stderr as `check` prints them. */
-static struct config *load(const char *path)
+static int load(struct server *s)
 {
-	struct config_report report = { 0 };
-	struct config *c = cli_load_config(path, &report);
-
-	config_report_print(&report, stderr);
-	config_report_finish(&report);
-	return c;
+	s->config = cli_load_config(s->config_path, &s->read);
+	config_report_print(&s->read, stderr);
+	if (s->config)
+		return 0;
+	config_report_finish(&s->read);
+	return -EINVAL;
 }
 
 int server_run(const char *config_path, bool wants_takeover)
@@ -569,8 +571,7 @@ int server_run(const char *config_path, bool wants_takeover)
 		log_error("start_failed", LOG_STR("why", e.text));
 		return EX_SOFTWARE;
 	}
-	s.config = load(config_path);
-	if (!s.config)
+	if (load(&s) != 0)
 		return EX_CONFIG;
 	log_configure((enum log_level)s.config->log.level,
 	    (enum log_format)s.config->log.format);

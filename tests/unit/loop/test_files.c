@@ -20,7 +20,7 @@ static struct loop *loop;
 static struct loop_files *files;
 static char dir[64];
 static sem_t changed;
-static const char *paths[2];
+static struct loop_file list[2];
 static char one[96], two[96];
 
 static void on_change(void *ctx)
@@ -57,7 +57,7 @@ static void watch_on_loop(void *ctx)
 {
 	const size_t *count = ctx;
 
-	ck_assert_int_eq(loop_files_watch(files, paths, *count), 0);
+	ck_assert_int_eq(loop_files_watch(files, list, *count), 0);
 }
 
 static void close_on_loop(void *ctx)
@@ -66,15 +66,21 @@ static void close_on_loop(void *ctx)
 	loop_files_close(files);
 }
 
-static void watch(const char *first, const char *second)
+static void watch_as_read(
+    const char *first, const struct stat *as_read, const char *second)
 {
 	size_t count = second ? 2 : 1;
 
 	(void)snprintf(one, sizeof(one), "%s/%s", dir, first);
 	(void)snprintf(two, sizeof(two), "%s/%s", dir, second ? second : "");
-	paths[0] = one;
-	paths[1] = two;
+	list[0] = (struct loop_file){ one, as_read };
+	list[1] = (struct loop_file){ two, NULL };
 	onloop_call(loop, watch_on_loop, &count);
+}
+
+static void watch(const char *first, const char *second)
+{
+	watch_as_read(first, NULL, second);
 }
 
 static void await_change(void)
@@ -175,6 +181,47 @@ START_TEST(tells_a_volume_of_kubernetes_that_was_updated)
 }
 END_TEST
 
+START_TEST(tells_a_file_that_changed_since_it_was_read)
+{
+	struct stat st;
+
+	put("a", "before");
+	ck_assert_int_eq(stat(at("a"), &st), 0);
+	replace("a", "after");
+	watch_as_read("a", &st, NULL);
+	await_change();
+}
+END_TEST
+
+START_TEST(tells_a_file_once_when_it_is_read_again)
+{
+	struct stat st;
+	int calls = -1;
+
+	put("a", "before");
+	put("c", "before");
+	watch("a", NULL);
+	replace("a", "after");
+	await_change();
+	ck_assert_int_eq(stat(at("a"), &st), 0);
+	watch_as_read("a", &st, "c");
+	replace("c", "after");
+	await_change();
+	ck_assert_int_eq(sem_getvalue(&changed, &calls), 0);
+	ck_assert_int_eq(calls, 0);
+}
+END_TEST
+
+START_TEST(forgets_no_change_when_other_files_are_watched)
+{
+	put("a", "before");
+	watch("a", NULL);
+	replace("a", "after");
+	watch("a", "c");
+	await_change();
+}
+END_TEST
+
 START_TEST(says_nothing_of_other_files)
 {
 	int calls = -1;
@@ -206,6 +253,9 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, tells_a_file_that_comes_and_goes);
 	tcase_add_test(tc, tells_that_a_file_may_be_read_now);
 	tcase_add_test(tc, tells_a_volume_of_kubernetes_that_was_updated);
+	tcase_add_test(tc, tells_a_file_that_changed_since_it_was_read);
+	tcase_add_test(tc, tells_a_file_once_when_it_is_read_again);
+	tcase_add_test(tc, forgets_no_change_when_other_files_are_watched);
 	tcase_add_test(tc, says_nothing_of_other_files);
 	suite_add_tcase(s, tc);
 	return s;
