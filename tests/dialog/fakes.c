@@ -434,7 +434,8 @@ static void step_login(struct auth_session *s, struct span response)
 		check(s, span_of(s->user), response);
 		return;
 	}
-	ck_assert_uint_lt(response.len, sizeof(s->user));
+	/* Cut, a long name is still nobody's. */
+	response = span_first(response, sizeof(s->user) - 1);
 	memcpy(s->user, response.ptr, response.len);
 	s->answer.result = AUTH_CONTINUE;
 	s->answer.challenge = SPAN("Password:");
