@@ -159,6 +159,7 @@ static int reload(struct certificates *c, struct err *e)
 {
 	struct tls_files *files = tls_files_read(&c->config->tls, e);
 	struct tls_set **sets = NULL;
+	int rc = 0;
 
 	if (!files)
 		return e->code;
@@ -172,13 +173,17 @@ static int reload(struct certificates *c, struct err *e)
 		tls_files_free(files);
 		return e->code;
 	}
-	if (use(c, files) != 0) {
-		free_sets(sets, c->worker_count);
-		return err_set(e, -ENOMEM, "no memory for TLS");
-	}
 	for (unsigned i = 0; i < c->worker_count; i++)
-		worker_set_tls(c->workers[i], sets[i]);
+		if (worker_set_tls(c->workers[i], sets[i]) != 0)
+			rc = -ENOMEM;
 	free(sets);
+	/* Memory only: then all of them get it again. */
+	if (rc != 0)
+		tls_files_free(files);
+	else
+		rc = use(c, files);
+	if (rc != 0)
+		return err_set(e, -ENOMEM, "no memory for TLS");
 	tls_files_drop(files);
 	log_loaded(&c->status);
 	return 0;

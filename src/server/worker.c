@@ -58,9 +58,14 @@ struct worker {
 	struct task stop;
 	_Atomic uint64_t stop_grace_ms;
 	_Atomic bool stop_is_posted, is_handed_over;
-	struct task use_tls;
-	struct tls_set *_Atomic next_tls; /* use_tls is posted while not NULL */
-	struct list listeners;            /* struct worker_listener.link */
+	struct list listeners; /* struct worker_listener.link */
+};
+
+/* Contexts on their way, in line with the updates of reloads. */
+struct new_tls {
+	struct task task;
+	struct worker *worker;
+	struct tls_set *set;
 };
 
 static void on_accept(struct conn *c, void *ctx)
@@ -195,19 +200,25 @@ static void on_stop(struct task *t)
 
 static void on_use_tls(struct task *t)
 {
-	struct worker *w = container_of(t, struct worker, use_tls);
+	struct new_tls *n = container_of(t, struct new_tls, task);
 
-	smtp_service_set_tls(&w->smtp, atomic_exchange(&w->next_tls, NULL));
+	smtp_service_set_tls(&n->worker->smtp, n->set);
+	free(n);
 }
 
-void worker_set_tls(struct worker *w, struct tls_set *set)
+int worker_set_tls(struct worker *w, struct tls_set *set)
 {
-	struct tls_set *missed = atomic_exchange(&w->next_tls, set);
+	struct new_tls *n = calloc(1, sizeof(*n));
 
-	if (missed)
-		tls_set_free(missed); /* nobody has seen it */
-	else
-		loop_post(w->loop, &w->use_tls);
+	if (!n) {
+		tls_set_free(set);
+		return -ENOMEM;
+	}
+	n->task.run = on_use_tls;
+	n->worker = w;
+	n->set = set;
+	loop_post(w->loop, &n->task);
+	return 0;
 }
 
 /* --- parts --- */
@@ -301,7 +312,6 @@ struct worker *worker_new(unsigned index, const struct worker_services *s,
 	w->services = *s;
 	w->services.config = config_ref(s->config);
 	w->stop.run = on_stop;
-	w->use_tls.run = on_use_tls;
 	list_init(&w->listeners);
 	loop_timer_init(&w->heartbeat, on_heartbeat);
 	loop_timer_init(&w->grace, on_grace_over);
@@ -427,7 +437,6 @@ void worker_free(struct worker *w)
 	loop_run_late(w->loop);
 	deliver_free(w->deliver);
 	smtp_service_finish(&w->smtp);
-	tls_set_free(atomic_load(&w->next_tls));
 	config_unref(w->services.config);
 	loop_free(w->loop);
 	free(w);

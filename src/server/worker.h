@@ -85,9 +85,10 @@ void worker_free(struct worker *w); /* accepts NULL */
 
 /*
  * Any thread: sessions that begin from now on use set, which the worker takes
- * over; those there are keep what they have.
+ * over; those there are keep what they have. In order with worker_update: the
+ * last of both holds. 0 or -ENOMEM.
  */
-void worker_set_tls(struct worker *w, struct tls_set *set);
+int worker_set_tls(struct worker *w, struct tls_set *set);
 
 const struct counters *worker_counters(const struct worker *w);
 struct loop *worker_loop(const struct worker *w);
