@@ -108,7 +108,7 @@ static void judge(void *ctx, const char *file, const char *what)
 		(void)err_set(j->e, -EINVAL, "%s %s", file, what);
 }
 
-static int judge_dates(
+int certificates_judge(
     const struct certificates *c, const struct tls_files *files, struct err *e)
 {
 	struct judgement j = { .present = c->files, .wanted = files, .e = e };
@@ -167,7 +167,7 @@ static int reload(struct certificates *c, struct err *e)
 		tls_files_free(files);
 		return 0;
 	}
-	if (judge_dates(c, files, e) == 0)
+	if (certificates_judge(c, files, e) == 0)
 		sets = make_sets(c, files, e);
 	if (!sets) {
 		tls_files_free(files);

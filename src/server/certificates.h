@@ -35,6 +35,12 @@ int certificates_make(
 void certificates_start(
     struct certificates *c, struct worker *const *workers, unsigned count);
 /*
+ * Whether files may take the place of those in use: 0, or -EINVAL with e
+ * naming one that is new and not valid now.
+ */
+int certificates_judge(
+    const struct certificates *c, const struct tls_files *files, struct err *e);
+/*
  * The workers are being given contexts of another configuration (a reference
  * is taken), made from files, which is taken over; NULL without TLS.
  */

@@ -1,8 +1,9 @@
 /*
  * See reload.h. The order: read and check the file, mechanisms, TLS contexts
- * (pool thread); sockets, places for counters (main thread), the last things
- * that can fail; then one task to each worker, and an end when all have run.
- * A reload that fails closes and frees what it made, and nobody saw it.
+ * (pool thread); certificates' dates, sockets, places for counters (main
+ * thread), the last things that can fail; then one task to each worker, and an
+ * end when all have run. A reload that fails closes and frees what it made, and
+ * nobody saw it.
  */
 #include <server/reload.h>
 
@@ -179,6 +180,20 @@ static int open_ports(struct attempt *a)
 	return rc;
 }
 
+/* What can still fail when the file was good. */
+static int prepare(struct attempt *a)
+{
+	const struct reload *r = a->owner;
+	int rc = 0;
+
+	if (a->files)
+		rc = certificates_judge(
+		    r->services.certificates, a->files, &a->why);
+	if (rc == 0)
+		rc = open_ports(a);
+	return rc ? rc : config_keep_slots(a->config, r->present, &a->why);
+}
+
 static void log_problems(const struct config_report *report)
 {
 	for (size_t i = 0; i < report->count; i++) {
@@ -341,8 +356,7 @@ static void on_built(struct blocking_job *job)
 		return;
 	}
 	log_problems(&a->report);
-	if (a->config && (open_ports(a) != 0 || config_keep_slots(a->config,
-						    r->present, &a->why) != 0))
+	if (a->config && prepare(a) != 0)
 		give_up(a);
 	if (a->config)
 		commit(a);

@@ -5,6 +5,7 @@ import grp
 import os
 import re
 import shutil
+import signal
 import smtplib
 import socket
 import ssl
@@ -473,6 +474,9 @@ class Renewal(Tls):
         event = eventually(lambda: self.events("certificate_reload_failed"),
                            "the failure is told")[0]
         self.assertIn("expired at", event["reason"])
+        self.share(self.home / "demo.hash")
+        self.server.child.send_signal(signal.SIGHUP)
+        self.assertIn("expired at", self.logged("reload_failed")[0]["reason"])
         self.assertEqual(self.shown(self.implicit)[0], "old.test")
 
     def test_a_key_only_root_may_read_is_told_at_once(self):
