@@ -51,11 +51,79 @@ static void log_attempt(const struct delivery *d, uint64_t total_ms)
 	    LOG_STR("reason", o->reason));
 }
 
+/* --- a turn --- */
+
+/*
+ * Wherever a message lies, a module that wants its content has all of it in
+ * memory, decoded, until the answer is there.
+ */
+static bool wants_content(const struct delivery *d)
+{
+	return d->attempt.provider->module->flags & POSTERN_NEEDS_CONTENT;
+}
+
+/* One is always taken apart, however large, or it never could be. */
+static bool has_room(const struct delivery *d)
+{
+	uint64_t before = d->owner->content_bytes;
+
+	return before == 0 ||
+	       before + message_size(d->message) <= DELIVER_CONTENT_BYTES_MAX;
+}
+
+static void enter(struct delivery *d)
+{
+	d->attempt.content_bytes = message_size(d->message);
+	d->owner->content_bytes += d->attempt.content_bytes;
+}
+
+/* False: it waits, behind those that came before. */
+static bool take_turn(struct delivery *d)
+{
+	struct deliver *owner = d->owner;
+
+	if (!wants_content(d) || d->attempt.content_bytes > 0)
+		return true;
+	if (!list_is_empty(&owner->content_queue) || !has_room(d)) {
+		list_append(&owner->content_queue, &d->attempt.turn);
+		return false;
+	}
+	enter(d);
+	return true;
+}
+
+void attempt_wake(struct deliver *owner)
+{
+	while (!list_is_empty(&owner->content_queue)) {
+		struct delivery *d = container_of(
+		    owner->content_queue.next, struct delivery, attempt.turn);
+
+		if (!owner->is_draining && !has_room(d))
+			return;
+		list_remove(&d->attempt.turn);
+		enter(d);
+		round_go(d);
+	}
+}
+
+void attempt_leave(struct delivery *d)
+{
+	struct deliver *owner = d->owner;
+
+	owner->content_bytes -= d->attempt.content_bytes;
+	d->attempt.content_bytes = 0;
+	if (!list_is_empty(&owner->content_queue))
+		deliver_end_turn_later(owner);
+}
+
 static void drop_call(struct delivery *d)
 {
 	provider_call_free(d->attempt.call);
 	d->attempt.call = NULL;
+	attempt_leave(d);
 }
+
+/* --- the call --- */
 
 static void on_response(
     struct http_call *http, const struct http_response *response)
@@ -137,7 +205,7 @@ static int build_in_pool(struct delivery *d)
 	return blocking_submit(d->owner->services.pool, &a->job);
 }
 
-void attempt_start(struct delivery *d)
+static void start(struct delivery *d)
 {
 	struct attempt *a = &d->attempt;
 	struct provider_input input = { .message = d->message,
@@ -152,6 +220,7 @@ void attempt_start(struct delivery *d)
 	a->build_error = (struct err){ .code = 0 };
 	a->call = provider_call_new(&input);
 	if (!a->call) {
+		attempt_leave(d);
 		outcome_postpone(d, "out of memory");
 		round_next(d);
 	} else if (!provider_call_is_heavy(a->provider->module, &input)) {
@@ -162,4 +231,10 @@ void attempt_start(struct delivery *d)
 		outcome_postpone(d, "too much work is waiting");
 		round_next(d);
 	}
+}
+
+void attempt_start(struct delivery *d)
+{
+	if (take_turn(d))
+		start(d);
 }

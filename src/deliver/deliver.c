@@ -81,6 +81,7 @@ void delivery_free(struct delivery *d)
 	struct deliver *owner = d->owner;
 
 	(void)map_remove(owner->active, key_of(&d->id));
+	attempt_leave(d);
 	loop_timer_stop(owner->services.loop, &d->budget);
 	loop_timer_stop(owner->services.loop, &d->record_again);
 	owner->active_count--;
@@ -232,6 +233,7 @@ static void on_turn_end(struct task *t)
 
 	owner->is_turn_end_queued = false;
 	accept_answer_refused(owner);
+	attempt_wake(owner);
 	start_due(owner);
 	/* Answers may have brought new work, and that a new end of turn. */
 	if (owner->is_turn_end_queued || !owner->on_idle ||
@@ -267,6 +269,7 @@ struct deliver *deliver_new(
 	}
 	owner->config = config_ref(config);
 	owner->turn_end.run = on_turn_end;
+	list_init(&owner->content_queue);
 	due_init(&owner->due);
 	loop_timer_init(&owner->due_timer, on_due);
 	return owner;

@@ -32,7 +32,9 @@ enum {
 	DELIVER_LOADED_BYTES_MAX = 64 * 1024 * 1024,
 	/* Those from sessions; beyond, new messages wait in the store. */
 	DELIVER_FRESH_MAX = 1024,
-	DELIVER_FRESH_BYTES_MAX = 128 * 1024 * 1024
+	DELIVER_FRESH_BYTES_MAX = 128 * 1024 * 1024,
+	/* Of messages that are taken apart, from then to the answer. */
+	DELIVER_CONTENT_BYTES_MAX = 128 * 1024 * 1024
 };
 
 /* Owned by the worker; its thread. */
@@ -45,6 +47,8 @@ struct deliver {
 	size_t active_count, resumed, loading;
 	uint64_t loaded_bytes;              /* of resumed messages in memory */
 	uint64_t fresh_bytes;               /* of those from sessions */
+	uint64_t content_bytes;             /* of those that are taken apart */
+	struct list content_queue;          /* attempt.turn: others, in order */
 	struct deliver_submission *refused; /* answered by turn_end */
 	struct task turn_end;
 	bool is_turn_end_queued;
@@ -69,6 +73,8 @@ struct attempt {
 	const struct config_provider *provider;
 	bool is_pinned; /* no other provider may follow */
 	char key[ID_TEXT_SIZE + 32 + STORE_NAME_SIZE];
+	struct list turn;       /* in content_queue */
+	uint64_t content_bytes; /* counted in the owner's */
 	struct provider_call *call;
 	struct http_call http;
 	struct blocking_job job; /* a heavy build */
@@ -218,6 +224,10 @@ unsigned round_needs_for(
 
 /* Build and send for the batch; leads to round_next, perhaps inside. */
 void attempt_start(struct delivery *d);
+/* Go on with those that waited for memory: what fits, or all of a drain. */
+void attempt_wake(struct deliver *owner);
+/* The message is not in memory for this attempt any more. */
+void attempt_leave(struct delivery *d);
 
 /* --- outcome.c --- */
 

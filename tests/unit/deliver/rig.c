@@ -130,6 +130,14 @@ static const struct postern_provider modules[] = {
 	    .settings_size = sizeof(struct fake_settings),
 	    .build = fake_build,
 	    .classify = fake_classify },
+	{ .abi = POSTERN_PROVIDER_ABI,
+	    .size = sizeof(struct postern_provider),
+	    .name = "curious",
+	    .flags = POSTERN_NEEDS_CONTENT,
+	    .fields = fake_fields,
+	    .settings_size = sizeof(struct fake_settings),
+	    .build = fake_build,
+	    .classify = fake_classify },
 };
 
 static const struct postern_provider *load_module(
@@ -165,6 +173,7 @@ static int check_password(struct span record, struct err *e)
 	"  - {name: c, type: fake, mark: c, max_recipients: 3}\n"              \
 	"  - {name: shy, type: shy, mark: s}\n"                                \
 	"  - {name: d, type: unicode, mark: d}\n"                              \
+	"  - {name: e, type: curious, mark: e}\n"                              \
 	"routes:\n"
 
 static struct config *load_config(const char *routes)

@@ -44,10 +44,10 @@ struct rig {
 	struct config *config;
 	struct counters counters;
 
-	/* Answers of provider "a" to "d" in turn; the last one stays. Only "d"
-	 * carries SMTPUTF8. */
-	const int *script[4];
-	size_t script_at[4];
+	/* Answers of provider "a" to "e" in turn; the last one stays. Only "d"
+	 * carries SMTPUTF8, only "e" wants content. */
+	const int *script[5];
+	size_t script_at[5];
 	struct rig_call calls[RIG_CALLS_MAX];
 	size_t call_count;
 	size_t open_calls, most_open_calls;

@@ -1,0 +1,208 @@
+/* How much may be taken apart at a time. */
+#include "rig.h"
+
+#include <support/unit.h>
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include <mail/mime.h>
+
+enum {
+	COUNT = 3,
+	LARGE = 70 * 1024 * 1024, /* two are too much */
+	SMALL = 1000,
+	PAGE = 4096
+};
+
+static struct deliver_submission submissions[COUNT];
+static struct envelope envelopes[COUNT];
+static size_t answers, sent;
+static size_t body_size;
+
+/* --- a message that says it is large, to save the time --- */
+
+static int map_page(struct message_source *source, struct span *out)
+{
+	void *at =
+	    mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)source;
+	*out = span_make(at, PAGE);
+	return at == MAP_FAILED ? -ENOMEM : 0;
+}
+
+static void release_source(struct message_source *source)
+{
+	(void)source;
+}
+
+static struct message *make_message(size_t i)
+{
+	static const struct message_source_ops ops = { .map = map_page,
+		.release = release_source };
+	static struct message_source sources[COUNT];
+	struct buf header;
+
+	sources[i] = (struct message_source){ .ops = &ops, .size = body_size };
+	buf_init(&header, 100);
+	ck_assert_int_eq(buf_add_str(&header, "From: a@b.example\r\n\r\n"), 0);
+	return message_new_from(&header, &sources[i]);
+}
+
+static void on_answer(
+    struct deliver_submission *s, const struct deliver_answer *a)
+{
+	(void)s;
+	answers++;
+	sent += a->verdict == DELIVER_SENT;
+}
+
+static bool submit_all(void)
+{
+	for (size_t i = 0; i < COUNT; i++) {
+		struct envelope *e = &envelopes[i];
+
+		envelope_init(e);
+		e->sender = SPAN("a@b.example");
+		e->user = SPAN("app");
+		ck_assert_int_eq(envelope_add_recipient(e,
+				     &(struct envelope_recipient){
+					 .address = SPAN("c@d.example") }),
+		    0);
+		submissions[i] = (struct deliver_submission){ .id = id_make(),
+			.envelope = e,
+			.message = make_message(i),
+			.mode = CONFIG_MODE_DIRECT,
+			.on_answer = on_answer };
+		deliver_submit(rig.deliver, &submissions[i]);
+	}
+	return true;
+}
+
+static bool is_one_called(void)
+{
+	return rig.open_calls == 1;
+}
+
+static bool are_all_called(void)
+{
+	return rig.open_calls == COUNT;
+}
+
+static bool release_until_answered(void)
+{
+	rig_release(200);
+	return answers == COUNT;
+}
+
+/* Those that wait have no mark to lose: the client comes again. */
+static bool abandon_all(void)
+{
+	for (size_t i = 0; i < COUNT; i++)
+		ck_assert(!deliver_abandon(rig.deliver, &submissions[i]));
+	return true;
+}
+
+static bool release(void)
+{
+	rig_release(200);
+	return true;
+}
+
+static void setup(void)
+{
+	static const int stuck[] = { RIG_STUCK, 0 };
+
+	mime_library_init();
+	rig_setup();
+	rig_routes("  - {name: all, providers: [e]}\n");
+	rig.script[4] = stuck;
+	answers = sent = 0;
+	body_size = LARGE;
+}
+
+static void teardown(void)
+{
+	for (size_t i = 0; i < COUNT; i++)
+		envelope_finish(&envelopes[i]);
+	rig_teardown();
+}
+
+START_TEST(large_messages_are_taken_apart_in_turn)
+{
+	static const rig_step steps[] = { submit_all, is_one_called,
+		release_until_answered, NULL };
+
+	rig_run(steps);
+	ck_assert_uint_eq(rig.most_open_calls, 1);
+	ck_assert_uint_eq(rig.call_count, COUNT);
+	ck_assert_uint_eq(sent, COUNT);
+}
+END_TEST
+
+START_TEST(small_ones_all_at_once)
+{
+	static const rig_step steps[] = { submit_all, are_all_called,
+		release_until_answered, NULL };
+
+	body_size = SMALL;
+	rig_run(steps);
+	ck_assert_uint_eq(sent, COUNT);
+}
+END_TEST
+
+START_TEST(whose_client_left_while_it_waited_is_not_sent)
+{
+	static const rig_step steps[] = { submit_all, is_one_called,
+		abandon_all, release, rig_is_waiting, NULL };
+
+	rig_run(steps);
+	ck_assert_uint_eq(rig.call_count, 1);
+}
+END_TEST
+
+static struct loop_timer release_timer;
+
+static void on_release(struct loop_timer *t)
+{
+	(void)t;
+	ck_assert_uint_eq(answers, COUNT - 1);
+	rig_release(200);
+}
+
+static bool release_soon(void)
+{
+	loop_timer_init(&release_timer, on_release);
+	loop_timer_start(rig.loop, &release_timer, 50);
+	return true;
+}
+
+START_TEST(a_drain_sends_back_what_waits)
+{
+	static const rig_step steps[] = { submit_all, is_one_called,
+		release_soon, NULL };
+
+	rig_run(steps);
+	ck_assert_uint_eq(rig.call_count, 1);
+	ck_assert_uint_eq(answers, COUNT);
+	ck_assert_uint_eq(sent, 1);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("deliver/content");
+	TCase *t = tcase_create("content");
+
+	tcase_set_timeout(t, 120);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, large_messages_are_taken_apart_in_turn);
+	tcase_add_test(t, small_ones_all_at_once);
+	tcase_add_test(t, whose_client_left_while_it_waited_is_not_sent);
+	tcase_add_test(t, a_drain_sends_back_what_waits);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+UNIT_MAIN(make_suite)
