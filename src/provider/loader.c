@@ -1,7 +1,7 @@
 /*
- * Modules are opened once, on the main thread before the loops start, and
- * stay: their tables and code are used until the process ends. A file that
- * somebody else could write is not run.
+ * Modules are opened once, when a configuration names them first, and stay:
+ * their tables and code are used until the process ends. A file that somebody
+ * else could write is not run.
  */
 #include <provider/provider.h>
 
@@ -20,7 +20,7 @@ enum {
 	NAME_LEN_MAX = 64
 };
 
-/* Main thread only. */
+/* Of whoever reads configurations: the main thread, then the reload's. */
 static struct {
 	char directory[PATH_MAX];
 	struct {

@@ -13,7 +13,10 @@
 
 struct message;
 
-/* --- modules: loaded once, never unloaded; main thread --- */
+/*
+ * Modules: loaded once, never unloaded; by one thread at a time, which is the
+ * one that reads a configuration.
+ */
 
 /*
  * Load DIR/NAME.so and check file owner, mode, ABI stamp, size and name.
