@@ -45,53 +45,64 @@ static int grow(struct envelope *e)
 	return 0;
 }
 
-/* 0, -EEXIST, or -ENOMEM. */
+/* Letters of either case are one. */
+static struct span key_of(struct span address, char out[KEY_MAX])
+{
+	address = span_first(address, KEY_MAX);
+	for (size_t i = 0; i < address.len; i++) {
+		char c = address.ptr[i];
+		out[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	}
+	return span_make(out, address.len);
+}
+
 static int index_add(struct envelope *e, struct span address)
 {
 	char key[KEY_MAX];
-	size_t len = address.len < sizeof(key) ? address.len : sizeof(key);
+	int rc = map_put(e->seen, key_of(address, key), e);
 
-	for (size_t i = 0; i < len; i++) {
-		char c = address.ptr[i];
-		key[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-	}
-	/* What does not fit in a key is kept, were it there twice. */
-	if (address.len > sizeof(key))
-		return 0;
-	return map_put(e->seen, span_make(key, len), e);
+	return rc == -EEXIST ? 0 : rc;
 }
 
 static int index_all(struct envelope *e)
 {
+	int rc = 0;
+
 	e->seen = map_new();
 	if (!e->seen)
 		return -ENOMEM;
-	for (size_t i = 0; i < e->recipient_count; i++) {
-		int rc = index_add(e, e->recipients[i].address);
-		if (rc < 0 && rc != -EEXIST) {
-			map_free(e->seen);
-			e->seen = NULL;
-			return rc;
-		}
+	for (size_t i = 0; rc == 0 && i < e->recipient_count; i++)
+		rc = index_add(e, e->recipients[i].address);
+	if (rc < 0) {
+		map_free(e->seen);
+		e->seen = NULL;
 	}
-	return 0;
+	return rc;
 }
 
-/* 0 when new, -EEXIST, or -ENOMEM. */
-static int check_new(struct envelope *e, struct span address)
+static bool is_there(const struct envelope *e, struct span address)
 {
-	if (!e->seen && e->recipient_count >= INDEX_ABOVE) {
-		int rc = index_all(e);
-		if (rc < 0)
-			return rc;
-	}
+	char key[KEY_MAX];
+
 	if (e->seen)
-		return index_add(e, address);
+		return map_get(e->seen, key_of(address, key)) != NULL;
 	for (size_t i = 0; i < e->recipient_count; i++) {
 		if (span_ieq(e->recipients[i].address, address))
-			return -EEXIST;
+			return true;
 	}
-	return 0;
+	return false;
+}
+
+/* Room for one more in the array, and in the map when there is one. */
+static int make_room(struct envelope *e)
+{
+	int rc = 0;
+
+	if (e->recipient_count == e->recipient_cap)
+		rc = grow(e);
+	if (rc == 0 && !e->seen && e->recipient_count >= INDEX_ABOVE)
+		rc = index_all(e);
+	return rc;
 }
 
 int envelope_add_recipient(
@@ -100,22 +111,22 @@ int envelope_add_recipient(
 	struct envelope_recipient copy = *r;
 	int rc;
 
-	if (e->recipient_count == e->recipient_cap) {
-		rc = grow(e);
-		if (rc < 0)
-			return rc;
-	}
+	if (r->address.len > KEY_MAX)
+		return -EMSGSIZE;
+	/* First: one that is said over and over takes no memory. */
+	if (is_there(e, r->address))
+		return 0;
+	rc = make_room(e);
+	if (rc < 0)
+		return rc;
 	copy.address = arena_span(&e->arena, r->address);
 	copy.orcpt = arena_span(&e->arena, r->orcpt);
 	if (!copy.address.ptr || !copy.orcpt.ptr)
 		return -ENOMEM;
-	rc = check_new(e, copy.address);
-	if (rc == -EEXIST)
-		return 0;
-	if (rc < 0)
-		return rc;
-	e->recipients[e->recipient_count++] = copy;
-	return 0;
+	rc = e->seen ? index_add(e, copy.address) : 0;
+	if (rc == 0)
+		e->recipients[e->recipient_count++] = copy;
+	return rc;
 }
 
 struct span address_domain(struct span address)

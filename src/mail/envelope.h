@@ -73,7 +73,7 @@ void envelope_init(struct envelope *e);
 void envelope_finish(struct envelope *e);
 /*
  * Copies; addresses equal but for case are kept once, as they came first.
- * 0 or -ENOMEM.
+ * 0, -ENOMEM, or -EMSGSIZE for an address no session lets through.
  */
 int envelope_add_recipient(
     struct envelope *e, const struct envelope_recipient *r);

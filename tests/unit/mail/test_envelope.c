@@ -3,6 +3,7 @@
 
 #include <mail/envelope.h>
 
+#include <errno.h>
 #include <stdio.h>
 
 static void add_numbered(struct envelope *e, unsigned n, const char *domain)
@@ -111,6 +112,41 @@ START_TEST(keeps_what_was_asked_for_a_recipient)
 }
 END_TEST
 
+/* A client may say RCPT as often as it likes. */
+START_TEST(takes_no_memory_for_what_is_there)
+{
+	static const unsigned counts[] = { 1, 8, 40 };
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct envelope e;
+		envelope_init(&e);
+		for (unsigned n = 0; n < counts[i]; n++)
+			add_numbered(&e, n, "dest.example");
+		add_numbered(&e, 0, "DEST.example");
+		size_t used = e.arena.used;
+		for (unsigned n = 0; n < 1000; n++)
+			add_numbered(&e, n % counts[i], "dest.example");
+		ck_assert_uint_eq(e.arena.used, used);
+		envelope_finish(&e);
+	}
+}
+END_TEST
+
+START_TEST(refuses_what_it_could_not_tell_apart)
+{
+	struct envelope_recipient r = { .notify = 0 };
+	struct envelope e;
+	char text[600];
+
+	memset(text, 'a', sizeof(text));
+	r.address = span_make(text, sizeof(text));
+	envelope_init(&e);
+	ck_assert_int_eq(envelope_add_recipient(&e, &r), -EMSGSIZE);
+	ck_assert_uint_eq(e.recipient_count, 0);
+	envelope_finish(&e);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("mail.envelope");
@@ -119,6 +155,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, keeps_order_and_copies);
 	tcase_add_test(t, keeps_addresses_equal_but_for_case_once);
 	tcase_add_test(t, keeps_what_was_asked_for_a_recipient);
+	tcase_add_test(t, takes_no_memory_for_what_is_there);
+	tcase_add_test(t, refuses_what_it_could_not_tell_apart);
 	tcase_add_test(t, is_empty_and_usable_after_finish);
 	tcase_add_test(t, cuts_the_domain_after_the_last_at);
 	suite_add_tcase(s, t);
