@@ -142,8 +142,10 @@ static void forget_old(struct peers *p, struct idle *idle, uint64_t now)
 /* What it did matters for two windows: then its share is gone. */
 static void put_idle(struct peers *p, struct peer *peer, uint64_t now)
 {
-	bool is_guilty =
-	    peer->failures_day.count + peer->failures_day.before > 0;
+	struct window *failures = &peer->failures_day;
+
+	window_roll(failures, DAY_MS, now);
+	bool is_guilty = failures->count + failures->before > 0;
 
 	peer->idle = is_guilty ? &p->guilty : &p->harmless;
 	peer->forget_at = now + 2 * (is_guilty ? DAY_MS : p->connects_ms);

@@ -266,6 +266,20 @@ START_TEST(remembers_guessers_behind_any_crowd)
 }
 END_TEST
 
+/* Else whoever mistyped once takes a guesser's place for ever. */
+START_TEST(takes_nobody_for_a_guesser_for_ever)
+{
+	struct peer *guest = enter_well("192.0.2.9");
+
+	(void)peers_login_failed(peers, guest, &auth);
+	mono_ms += (uint64_t)3 * DAY_MS;
+	peers_leave(peers, guest);
+	for (unsigned i = 0; i < PEERS_IDLE_MAX; i++)
+		visit_briefly(i);
+	ck_assert_uint_eq(networks(), PEERS_IDLE_MAX);
+}
+END_TEST
+
 /* --- failed logins --- */
 
 START_TEST(makes_each_failure_wait_longer)
@@ -449,6 +463,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, forgets_who_has_been_gone_for_long);
 	tcase_add_test(tc, holds_no_more_than_its_room);
 	tcase_add_test(tc, remembers_guessers_behind_any_crowd);
+	tcase_add_test(tc, takes_nobody_for_a_guesser_for_ever);
 	tcase_add_test(tc, makes_each_failure_wait_longer);
 	tcase_add_test(tc, begins_the_delays_where_the_operator_says);
 	tcase_add_test(tc, locks_a_network_out_for_a_while);
