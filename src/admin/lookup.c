@@ -42,15 +42,56 @@ static const char *state_name(enum store_state state)
 	return "unknown";
 }
 
+/* Null where the client said nothing. */
+static json_t *said(struct span text)
+{
+	return text.len > 0 ? reply_string(text) : json_null();
+}
+
+/* NOTIFY (RFC 3461), likewise. */
+static json_t *notify(unsigned bits)
+{
+	static const struct {
+		unsigned bit;
+		const char *word;
+	} words[] = {
+		{ ENVELOPE_NOTIFY_NEVER, "never" },
+		{ ENVELOPE_NOTIFY_SUCCESS, "success" },
+		{ ENVELOPE_NOTIFY_FAILURE, "failure" },
+		{ ENVELOPE_NOTIFY_DELAY, "delay" },
+	};
+	json_t *list = bits ? json_array() : json_null();
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (bits & words[i].bit)
+			(void)json_array_append_new(
+			    list, json_string(words[i].word));
+	return list;
+}
+
+static json_t *ret(enum envelope_ret value)
+{
+	switch (value) {
+	case ENVELOPE_RET_FULL:
+		return json_string("full");
+	case ENVELOPE_RET_HDRS:
+		return json_string("hdrs");
+	case ENVELOPE_RET_UNSAID:
+		break;
+	}
+	return json_null();
+}
+
 static json_t *recipient(const struct store_recipient *to)
 {
 	int64_t next = to->state == STORE_PENDING ? to->due_ms : 0;
 
-	return json_pack("{s:o, s:s, s:I, s:o, s:o}", "address",
+	return json_pack("{s:o, s:s, s:I, s:o, s:o, s:o, s:o}", "address",
 	    reply_string(to->address), "state", state_name(to->state),
 	    "attempts", (json_int_t)to->attempts, "provider",
 	    to->provider[0] ? json_string(to->provider) : json_null(),
-	    "next_attempt", reply_time(next));
+	    "next_attempt", reply_time(next), "notify", notify(to->notify),
+	    "orcpt", said(to->orcpt));
 }
 
 static json_t *recipients(const struct store_entry *entry)
@@ -90,15 +131,19 @@ static json_t *attempts(const struct store_find *f)
 
 static json_t *message(const struct store_find *f)
 {
+	const struct store_entry *e = f->entry;
 	char id[ID_TEXT_SIZE];
 
 	id_format(f->id, id);
-	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:b,"
+			 " s:o, s:o}",
 	    "schema_version", LOOKUP_SCHEMA_VERSION, "id", id, "user",
-	    reply_string(f->entry->user), "sender",
-	    reply_string(f->entry->sender), "created",
-	    reply_time(f->entry->created_ms), "recipients",
-	    recipients(f->entry), "attempts", attempts(f));
+	    reply_string(e->user), "sender", reply_string(e->sender), "created",
+	    reply_time(e->created_ms), "priority", e->terms.priority,
+	    "not_before", reply_time(e->terms.release_ms), "envid",
+	    said(e->terms.envid), "ret", ret(e->terms.ret), "smtputf8",
+	    e->terms.is_utf8, "recipients", recipients(e), "attempts",
+	    attempts(f));
 }
 
 static void finish(struct lookup *l, int code)

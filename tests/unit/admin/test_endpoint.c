@@ -588,7 +588,9 @@ static struct message *small_message(void)
 static void add_mail(struct rig *r, struct store *store, struct id id)
 {
 	struct store_recipient to[] = {
-		{ .address = SPAN("ann@dest.example") },
+		{ .address = SPAN("ann@dest.example"),
+		    .notify = ENVELOPE_NOTIFY_FAILURE | ENVELOPE_NOTIFY_DELAY,
+		    .orcpt = SPAN("rfc822;Ann@dest.example") },
 		{ .address = SPAN("b\xff@dest.example"), .due_ms = 1 },
 	};
 	const struct store_recipient now[] = {
@@ -625,6 +627,12 @@ static void add_mail(struct rig *r, struct store *store, struct id id)
 		.created_ms = 1699999999000,
 		.user = SPAN("app"),
 		.sender = SPAN("orders@shop.example"),
+		.terms = { .is_utf8 = true,
+		    .ret = ENVELOPE_RET_HDRS,
+		    .envid = SPAN("QQ+2B1"),
+		    .priority = -3,
+		    .has_priority = true,
+		    .release_ms = 1700000000000 },
 		.recipients = to,
 		.recipient_count = 2,
 		.message = small_message(),
@@ -650,6 +658,8 @@ static void check_mail(struct rig *r, struct id id)
 	char text[ID_TEXT_SIZE], path[128];
 	const char *user, *sender, *created, *shown, *address[2], *state[2];
 	const char *next, *class, *why, *provider_id;
+	const char *not_before, *envid, *ret, *notify[2], *orcpt;
+	int priority, is_utf8;
 	json_error_t e;
 
 	id_format(id, text);
@@ -657,12 +667,25 @@ static void check_mail(struct rig *r, struct id id)
 	json_t *m = ask_json(r, path);
 	ck_assert_msg(
 	    json_unpack_ex(m, &e, 0,
-		"{s:s, s:s, s:s, s:s, s:[{s:s, s:s, s:n}, {s:s, s:s, s:s}]}",
+		"{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:b,"
+		" s:[{s:s, s:s, s:n, s:[s, s], s:s},"
+		" {s:s, s:s, s:s, s:n, s:n}]}",
 		"id", &shown, "user", &user, "sender", &sender, "created",
-		&created, "recipients", "address", &address[0], "state",
-		&state[0], "next_attempt", "address", &address[1], "state",
-		&state[1], "next_attempt", &next) == 0,
+		&created, "priority", &priority, "not_before", &not_before,
+		"envid", &envid, "ret", &ret, "smtputf8", &is_utf8,
+		"recipients", "address", &address[0], "state", &state[0],
+		"next_attempt", "notify", &notify[0], &notify[1], "orcpt",
+		&orcpt, "address", &address[1], "state", &state[1],
+		"next_attempt", &next, "notify", "orcpt") == 0,
 	    "%s", e.text);
+	ck_assert_int_eq(priority, -3);
+	ck_assert_str_eq(not_before, "2023-11-14T22:13:20.000Z");
+	ck_assert_str_eq(envid, "QQ+2B1");
+	ck_assert_str_eq(ret, "hdrs");
+	ck_assert(is_utf8);
+	ck_assert_str_eq(notify[0], "failure");
+	ck_assert_str_eq(notify[1], "delay");
+	ck_assert_str_eq(orcpt, "rfc822;Ann@dest.example");
 	ck_assert_str_eq(shown, text);
 	ck_assert_str_eq(user, "app");
 	ck_assert_str_eq(sender, "orders@shop.example");
