@@ -60,7 +60,7 @@ struct buf *smtp_body_out(struct smtp_body *b)
 	return &b->tail;
 }
 
-static void fail(struct smtp_body *b, int rc)
+void smtp_body_fail(struct smtp_body *b, int rc)
 {
 	drop(b);
 	b->rc = rc;
@@ -83,7 +83,7 @@ static void on_written(void *ctx, int rc)
 
 	b->is_writing = false;
 	if (rc < 0)
-		fail(b, rc);
+		smtp_body_fail(b, rc);
 	else
 		write_more(b);
 	if (!b->is_writing || !b->is_ended)
@@ -107,7 +107,7 @@ static void move_to_file(struct smtp_body *b, size_t header_len)
 	buf_init(&b->head, header_len);
 	if (!b->file || buf_add(&b->head, all.data + all.start, header_len)) {
 		buf_finish(&all);
-		fail(b, -ENOMEM);
+		smtp_body_fail(b, -ENOMEM);
 		return;
 	}
 	buf_consume(&all, header_len);

@@ -67,6 +67,10 @@ bool smtp_body_must_wait(const struct smtp_body *b);
 /* No more comes. True when it is all where it belongs, else on_room follows. */
 bool smtp_body_end(struct smtp_body *b);
 
+/* No more is wanted of a disk that does not answer: as if a write had failed
+ * with rc; on_room will not run. */
+void smtp_body_fail(struct smtp_body *b, int rc);
+
 /*
  * The header block, or what stands where it should. With its final empty
  * line, if there is one.

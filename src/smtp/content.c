@@ -13,6 +13,7 @@
 #include <errno.h>
 
 enum {
+	NS_PER_MS = 1000000,
 	FIRST_ROOM = 16 * 1024 /* as much of SIZE= as is believed at once */
 };
 
@@ -98,6 +99,15 @@ uint64_t smtp_content_time(const struct smtp_session *s)
 	if (ends == 0 || (idle > 0 && idle < left))
 		return idle;
 	return left;
+}
+
+uint64_t smtp_content_answer_ms(const struct smtp_session *s)
+{
+	uint64_t limit = s->config->smtp.data_processing_ms, used = 0;
+
+	if (s->tx->ended_ns > 0)
+		used = (clock_mono_ns() - s->tx->ended_ns) / NS_PER_MS;
+	return limit == 0 || used < limit ? limit - used : 1;
 }
 
 /* What nobody will want takes no more room, here or on the disk. */
@@ -221,11 +231,26 @@ bool smtp_content_is_refused(struct smtp_session *s)
 	return true;
 }
 
+/* Now it is the disk that takes its time. */
+static enum smtp_next wait_for_room(struct smtp_session *s)
+{
+	uint64_t limit = smtp_content_answer_ms(s);
+
+	(void)smtp_session_wait(s, SMTP_WAIT_BODY);
+	if (limit > 0)
+		loop_timer_start(s->service->loop, &s->timer, limit);
+	return SMTP_WAIT;
+}
+
+void smtp_content_overdue(struct smtp_session *s)
+{
+	smtp_body_fail(&s->tx->body, -EIO);
+	on_room(s);
+}
+
 enum smtp_next smtp_content_pace(struct smtp_session *s)
 {
-	return smtp_body_must_wait(&s->tx->body)
-		   ? smtp_session_wait(s, SMTP_WAIT_BODY)
-		   : SMTP_NEXT;
+	return smtp_body_must_wait(&s->tx->body) ? wait_for_room(s) : SMTP_NEXT;
 }
 
 /* Runs again when what it waited for is written. */
@@ -237,8 +262,9 @@ enum smtp_next smtp_content_finish(struct smtp_session *s)
 		smtp_data_end(&tx->data, smtp_body_out(&tx->body));
 		settle(tx);
 	}
+	if (tx->ended_ns == 0)
+		tx->ended_ns = clock_mono_ns();
 	if (!smtp_body_end(&tx->body))
-		return smtp_session_wait(s, SMTP_WAIT_BODY);
-	tx->ended_ns = clock_mono_ns();
+		return wait_for_room(s);
 	return smtp_content_is_refused(s) ? SMTP_NEXT : smtp_submit(s);
 }

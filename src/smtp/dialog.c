@@ -245,9 +245,11 @@ void smtp_session_on_timer(struct loop_timer *t)
 	case SMTP_WAIT_DELIVER:
 		smtp_session_resume(s, smtp_submit_overdue(s));
 		break;
+	case SMTP_WAIT_BODY:
+		smtp_content_overdue(s);
+		break;
 	case SMTP_WAIT_TLS:
 	case SMTP_WAIT_AUTH:
-	case SMTP_WAIT_BODY:
-		break; /* not armed: others end these, the disk BODY */
+		break; /* not armed: others end these */
 	}
 }

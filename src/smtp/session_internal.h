@@ -337,6 +337,13 @@ enum smtp_next smtp_content_finish(struct smtp_session *s);
  * limit.
  */
 uint64_t smtp_content_time(const struct smtp_session *s);
+/*
+ * Milliseconds we have for what the client waits for: the disk, and after the
+ * end of the content the answer to it; 0 = no limit.
+ */
+uint64_t smtp_content_answer_ms(const struct smtp_session *s);
+/* The disk had that long: the message is read to its end and refused. */
+void smtp_content_overdue(struct smtp_session *s);
 
 /* --- submit.c --- */
 

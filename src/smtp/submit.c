@@ -213,7 +213,7 @@ static void on_answer(
 static enum smtp_next hand_over(struct smtp_session *s, struct message *m)
 {
 	struct smtp_tx *tx = s->tx;
-	uint64_t limit = s->config->smtp.data_processing_ms;
+	uint64_t limit = smtp_content_answer_ms(s);
 
 	tx->size = message_size(m);
 	tx->submission = (struct deliver_submission){

@@ -206,7 +206,8 @@ void store_body_write(struct store_body *b, struct buf *data,
 	b->ctx = ctx;
 	b->is_busy = true;
 	b->task.run = body_written;
-	loop_post(b->loop, &b->task);
+	if (!fakes.is_disk_stuck)
+		loop_post(b->loop, &b->task);
 }
 
 struct message *store_body_message(struct store_body *b, struct buf *header)
@@ -217,7 +218,7 @@ struct message *store_body_message(struct store_body *b, struct buf *header)
 
 void store_body_drop(struct store_body *b)
 {
-	if (b && b->is_busy)
+	if (b && b->is_busy && !fakes.is_disk_stuck)
 		b->is_dropped = true;
 	else if (b)
 		body_free(b);

@@ -27,6 +27,7 @@ struct fakes {
 	bool is_out_of_memory; /* for copies of strings */
 	bool carries_no_utf8;  /* no provider does */
 	int body_rc;           /* of a write to a body */
+	bool is_disk_stuck;    /* which never ends */
 	/* What was seen. */
 	size_t submitted, abandoned; /* and not going on without a client */
 	size_t taken, given_back;
