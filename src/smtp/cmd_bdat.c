@@ -63,6 +63,7 @@ static enum smtp_next finish(struct smtp_session *s)
 {
 	const struct smtp_refusal *r = s->chunk.refusal;
 
+	s->chunk.refusal = NULL;
 	if (r) {
 		smtp_session_reply(s, r->code, r->enhanced, "%s", r->text);
 		return SMTP_NEXT;
