@@ -211,6 +211,7 @@ struct config_smtp {
 	uint64_t header_bytes, header_field_bytes;
 	int64_t header_fields, max_hops;
 	int64_t mime_depth, mime_parts;
+	int64_t min_priority; /* of MT-PRIORITY */
 	uint64_t command_timeout_ms, first_command_timeout_ms;
 	uint64_t auth_step_timeout_ms, tls_handshake_ms;
 	uint64_t data_processing_ms;

@@ -361,6 +361,11 @@ static const struct postern_field limit_rows[] = {
 	  AT(config_smtp, mime_parts), .preset = "1000",
 	  RANGE(1, 1000), .flags = RELOAD,
 	  .doc = "in one message" },
+	{ .name = "min_priority", .type = POSTERN_TYPE_INT,
+	  AT(config_smtp, min_priority), .preset = "-9",
+	  RANGE(-9, 9), .flags = RELOAD,
+	  .doc = "lowest MT-PRIORITY that is accepted now, 0 being that of a "
+		 "message without one; the others are asked to come back" },
 	{ .name = "max_hops", .type = POSTERN_TYPE_INT,
 	  AT(config_smtp, max_hops), .preset = "100",
 	  RANGE(10, 1000), .flags = RELOAD,

@@ -103,6 +103,29 @@ static bool check_sender(struct smtp_session *s, const struct mail_args *m,
 	return true;
 }
 
+/* What the user gets of the priority asked for. */
+static int granted_priority(
+    const struct mail_args *m, const struct config_user *user)
+{
+	int asked = m->params.terms.priority, max = (int)user->max_priority;
+
+	return asked < max ? asked : max;
+}
+
+/* While there is more to do than can be done, the operator sets a floor. */
+static bool check_priority(struct smtp_session *s, const struct mail_args *m,
+    const struct config_user *user)
+{
+	const struct config_smtp *c = &s->config->smtp;
+	char text[64];
+
+	if (!c->priority || granted_priority(m, user) >= c->min_priority)
+		return true;
+	(void)snprintf(text, sizeof(text),
+	    "Priority below %" PRId64 " is not accepted now", c->min_priority);
+	return refuse(s, m, 450, "4.7.15", text);
+}
+
 /* Whether there is a place for one more message, as far as known. */
 static bool check_room(struct smtp_session *s, const struct mail_args *m,
     const struct config_user *user)
@@ -159,18 +182,15 @@ static bool charge(struct smtp_session *s, const struct mail_args *m,
 }
 
 /* A word of RFC 6710 where less was granted than asked for. */
-static void agree(struct smtp_session *s, struct smtp_tx *tx)
+static void agree(
+    struct smtp_session *s, const struct mail_args *m, int granted)
 {
-	struct envelope_terms *terms = &tx->envelope.terms;
-	int max = (int)tx->user->max_priority;
+	const struct envelope_terms *asked = &m->params.terms;
 
-	if (terms->priority <= max) {
-		smtp_session_reply(s, 250, "2.1.0", "Ok");
-		return;
-	}
-	terms->priority = max;
-	if (terms->has_priority)
-		smtp_session_reply(s, 250, "2.3.6", "%d Priority lowered", max);
+	s->tx->envelope.terms.priority = granted;
+	if (asked->has_priority && asked->priority > granted)
+		smtp_session_reply(
+		    s, 250, "2.3.6", "%d Priority lowered", granted);
 	else
 		smtp_session_reply(s, 250, "2.1.0", "Ok");
 }
@@ -203,16 +223,19 @@ static void begin(struct smtp_session *s, const struct mail_args *m,
 		return;
 	}
 	s->messages++;
-	agree(s, tx);
+	agree(s, m, granted_priority(m, user));
 }
 
-/* A reload has removed who logged in: the rest is no longer theirs. */
-static bool is_removed(
+/* A reload has shut out who logged in: the rest is no longer theirs. */
+static bool is_shut_out(
     const struct smtp_session *s, const struct config_user *user)
 {
 	const struct config *now = s->service->config;
 
-	return s->config != now && !config_find_user(now, span_of(user->name));
+	if (s->config == now)
+		return false;
+	user = config_find_user(now, span_of(user->name));
+	return !user || user->disabled;
 }
 
 enum smtp_next smtp_cmd_mail(
@@ -235,12 +258,13 @@ enum smtp_next smtp_cmd_mail(
 		    s, &m, 451, "4.3.5", "Server configuration problem");
 		return SMTP_NEXT;
 	}
-	if (is_removed(s, user)) {
-		(void)refuse(s, &m, 421, "4.7.0", "User no longer configured");
+	if (is_shut_out(s, user)) {
+		(void)refuse(
+		    s, &m, 421, "4.7.0", "User was removed or disabled");
 		return smtp_session_close(s, "user removed");
 	}
-	if (check_sender(s, &m, user) && check_room(s, &m, user) &&
-	    charge(s, &m, user, &charged))
+	if (check_sender(s, &m, user) && check_priority(s, &m, user) &&
+	    check_room(s, &m, user) && charge(s, &m, user, &charged))
 		begin(s, &m, user, &charged);
 	return SMTP_NEXT;
 }

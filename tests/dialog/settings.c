@@ -49,6 +49,7 @@ static void set_defaults(struct settings *t, enum transport transport)
 		    .max_hops = 100,
 		    .mime_depth = 100,
 		    .mime_parts = 1000,
+		    .min_priority = -9,
 		    .command_timeout_ms = 300000,
 		    .first_command_timeout_ms = 60000,
 		    .auth_step_timeout_ms = 60000,
@@ -275,6 +276,18 @@ static void set_xclient(struct settings *t, struct span v)
 	t->listener.xclient_login = span_eq(v, SPAN("login"));
 }
 
+static void set_user_allow_from(struct settings *t, struct span v)
+{
+	if (!network_parse(v, &t->user_network))
+		die("user_allow_from", v);
+	t->user.allow_from = (struct postern_list){ &t->user_network, 1 };
+}
+
+static void set_user_disabled(struct settings *t, struct span v)
+{
+	t->user.disabled = span_eq(v, SPAN("true"));
+}
+
 static void set_quota(struct settings *t, struct span v)
 {
 	t->user.daily = 500;
@@ -295,6 +308,7 @@ static void set_store(struct settings *t, struct span v)
 static void set_body(struct settings *t, struct span v)
 {
 	(void)t;
+	fakes.is_disk_stuck = span_eq(v, SPAN("stuck"));
 	fakes.body_rc = span_eq(v, SPAN("full")) ? -ENOSPC : -EIO;
 }
 
@@ -380,6 +394,7 @@ static bool set_number(struct settings *t, struct span key, struct span v)
 		{ "data_total_ms", NULL, &c->data_total_ms },
 		{ "session_total_ms", NULL, &c->session_total_ms },
 		{ "max_priority", &t->user.max_priority, NULL },
+		{ "min_priority", &c->min_priority, NULL },
 		{ "future_release_ms", NULL, &c->future_release_ms },
 		{ "sessions_per_ip", &c->sessions_per_ip, NULL },
 		{ "sessions_total", &c->sessions_total, NULL },
@@ -434,6 +449,8 @@ static void set(struct settings *t, struct span key, struct span value)
 		{ "allow_from", set_allow_from },
 		{ "proxy", set_proxy },
 		{ "xclient", set_xclient },
+		{ "user_allow_from", set_user_allow_from },
+		{ "user_disabled", set_user_disabled },
 		{ "quota", set_quota },
 		{ "store", set_store },
 		{ "body", set_body },

@@ -26,6 +26,7 @@ struct settings {
 	struct config_user user;
 	const char *senders[4], *recipients[4], *suppress;
 	struct network network; /* of the listener's list that a line sets */
+	struct network user_network; /* and of the user's */
 	enum transport transport;
 	/* How to play it; bits 1 << what it counts, 0: every way. */
 	unsigned only_transports, only_ways;
