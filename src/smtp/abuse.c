@@ -44,12 +44,31 @@ static const struct conn_ops refused_ops = {
 	.on_closed = refused_closed,
 };
 
-static const struct config_listener *listener_at(
-    const struct smtp_service *service, size_t listener)
+/* Who comes, and where. */
+struct arrival {
+	struct smtp_service *service;
+	const struct config *config;
+	const struct config_listener *listener;
+	const struct conn *conn;
+	bool is_named; /* by XCLIENT, so this is the client */
+};
+
+static struct arrival arrive(
+    struct smtp_service *service, const struct conn *c, size_t listener)
 {
-	return CONFIG_AT(
-	    service->config->listeners, struct config_listener, listener);
+	const struct config *config = service->config;
+
+	return (struct arrival){ .service = service,
+		.config = config,
+		.listener = CONFIG_AT(
+		    config->listeners, struct config_listener, listener),
+		.conn = c };
 }
+
+struct refusal {
+	enum counter_refusal reason;
+	bool is_news; /* worth a line in the log */
+};
 
 /* text: for a reply that names the address. */
 static struct smtp_reply reply_of(
@@ -80,49 +99,59 @@ static struct smtp_reply reply_of(
 	return reply;
 }
 
-/* By allow_from. */
-static void log_denied(
-    const struct conn *c, const char *listener, const char *session_id)
+/* What an address did to itself is abuse; that we are full is not. */
+static void log_refused(
+    const struct arrival *a, const struct refusal *r, const char *id)
 {
-	log_info("access_denied", SMTP_LOG_CLIENT(c),
-	    LOG_STR("session_id", session_id), LOG_STR("listener", listener));
+	bool is_ours = r->reason == COUNTER_REFUSED_FULL;
+
+	if (!r->is_news)
+		return;
+	if (r->reason == COUNTER_REFUSED_ACCESS) /* by allow_from */
+		log_info("access_denied", SMTP_LOG_CLIENT(a->conn),
+		    LOG_STR("session_id", id),
+		    LOG_STR("listener", a->listener->name));
+	else
+		log_warn(is_ours ? "connection_refused" : "abuse_limit",
+		    SMTP_LOG_CLIENT(a->conn), LOG_STR("session_id", id),
+		    LOG_STR("listener", a->listener->name),
+		    LOG_STR("kind", counter_refusal_names[r->reason]));
+}
+
+static void note_refused(
+    const struct arrival *a, const struct refusal *r, const char *id)
+{
+	log_refused(a, r, id);
+	counter_add(
+	    &smtp_service_counts(a->service, a->listener)->refused[r->reason],
+	    1);
+}
+
+static void turn_away(
+    const struct arrival *a, struct conn *c, const struct refusal *r)
+{
+	char text[TEXT_MAX], line[SMTP_REPLY_MAX], id[ID_TEXT_SIZE];
+	struct smtp_reply reply = reply_of(r->reason, c, text);
+
+	id_format(id_make(), id);
+	reply.ref = id;
+	note_refused(a, r, id);
+	conn_set_ops(c, &refused_ops, NULL);
+	/* Before a handshake there is no way to say it. */
+	if (a->listener->tls != CONFIG_TLS_IMPLICIT)
+		conn_write(c, line, smtp_reply_format(&reply, line));
+	conn_close(c);
 }
 
 void smtp_abuse_refuse(struct smtp_service *service, struct conn *c,
     size_t listener, enum counter_refusal reason)
 {
-	char text[TEXT_MAX], line[SMTP_REPLY_MAX];
-	struct smtp_reply reply = reply_of(reason, c, text);
-	const struct config_listener *l = listener_at(service, listener);
-	char id[ID_TEXT_SIZE];
+	struct arrival a = arrive(service, c, listener);
 
-	if (reason == COUNTER_REFUSED_ACCESS) {
-		id_format(id_make(), id);
-		reply.ref = id;
-		log_denied(c, l->name, id);
-	}
-	counter_add(
-	    &smtp_service_counts(service, listener_at(service, listener))
-		 ->refused[reason],
-	    1);
-	conn_set_ops(c, &refused_ops, NULL);
-	/* Before a handshake there is no way to say it. */
-	if (l->tls != CONFIG_TLS_IMPLICIT)
-		conn_write(c, line, smtp_reply_format(&reply, line));
-	conn_close(c);
+	turn_away(&a, c, &(struct refusal){ .reason = reason });
 }
 
-/* What an address did to itself is abuse; that we are full is not. */
-static void log_refused(const struct smtp_service *service,
-    const struct conn *c, size_t listener, enum counter_refusal reason)
-{
-	const char *name = listener_at(service, listener)->name;
-	bool is_ours = reason == COUNTER_REFUSED_FULL;
-
-	log_warn(is_ours ? "connection_refused" : "abuse_limit",
-	    SMTP_LOG_CLIENT(c), LOG_STR("listener", name),
-	    LOG_STR("kind", counter_refusal_names[reason]));
-}
+/* --- who is let in --- */
 
 static enum counter_refusal refusal_of(enum peers_verdict verdict)
 {
@@ -141,12 +170,13 @@ static enum counter_refusal refusal_of(enum peers_verdict verdict)
 }
 
 /* Whether someone on this listener may send what is never stored. */
-static bool has_direct_mode(const struct config *c, size_t listener)
+static bool has_direct_mode(const struct arrival *a)
 {
-	const struct config_listener *l =
-	    CONFIG_AT(c->listeners, struct config_listener, listener);
-	int mode = l->mode == CONFIG_MODE_INHERIT ? c->queue.mode : l->mode;
+	const struct config *c = a->config;
+	int mode = a->listener->mode;
 
+	if (mode == CONFIG_MODE_INHERIT)
+		mode = c->queue.mode;
 	for (size_t i = 0; i < c->users.count; i++) {
 		int own = CONFIG_AT(c->users, struct config_user, i)->mode;
 
@@ -158,21 +188,21 @@ static bool has_direct_mode(const struct config *c, size_t listener)
 }
 
 /* Nothing can be taken: a client with several servers should ask another. */
-static bool is_broken(const struct smtp_service *service, size_t listener)
+static bool is_broken(const struct arrival *a)
 {
-	int rc = store_check(service->store);
+	int rc = store_check(a->service->store);
 
-	return rc < 0 && rc != -ENOSPC &&
-	       !has_direct_mode(service->config, listener);
+	return rc < 0 && rc != -ENOSPC && !has_direct_mode(a);
 }
 
 /*
  * Where there is no TLS to ask for and not everybody may do without it, only
  * those may who are named.
  */
-static bool is_allowed(const struct config_listener *l, const struct conn *c)
+static bool is_allowed(const struct arrival *a)
 {
-	const struct netaddr *peer = conn_peer_addr(c);
+	const struct config_listener *l = a->listener;
+	const struct netaddr *peer = conn_peer_addr(a->conn);
 	bool is_named_only = l->tls == CONFIG_TLS_NONE && !l->allow_insecure;
 
 	if (is_named_only && !CONFIG_NETWORKS_HAVE(l->plaintext_from, peer))
@@ -182,70 +212,82 @@ static bool is_allowed(const struct config_listener *l, const struct conn *c)
 }
 
 /* What stands against a client, other than how many there are. */
-static bool is_unwelcome(const struct smtp_service *service,
-    const struct conn *c, size_t listener, enum counter_refusal *out_reason)
+static bool is_unwelcome(const struct arrival *a, struct refusal *out)
 {
-	if (service->is_draining)
-		*out_reason = COUNTER_REFUSED_SHUTDOWN;
-	else if (!is_allowed(listener_at(service, listener), c))
-		*out_reason = COUNTER_REFUSED_ACCESS;
-	else if (is_broken(service, listener))
-		*out_reason = COUNTER_REFUSED_STORAGE;
+	if (a->service->is_draining)
+		out->reason = COUNTER_REFUSED_SHUTDOWN;
+	else if (!is_allowed(a))
+		out->reason = COUNTER_REFUSED_ACCESS;
+	else if (is_broken(a))
+		out->reason = COUNTER_REFUSED_STORAGE;
 	else
 		return false;
+	out->is_news = out->reason == COUNTER_REFUSED_ACCESS;
 	return true;
 }
 
-/* Count it in, or say what stands against that. */
-static bool enter(struct smtp_service *service, const struct conn *c,
-    size_t listener, struct peer **out_peer, enum counter_refusal *out_reason)
+/*
+ * Whose limits count. Who may name another client is not one itself: what its
+ * clients do must not shut it out, so it counts in the total only until it has
+ * named one.
+ */
+static const struct netaddr *counted(const struct arrival *a)
 {
-	const struct config *config = service->config;
+	const struct netaddr *peer = conn_peer_addr(a->conn);
+
+	return a->is_named ||
+		       !CONFIG_NETWORKS_HAVE(a->listener->xclient_trusted, peer)
+		   ? peer
+		   : NULL;
+}
+
+/* Count it in, or say what stands against that. */
+static bool enter(
+    const struct arrival *a, struct peer **out_peer, struct refusal *out)
+{
 	struct peers_visit visit;
 
-	if (is_unwelcome(service, c, listener, out_reason))
+	if (is_unwelcome(a, out))
 		return false;
 	visit = peers_enter(
-	    service->peers, conn_peer_addr(c), &config->smtp, &config->auth);
+	    a->service->peers, counted(a), &a->config->smtp, &a->config->auth);
 	*out_peer = visit.peer;
-	if (visit.verdict == PEERS_ADMITTED)
-		return true;
-	*out_reason = refusal_of(visit.verdict);
-	if (visit.is_news)
-		log_refused(service, c, listener, *out_reason);
-	return false;
+	*out = (struct refusal){ .reason = refusal_of(visit.verdict),
+		.is_news = visit.is_news };
+	return visit.verdict == PEERS_ADMITTED;
 }
 
 bool smtp_abuse_admit(struct smtp_service *service, struct conn *c,
     size_t listener, struct peer **out_peer)
 {
-	enum counter_refusal reason;
+	struct arrival a = arrive(service, c, listener);
+	struct refusal r;
 
-	if (enter(service, c, listener, out_peer, &reason))
+	if (enter(&a, out_peer, &r))
 		return true;
-	smtp_abuse_refuse(service, c, listener, reason);
+	turn_away(&a, c, &r);
 	return false;
 }
 
 bool smtp_abuse_readmit(struct smtp_session *s)
 {
-	size_t listener =
-	    (size_t)(s->listener - CONFIG_AT(s->config->listeners,
-				       struct config_listener, 0));
-	enum counter_refusal reason;
+	/* By the session's own snapshot: the service's may be a later one. */
+	struct arrival a = { .service = s->service,
+		.config = s->config,
+		.listener = s->listener,
+		.conn = s->conn,
+		.is_named = true };
+	struct refusal r;
 	struct smtp_reply reply;
 	char text[TEXT_MAX];
 
 	smtp_abuse_leave(s->service, s->peer);
 	s->peer = NULL;
-	s->is_admitted =
-	    enter(s->service, s->conn, listener, &s->peer, &reason);
+	s->is_admitted = enter(&a, &s->peer, &r);
 	if (s->is_admitted)
 		return true;
-	if (reason == COUNTER_REFUSED_ACCESS)
-		log_denied(s->conn, s->listener->name, s->id);
-	reply = reply_of(reason, s->conn, text);
-	counter_add(&s->counts->refused[reason], 1);
+	note_refused(&a, &r, s->id);
+	reply = reply_of(r.reason, s->conn, text);
 	smtp_session_reply(s, reply.code, reply.enhanced, "%s", reply.text);
 	return false;
 }

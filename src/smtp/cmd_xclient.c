@@ -187,6 +187,17 @@ static bool take_attribute(struct span item, struct xclient *x)
 	return false;
 }
 
+/* As after a password; wherever the address stands in the command. */
+static bool may_log_in(const struct xclient *x)
+{
+	const struct config_user *user = x->user;
+
+	return !user ||
+	       (!user->disabled &&
+		   (user->allow_from.count == 0 ||
+		       CONFIG_NETWORKS_HAVE(user->allow_from, &x->peer.addr)));
+}
+
 /* False with the attribute that is wrong, if one is. */
 static bool parse(const struct smtp_session *s, struct span args,
     struct xclient *x, struct span *out_culprit)
@@ -204,7 +215,8 @@ static bool parse(const struct smtp_session *s, struct span args,
 		if (!take_attribute(item, x))
 			return false;
 	}
-	return true;
+	*out_culprit = SPAN("LOGIN");
+	return may_log_in(x);
 }
 
 /* --- what it changes --- */

@@ -115,12 +115,15 @@ void smtp_session_forget(struct smtp_session *s)
 	s->helo = NULL;
 	s->is_esmtp = false;
 	smtp_abuse_log_out(s);
+	conn_in(s->conn)->is_secret = true; /* a password may come */
 	smtp_session_set_state(s, SMTP_ST_START);
 }
 
 void smtp_session_restart(struct smtp_session *s)
 {
 	smtp_session_forget(s);
+	free(s->proven); /* a certificate is the proxy's */
+	s->proven = NULL;
 	s->has_spoken = false;
 	s->violations = 0;
 	s->errors = s->refusals = s->junk = 0;

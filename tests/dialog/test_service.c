@@ -97,7 +97,7 @@ START_TEST(limits_sessions_in_all)
 	client_open(&a, server.port);
 	expect(&a, "220 ");
 	client_open(&b, server.port);
-	expect(&b, "421 4.3.2 Too busy");
+	expect(&b, "421 4.3.2 Too busy, try again later (");
 	ck_assert(client_sees_close(&b));
 	client_close(&b);
 	client_close(&a);

@@ -1,0 +1,264 @@
+/*
+ * What a session keeps and what it gives up when its client becomes another
+ * one, or the configuration does.
+ */
+#include "client.h"
+#include "fakes.h"
+#include "server.h"
+
+#include <base/clock.h>
+#include <base/log.h>
+#include <net/conn.h>
+#include <smtp/session_internal.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <support/certs.h>
+#include <support/onloop.h>
+#include <support/unit.h>
+
+static struct certs certs;
+static struct settings settings;
+static struct server server;
+static const struct script nothing;
+
+static void set_up(void)
+{
+	certs_init(&certs);
+	certs_add(&certs, "mx.test", CERTS_ECDSA);
+	fakes_init();
+	settings_apply(&settings, &nothing, TRANSPORT_PLAIN);
+}
+
+static void tear_down(void)
+{
+	settings_finish(&settings);
+	fakes_finish();
+	certs_finish(&certs);
+}
+
+static void expect(struct client *c, const char *start)
+{
+	const char *line = client_line(c);
+
+	ck_assert_msg(line && !strncmp(line, start, strlen(start)),
+	    "expected %s, got %s", start, line ? line : "nothing");
+}
+
+static void say(struct client *c, const char *text)
+{
+	client_send(c, text, strlen(text), strlen(text));
+}
+
+/* New sessions begin with it. */
+static void reload(void *config)
+{
+	server.service.config = config;
+}
+
+/* --- behind a proxy that speaks XCLIENT --- */
+
+static void trust_xclient(void)
+{
+	static struct network everybody;
+
+	ck_assert(network_parse(SPAN("127.0.0.0/8"), &everybody));
+	settings.listener.xclient_trusted =
+	    (struct postern_list){ &everybody, 1 };
+}
+
+static void expect_admitted(struct client *c, const char *xclient)
+{
+	client_open(c, server.port);
+	expect(c, "220 ");
+	say(c, xclient);
+	expect(c, "220 ");
+}
+
+START_TEST(counts_clients_of_a_proxy_and_not_the_proxy)
+{
+	struct client a, b, c, d;
+
+	settings.config.smtp.sessions_per_ip = 1;
+	settings.config.smtp.connects_per_ip =
+	    (struct postern_rate){ .count = 1, .per_ms = 3600000 };
+	trust_xclient();
+	server_start(&server, &settings, &certs.tls);
+	expect_admitted(&a, "XCLIENT ADDR=198.51.100.1\r\n");
+	expect_admitted(&b, "XCLIENT ADDR=198.51.100.2\r\n");
+	expect_admitted(&c, "XCLIENT ADDR=IPV6:2001:db8::1\r\n");
+	client_open(&d, server.port);
+	expect(&d, "220 ");
+	say(&d, "XCLIENT ADDR=IPV6:2001:db8::2\r\n");
+	expect(&d, "421 4.7.0 Too many connections from 2001:db8::2 (");
+	ck_assert(client_sees_close(&d));
+	client_close(&a);
+	client_close(&b);
+	client_close(&c);
+	client_close(&d);
+	server_stop(&server);
+}
+END_TEST
+
+/* A session goes by the snapshot it began with, also when it begins anew. */
+START_TEST(stays_at_its_listener_when_a_reload_puts_others_there)
+{
+	static struct network nobody;
+	struct config_listener later[1];
+	struct config reloaded;
+	struct client c;
+
+	trust_xclient();
+	server_start(&server, &settings, &certs.tls);
+	client_open(&c, server.port);
+	expect(&c, "220 ");
+	ck_assert(network_parse(SPAN("192.0.2.0/24"), &nobody));
+	later[0] = settings.listener;
+	later[0].allow_from = (struct postern_list){ &nobody, 1 };
+	reloaded = settings.config;
+	reloaded.listeners = (struct postern_list){ later, 1 };
+	onloop_call(server.loop, reload, &reloaded);
+	say(&c, "XCLIENT ADDR=198.51.100.1\r\n");
+	expect(&c, "220 ");
+	client_close(&c);
+	server_stop(&server);
+}
+END_TEST
+
+struct proof {
+	bool is_there, is_secret;
+};
+
+static struct smtp_session *only_session(void)
+{
+	return container_of(
+	    server.service.sessions.next, struct smtp_session, link);
+}
+
+static void give_proof(void *ctx)
+{
+	struct smtp_session *s = only_session();
+
+	(void)ctx;
+	s->proven = calloc(1, sizeof(*s->proven));
+	conn_in(s->conn)->is_secret = false; /* as after a login */
+}
+
+static void see_proof(void *ctx)
+{
+	struct smtp_session *s = only_session();
+
+	*(struct proof *)ctx = (struct proof){ .is_there = s->proven != NULL,
+		.is_secret = conn_in(s->conn)->is_secret };
+}
+
+START_TEST(takes_no_certificate_of_a_proxy_for_its_client)
+{
+	struct proof seen;
+	struct client c;
+
+	trust_xclient();
+	server_start(&server, &settings, &certs.tls);
+	client_open(&c, server.port);
+	expect(&c, "220 ");
+	onloop_call(server.loop, give_proof, NULL);
+	say(&c, "XCLIENT ADDR=198.51.100.1\r\n");
+	expect(&c, "220 ");
+	onloop_call(server.loop, see_proof, &seen);
+	ck_assert(!seen.is_there);
+	ck_assert(seen.is_secret);
+	client_close(&c);
+	server_stop(&server);
+}
+END_TEST
+
+/* --- users that a reload shuts out --- */
+
+START_TEST(ends_sessions_of_users_that_are_shut_out)
+{
+	struct config reloaded;
+	struct config_user user;
+	struct client c;
+
+	server_start(&server, &settings, &certs.tls);
+	client_open(&c, server.port);
+	say(&c, "EHLO x\r\nAUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n");
+	expect(&c, "220 ");
+	while (strncmp(client_line(&c), "250-", 4) == 0)
+		;
+	expect(&c, "235 ");
+	reloaded = settings.config;
+	user = settings.user;
+	user.disabled = true;
+	reloaded.users = (struct postern_list){ &user, _i ? 0 : 1 };
+	onloop_call(server.loop, reload, &reloaded);
+	say(&c, "MAIL FROM:<a@b.test>\r\n");
+	expect(&c, "421 4.7.0 User was removed or disabled (");
+	ck_assert(client_sees_close(&c));
+	client_close(&c);
+	server_stop(&server);
+}
+END_TEST
+
+/* --- slow clients --- */
+
+static bool has_word(const struct client *c)
+{
+	char byte;
+
+	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+/* A chunk nobody wanted is no licence to be slow later. */
+START_TEST(minds_the_pace_after_a_chunk_that_was_dropped)
+{
+	uint64_t deadline = clock_mono_ms() + 20000;
+	struct client c;
+
+	settings.listener.allow_unauthenticated = true;
+	settings.listener.user = "alice";
+	settings.config.smtp.data_idle_ms = 100;
+	settings.config.smtp.min_data_rate = 1000000000;
+	server_start(&server, &settings, &certs.tls);
+	client_open(&c, server.port);
+	say(&c, "HELO x\r\nBDAT 1\r\nxMAIL FROM:<a@b.test>\r\n"
+		"RCPT TO:<c@d.test>\r\nDATA\r\n");
+	expect(&c, "220 ");
+	expect(&c, "250 ");
+	expect(&c, "503 ");
+	expect(&c, "250 ");
+	expect(&c, "250 ");
+	expect(&c, "354 ");
+	while (!has_word(&c)) {
+		ck_assert_uint_lt(clock_mono_ms(), deadline);
+		say(&c, "x");
+	}
+	expect(&c, "421 4.4.2 Timeout (");
+	client_close(&c);
+	server_stop(&server);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("session");
+	TCase *tc = tcase_create("session");
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_set_timeout(tc, 100);
+	tcase_add_test(tc, counts_clients_of_a_proxy_and_not_the_proxy);
+	tcase_add_test(
+	    tc, stays_at_its_listener_when_a_reload_puts_others_there);
+	tcase_add_test(tc, takes_no_certificate_of_a_proxy_for_its_client);
+	tcase_add_loop_test(tc, ends_sessions_of_users_that_are_shut_out, 0, 2);
+	tcase_add_test(tc, minds_the_pace_after_a_chunk_that_was_dropped);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+UNIT_MAIN(make_suite)
