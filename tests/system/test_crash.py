@@ -59,17 +59,27 @@ class Crash(Case):
             thread.join()
         self.start(**self.settings)
 
+    def wait_for_all(self, wanted):
+        """Until they have arrived, or no more do; what the sandbox has."""
+        got = collections.Counter()
+        while not wanted <= set(got):
+            before, missing = sum(got.values()), wanted - set(got)
+
+            def more():
+                messages = self.sandbox.messages()
+                return messages if len(messages) > before else None
+            messages = eventually(
+                more, f"an acknowledged message arrives of {missing}")
+            got = collections.Counter(m["subject"] for m in messages)
+        return got, messages
+
     def test_nothing_acknowledged_is_lost(self):
         acknowledged = []
         for number in range(self.rounds):
             self.run_round(number, acknowledged)
         wanted = {subject for subject, _ in acknowledged}
 
-        def arrived():
-            messages = self.sandbox.messages()
-            got = collections.Counter(m["subject"] for m in messages)
-            return (got, messages) if wanted <= set(got) else None
-        got, messages = eventually(arrived, "every acknowledged message arrives")
+        got, messages = self.wait_for_all(wanted)
         for message in messages:
             self.check(message)
         ids = dict(acknowledged)
