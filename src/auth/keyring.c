@@ -17,8 +17,9 @@
 #include <unistd.h>
 
 enum {
-	FILE_CHECK_MS = 1000,  /* between two looks at the file */
-	FETCH_PAUSE_MS = 10000 /* between two requests, whatever tokens say */
+	FILE_CHECK_MS = 1000,   /* between two looks at the file */
+	FETCH_PAUSE_MS = 10000, /* between two requests, whatever tokens say */
+	AWAY_PAUSE_MS = 5 * 60 * 1000 /* when they failed, and can wait */
 };
 
 /* Issuers may be away for a while; for ever is a way to keep a stolen key. */
@@ -76,18 +77,38 @@ struct jwk_set *keyring_keys(struct keyring *k)
 	return keys;
 }
 
+/*
+ * Under lock. An issuer that is away lets every login wait that asks it: those
+ * the old keys are good enough for ask seldom.
+ */
+static bool is_url_due(
+    const struct keyring *k, bool is_key_missing, uint64_t now)
+{
+	bool has_failed = k->tried_ms != k->read_ms;
+	uint64_t pause = FETCH_PAUSE_MS;
+
+	if (k->keys && !is_key_missing) {
+		if (now - k->read_ms < settings(k)->refresh_ms)
+			return false;
+		if (has_failed)
+			pause = AWAY_PAUSE_MS;
+	}
+	return now - k->tried_ms >= pause;
+}
+
 bool keyring_is_due(struct keyring *k, bool is_key_missing)
 {
 	bool is_file = settings(k)->jwks_file != NULL;
-	uint64_t pause = is_file ? FILE_CHECK_MS : FETCH_PAUSE_MS;
-	uint64_t age = is_file ? FILE_CHECK_MS : settings(k)->refresh_ms;
 	uint64_t now = clock_mono_ms();
 	bool is_due;
 
 	(void)pthread_mutex_lock(&k->lock);
-	is_due = !k->has_tried ||
-		 (now - k->tried_ms >= pause &&
-		     (is_key_missing || !k->keys || now - k->read_ms >= age));
+	if (!k->has_tried)
+		is_due = true;
+	else if (is_file)
+		is_due = now - k->tried_ms >= FILE_CHECK_MS;
+	else
+		is_due = is_url_due(k, is_key_missing, now);
 	(void)pthread_mutex_unlock(&k->lock);
 	return is_due;
 }

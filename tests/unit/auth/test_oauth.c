@@ -449,6 +449,13 @@ START_TEST(an_issuer_may_be_away_for_a_while)
 	pass(23 * 60 * MINUTE_MS);
 	ck_assert_int_eq(login("alice"), AUTH_OK);
 	ck_assert_uint_eq(atomic_load(&fetches), 2);
+	/* Nor does every login wait for it that could do without. */
+	pass(MINUTE_MS);
+	ck_assert_int_eq(login("alice"), AUTH_OK);
+	ck_assert_uint_eq(atomic_load(&fetches), 2);
+	pass(5 * MINUTE_MS);
+	ck_assert_int_eq(login("alice"), AUTH_OK);
+	ck_assert_uint_eq(atomic_load(&fetches), 3);
 	pass(2 * 60 * MINUTE_MS);
 	ck_assert_int_eq(login("alice"), AUTH_UNAVAILABLE);
 }
