@@ -1,7 +1,7 @@
 /*
- * The service: one verifier for all loops, and the views of the two latest
- * configurations. A view is found by the address of its configuration, which
- * cannot be reused while the view holds a reference to it.
+ * The service: one verifier for all loops, and a view of each configuration
+ * that somebody still uses. A view is found by the address of its
+ * configuration, which cannot be reused while the view holds a reference to it.
  */
 #include <auth/auth_internal.h>
 #include <auth/exchange.h>
@@ -11,10 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	VIEWS = 2 /* the present one, and the one before for old sessions */
-};
-
 /* A list of mechanisms handed out; there are few different ones. */
 struct offer {
 	struct offer *next;
@@ -23,9 +19,9 @@ struct offer {
 
 struct auth {
 	struct verifier *verifier;
-	auth_fetch *fetch;         /* may be NULL */
-	pthread_mutex_t lock;      /* guards the rest */
-	struct view *views[VIEWS]; /* latest first */
+	auth_fetch *fetch;    /* may be NULL */
+	pthread_mutex_t lock; /* guards the rest */
+	struct view *views;   /* references; latest first */
 	struct offer *offers;
 };
 
@@ -68,13 +64,23 @@ struct auth *auth_new(const struct config *config, struct err *e)
 	return a;
 }
 
+/* All of a list. */
+static void drop_views(struct view *v)
+{
+	while (v) {
+		struct view *next = v->next;
+
+		view_unref(v);
+		v = next;
+	}
+}
+
 void auth_free(struct auth *a)
 {
 	if (!a)
 		return;
 	verifier_free(a->verifier);
-	for (size_t i = 0; i < VIEWS; i++)
-		view_unref(a->views[i]);
+	drop_views(a->views);
 	while (a->offers) {
 		struct offer *o = a->offers;
 		a->offers = o->next;
@@ -99,46 +105,64 @@ uint64_t auth_hashes(const struct auth *a)
 	return verify_hashes(a->verifier);
 }
 
-/* A reference, or NULL. */
+/* Under lock. A reference, or NULL. */
 static struct view *find_view(struct auth *a, const struct config *config)
 {
-	struct view *found = NULL;
-
-	(void)pthread_mutex_lock(&a->lock);
-	for (size_t i = 0; i < VIEWS && !found; i++)
-		if (a->views[i] && a->views[i]->config == config)
-			found = view_ref(a->views[i]);
-	(void)pthread_mutex_unlock(&a->lock);
-	return found;
+	for (struct view *v = a->views; v; v = v->next)
+		if (v->config == config)
+			return view_ref(v);
+	return NULL;
 }
 
-/*
- * Put v first. Two threads may both have made one for the same configuration;
- * the second takes the first's place in turn and does no harm.
- */
-static void keep_view(struct auth *a, struct view *v)
+/* Under lock: those that nobody can ask for any more leave, as a list. */
+static struct view *take_unused(struct auth *a)
 {
-	struct view *last;
+	struct view **at = &a->views, *unused = NULL;
+
+	while (*at) {
+		struct view *v = *at;
+
+		if (config_is_shared(v->config)) {
+			at = &v->next;
+			continue;
+		}
+		*at = v->next;
+		v->next = unused;
+		unused = v;
+	}
+	return unused;
+}
+
+/* Another thread may have made one meanwhile: then that one. */
+static struct view *keep_view(struct auth *a, struct view *made)
+{
+	struct view *kept, *unused;
 
 	(void)pthread_mutex_lock(&a->lock);
-	last = a->views[VIEWS - 1];
-	for (size_t i = VIEWS - 1; i > 0; i--)
-		a->views[i] = a->views[i - 1];
-	a->views[0] = view_ref(v);
+	kept = find_view(a, made->config);
+	if (!kept) {
+		kept = view_ref(made);
+		made->next = a->views;
+		a->views = view_ref(made);
+	}
+	unused = take_unused(a);
 	(void)pthread_mutex_unlock(&a->lock);
-	view_unref(last);
+	view_unref(made);
+	drop_views(unused);
+	return kept;
 }
 
 struct view *auth_view(struct auth *a, struct config *config)
 {
-	struct view *v = find_view(a, config);
+	struct view *v;
 
+	(void)pthread_mutex_lock(&a->lock);
+	v = find_view(a, config);
+	(void)pthread_mutex_unlock(&a->lock);
 	if (v)
 		return v;
 	v = view_new(config, a->fetch);
-	if (v)
-		keep_view(a, v);
-	return v;
+	return v ? keep_view(a, v) : NULL;
 }
 
 /* One copy of each list for as long as a lives; "" for want of memory. */

@@ -69,7 +69,8 @@ struct auth_channel {
  * possible now, as without TLS unless allow_plaintext. SCRAM-SHA-256 is
  * offered when all users with a password have such a record, EXTERNAL when
  * the certificate is a user's, tokens only with TLS. Cheap: worked out once per
- * configuration, of which the latest two are kept by reference. Any thread.
+ * configuration, which is kept by reference until the first new one after
+ * everybody else has dropped it. Any thread.
  */
 const char *auth_mechanisms(
     struct auth *a, struct config *config, const struct auth_channel *channel);

@@ -20,6 +20,7 @@ enum {
 
 struct view {
 	atomic_uint refs;
+	struct view *next;     /* the service's, under its lock */
 	struct config *config; /* a reference */
 	/* All there can be, in the order of the configuration. */
 	char mechanisms[VIEW_MECHANISMS_SIZE];

@@ -78,6 +78,13 @@ void config_unref(struct config *c)
 		snapshot_free(s);
 }
 
+bool config_is_shared(struct config *c)
+{
+	struct snapshot *s = container_of(c, struct snapshot, config);
+
+	return atomic_load_explicit(&s->refs, memory_order_acquire) > 1;
+}
+
 static void fill(struct snapshot *s, struct span text,
     const struct config_helpers *helpers, struct config_report *report)
 {

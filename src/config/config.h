@@ -363,6 +363,11 @@ struct config *config_load(const char *path,
     const struct config_helpers *helpers, struct config_report *report);
 struct config *config_ref(struct config *c); /* any thread */
 void config_unref(struct config *c);         /* any thread; accepts NULL */
+/*
+ * Whether somebody else has a reference, too. Who has the only one knows that
+ * it stays so.
+ */
+bool config_is_shared(struct config *c);
 
 /* --- reload --- */
 

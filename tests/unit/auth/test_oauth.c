@@ -481,6 +481,26 @@ START_TEST(a_new_key_is_found_and_an_old_one_forgotten)
 }
 END_TEST
 
+START_TEST(nothing_is_worked_out_twice_while_a_configuration_is_used)
+{
+	const struct fixture_user users[] = { { "Alice", NULL, NULL },
+		{ NULL, NULL, NULL } };
+	struct config *configs[4];
+
+	for (size_t i = 0; i < 4; i++)
+		configs[i] = fixture_config(users, NULL, NULL);
+	for (size_t i = 0; i < 12; i++) {
+		struct client c = oauth_client(token_of("alice"));
+
+		c.config = configs[i % 4];
+		ck_assert_int_eq(fixture_login(&c), AUTH_OK);
+	}
+	ck_assert_uint_eq(atomic_load(&fetches), 4);
+	for (size_t i = 0; i < 4; i++)
+		config_unref(configs[i]);
+}
+END_TEST
+
 START_TEST(a_changed_file_is_read_again)
 {
 	char one[ISSUER_TEXT_SIZE], text[ISSUER_TEXT_SIZE];
@@ -535,6 +555,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, without_keys_it_is_not_the_clients_fault);
 	tcase_add_test(t, an_issuer_may_be_away_for_a_while);
 	tcase_add_test(t, a_new_key_is_found_and_an_old_one_forgotten);
+	tcase_add_test(
+	    t, nothing_is_worked_out_twice_while_a_configuration_is_used);
 	t = add_case(suite, "file", setup_file, teardown_file);
 	tcase_add_test(t, a_changed_file_is_read_again);
 	return suite;
