@@ -25,7 +25,8 @@ const struct postern_field tables_provider[] = {
 	{ .name = "max_connections", .type = POSTERN_TYPE_INT,
 	  AT(config_provider, max_connections), .preset = "16",
 	  RANGE(1, 1000), .flags = RELOAD,
-	  .doc = "per worker thread" },
+	  .doc = "to its host, per worker thread; the largest of all "
+		 "providers is what counts" },
 	{ .name = "max_recipients", .type = POSTERN_TYPE_INT,
 	  AT(config_provider, max_recipients), .preset = "0",
 	  RANGE(0, 100000), .flags = RELOAD,
