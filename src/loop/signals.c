@@ -1,8 +1,11 @@
-/* Signals through libuv; the main loop's thread. */
+/* Signals through libuv; the main loop's thread. See signals.h. */
 #include <loop/loop.h>
 #include <loop/signals.h>
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <uv.h>
 
@@ -49,4 +52,45 @@ void signals_close(struct signals *s)
 {
 	if (s)
 		uv_close((uv_handle_t *)&s->handle, on_closed);
+}
+
+/* --- before and after --- */
+
+static void on_early_stop(int signum)
+{
+	(void)signum;
+	_exit(EXIT_SUCCESS);
+}
+
+void signals_start(void)
+{
+	struct sigaction stop = { .sa_handler = on_early_stop };
+	sigset_t hangup;
+
+	(void)sigaction(SIGTERM, &stop, NULL);
+	(void)sigaction(SIGINT, &stop, NULL);
+	(void)sigemptyset(&hangup);
+	(void)sigaddset(&hangup, SIGHUP);
+	(void)pthread_sigmask(SIG_BLOCK, &hangup, NULL);
+}
+
+static void mask(int how)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)pthread_sigmask(how, &set, NULL);
+}
+
+void signals_hold(void)
+{
+	mask(SIG_BLOCK);
+}
+
+void signals_release(void)
+{
+	mask(SIG_UNBLOCK);
 }

@@ -1,7 +1,4 @@
-/*
- * Bring-up and shutdown. The order matters: libraries, configuration, ports,
- * privileges, store, then threads; and back.
- */
+/* Bring-up and shutdown, each in the one order that works. */
 #include <server/server.h>
 
 #include <admin/admin.h>
@@ -70,7 +67,6 @@ struct server {
 	struct loop_timer lame_duck, watchdog;
 	uint64_t watchdog_ms;
 	unsigned stop_calls;
-	unsigned finished; /* workers; main loop only */
 	struct task worker_finished;
 	_Atomic unsigned finished_posted;
 	unsigned worker_count;
@@ -83,11 +79,9 @@ struct server {
 
 static unsigned count_workers(const struct config *c)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	int64_t n = c->threads > 0 ? c->threads : sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (c->threads > 0)
-		return (unsigned)c->threads;
-	return cores > 0 ? (unsigned)cores : 1;
+	return n > 0 ? (unsigned)n : 1;
 }
 
 /* --- going down --- */
@@ -106,6 +100,7 @@ static void on_all_finished(struct task *t)
 
 	loop_timer_stop(s->loop, &s->lame_duck);
 	loop_timer_stop(s->loop, &s->watchdog);
+	signals_hold(); /* one that comes now changes nothing */
 	signals_close(s->on_term);
 	signals_close(s->on_int);
 	signals_close(s->on_hup);
@@ -459,6 +454,7 @@ static int start_threads(struct server *s, struct err *e)
 	s->on_hup = signals_watch(s->loop, SIGHUP, on_hangup, s);
 	if (!s->on_term || !s->on_int || !s->on_hup)
 		return err_set(e, -ENOMEM, "cannot watch signals");
+	signals_release();
 	s->offer = takeover_offer(
 	    s->loop, s->config->spool.path, &s->ports, on_taken, s, e);
 	if (!s->offer) /* a restart then interrupts; nothing else is wrong */
@@ -469,39 +465,42 @@ static int start_threads(struct server *s, struct err *e)
 	return 0;
 }
 
+/* The ports are open and the keys read: root is not needed any more. */
+static int give_up_privileges(struct server *s, struct err *e)
+{
+	const struct config *c = s->config;
+	int rc = privilege_give_directory(c->spool.path, c->user, e);
+
+	if (rc == 0)
+		rc = privilege_drop(c->user, e);
+	return rc ? rc : confine(c, e);
+}
+
+/* What else may fail does so before, as long as the other one serves. */
+static int take_over(struct server *s, struct err *e)
+{
+	int rc = auth_check_config(s->config, e);
+
+	if (rc == 0)
+		rc = takeover_finish(s->takeover, e);
+	/* Threads are started now, who leave signals to the main loop. */
+	signals_hold();
+	return rc;
+}
+
 static int bring_up(struct server *s, struct err *e)
 {
-	int rc;
+	static int (*const steps[])(
+	    struct server * s, struct err * e) = { open_ports, make_tls,
+		give_up_privileges, take_over, open_stores, make_services,
+		make_workers, start_admin, make_reload, start_threads };
+	int rc = 0;
 
 	s->worker_count = count_workers(s->config);
 	set_ceiling(s);
 	warnings_log(s->config, s->session_ceiling);
-	rc = open_ports(s, e);
-	if (rc == 0)
-		rc = make_tls(s, e);
-	if (rc == 0)
-		rc = privilege_give_directory(
-		    s->config->spool.path, s->config->user, e);
-	if (rc == 0)
-		rc = privilege_drop(s->config->user, e);
-	if (rc == 0)
-		rc = confine(s->config, e);
-	if (rc == 0) {
-		rc = takeover_finish(s->takeover, e);
-		s->takeover = NULL;
-	}
-	if (rc == 0)
-		rc = open_stores(s, e);
-	if (rc == 0)
-		rc = make_services(s, e);
-	if (rc == 0)
-		rc = make_workers(s, e);
-	if (rc == 0)
-		rc = start_admin(s, e);
-	if (rc == 0)
-		rc = make_reload(s, e);
-	if (rc == 0)
-		rc = start_threads(s, e);
+	for (size_t i = 0; rc == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
+		rc = steps[i](s, e);
 	return rc;
 }
 
@@ -510,10 +509,8 @@ static int count_left(const struct server *s)
 {
 	struct store_stats stats;
 
-	if (!s->config->shutdown.flush)
-		return EXIT_SUCCESS;
 	store_stats(s->store, &stats);
-	if (stats.messages == 0)
+	if (!s->config->shutdown.flush || stats.messages == 0)
 		return EXIT_SUCCESS;
 	log_error("mail_left", LOG_NUM("messages", stats.messages),
 	    LOG_STR("hint", "shutdown.flush says that the spool is not kept"));
@@ -566,6 +563,7 @@ int server_run(const char *config_path, bool wants_takeover)
 		.wants_takeover = wants_takeover };
 	struct err e = { 0 };
 
+	signals_start();
 	privilege_harden();
 	if (init_libraries(&e) != 0) {
 		log_error("start_failed", LOG_STR("why", e.text));

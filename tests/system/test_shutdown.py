@@ -1,9 +1,15 @@
-"""SIGTERM at awkward moments: clients get their reply, nothing is lost."""
+"""Signals at awkward moments: clients get their reply, nothing is lost."""
+import contextlib
+import ctypes
+import os
+import shutil
 import signal
+import socket
+import subprocess
 import threading
 import unittest
 
-from harness import DEADLINE, Case, eventually
+from harness import DEADLINE, POSTERN, Case, Process, eventually
 
 
 class Drain(Case):
@@ -122,6 +128,119 @@ class Hurry(Case):
 
     def test_the_second_signal_may_be_another(self):
         self.check([("ready", signal.SIGINT), ("drain_start", signal.SIGTERM)])
+
+
+def make_readable(home):
+    """What a reload reads, to who the server became."""
+    for name in "cert.pem", "key.pem", "demo.hash":
+        shutil.chown(home / name, "nobody")
+
+
+class Starting(Case):
+    """Not there yet: it waits for one that serves the spool to end."""
+
+    def setUp(self):
+        super().setUp()
+        self.stop()
+        make_readable(self.home)
+        self.before = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(self.before.close)
+        path = self.home / "spool/takeover.sock"
+        self.before.bind(str(path))
+        self.before.listen()
+        self.before.settimeout(DEADLINE)
+
+    @contextlib.contextmanager
+    def starting(self, *wrapper):
+        server = Process([*wrapper, POSTERN, "serve", "--takeover", "-c",
+                          self.home / "postern.yaml"],
+                         self.home / "starting.log")
+        self.addCleanup(server.kill)
+        peer = self.before.accept()[0]
+        with peer:
+            peer.settimeout(DEADLINE)
+            peer.send(b"e")
+            self.assertEqual(peer.recv(8), b"go")
+            server.logged("takeover_waiting")
+            yield server
+
+    def test_a_stop_is_obeyed_at_once(self):
+        for number in signal.SIGTERM, signal.SIGINT:
+            with self.starting() as server:
+                server.child.send_signal(number)
+                self.assertEqual(server.child.wait(DEADLINE), 0, server.log())
+
+    def test_a_hangup_waits_for_its_turn(self):
+        with self.starting() as server:
+            server.child.send_signal(signal.SIGHUP)
+        server.logged("ready")
+        server.logged("reload_ok")
+        self.assertEqual(server.stop(), 0)
+
+    def test_the_first_process_of_a_container_hears_it_too(self):
+        wrapper = ["unshare", "--pid", "--fork", "--kill-child"]
+        if subprocess.run([*wrapper, "true"], capture_output=True,
+                          check=False).returncode != 0:
+            self.skipTest("may not make a PID namespace")
+        with self.starting(*wrapper) as server:
+            pid = server.child.pid
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+                first = int(f.read())
+            os.kill(first, signal.SIGTERM)
+            self.assertEqual(server.child.wait(DEADLINE), 0, server.log())
+
+
+class Late(Case):
+    """Signals that come again and again, to the very end."""
+
+    def test_none_of_them_changes_the_exit_code(self):
+        server, self.server = self.server, None
+        self.addCleanup(server.kill)
+        server.child.terminate()
+        while server.child.poll() is None:
+            for number in signal.SIGHUP, signal.SIGTERM, signal.SIGINT:
+                server.child.send_signal(number)
+        self.assertEqual(server.child.wait(), 0, server.log()[-4000:])
+        self.assertTrue(server.events("drain_end"))
+
+
+class WhileReloading(Case):
+    """A worker has not heard of the new configuration yet."""
+
+    SEIZE, INTERRUPT, DETACH, ALL = 0x4206, 0x4207, 17, 0x40000000
+
+    @contextlib.contextmanager
+    def worker_stopped(self):
+        """As a debugger stops one thread."""
+        pid = self.server.child.pid
+        for tid in map(int, os.listdir(f"/proc/{pid}/task")):
+            with open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii") as f:
+                if f.read() == "postern/w1\n":
+                    break
+        ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+        if ptrace(self.SEIZE, tid, None, None) != 0:
+            self.skipTest("may not stop a thread")
+        ptrace(self.INTERRUPT, tid, None, None)
+        os.waitpid(tid, self.ALL)
+        try:
+            yield
+        finally:
+            ptrace(self.DETACH, tid, None, None)
+
+    def test_the_reload_ends_and_the_server_too(self):
+        path = self.home / "postern.yaml"
+        path.write_text(path.read_text().replace("log: {", "reload: "
+                        "{watch: true}\nlog: {").replace(
+                            "name: submissions", "name: others"))
+        make_readable(self.home)
+        with self.worker_stopped():
+            self.server.child.send_signal(signal.SIGHUP)
+            # The others have it.
+            self.server.logged("listener_closed")
+            self.server.child.terminate()
+            self.server.logged("drain_start")
+        self.server.logged("reload_ok")
+        self.stop()
 
 
 if __name__ == "__main__":
