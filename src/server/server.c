@@ -404,6 +404,12 @@ static int start_admin(struct server *s, struct err *e)
 	return s->admin ? 0 : (e->code ? e->code : -EIO);
 }
 
+static void configure_log(const struct config_log *log)
+{
+	log_configure((enum log_level)log->level, (enum log_format)log->format);
+	log_show_addresses((enum log_addresses)log->addresses);
+}
+
 static void on_new_config(struct config *c, void *ctx)
 {
 	struct server *s = ctx;
@@ -411,8 +417,7 @@ static void on_new_config(struct config *c, void *ctx)
 
 	s->config = config_ref(c);
 	config_unref(old);
-	log_configure(
-	    (enum log_level)c->log.level, (enum log_format)c->log.format);
+	configure_log(&c->log);
 	store_set_limits(s->store, c->queue.history_ms, c->spool.min_free);
 	store_set_limits(
 	    s->volatile_store, c->queue.history_ms, c->spool.min_free);
@@ -491,7 +496,7 @@ static int take_over(struct server *s, struct err *e)
 static int bring_up(struct server *s, struct err *e)
 {
 	static int (*const steps[])(
-	    struct server * s, struct err * e) = { open_ports, make_tls,
+	    struct server *, struct err *) = { open_ports, make_tls,
 		give_up_privileges, take_over, open_stores, make_services,
 		make_workers, start_admin, make_reload, start_threads };
 	int rc = 0;
@@ -571,9 +576,7 @@ int server_run(const char *config_path, bool wants_takeover)
 	}
 	if (load(&s) != 0)
 		return EX_CONFIG;
-	log_configure((enum log_level)s.config->log.level,
-	    (enum log_format)s.config->log.format);
-	log_show_addresses((enum log_addresses)s.config->log.addresses);
+	configure_log(&s.config->log);
 	s.loop = loop_new(0);
 	loop_timer_init(&s.lame_duck, on_lame_duck_over);
 	loop_timer_init(&s.watchdog, on_watchdog);

@@ -152,6 +152,15 @@ class Changes(Reload):
         self.assertNotEqual(serial(), before)
         self.assertEqual(self.send(old)[0], 250)
 
+    def test_addresses_are_logged_as_it_says_now(self):
+        self.assertEqual(self.send(self.client())[0], 250)
+        self.assertIn("orders@", str(self.server.logged("message_accepted")))
+        self.edit(("format: json", "format: json, addresses: domain"))
+        self.hangup()
+        self.assertEqual(self.send(self.client())[0], 250)
+        self.assertEqual(self.server.logged("message_accepted", 2)[-1]["sender"],
+                         "*@shop.example")
+
     def test_a_vanished_provider_leaves_its_mail_to_the_others(self):
         self.sandbox.fault("sendgrid", status=503)
         self.edit(("providers: [sendgrid, ses, mailgun]", "providers: [sendgrid]"))
