@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct config_listener *listener_at(
@@ -56,6 +57,24 @@ static int open_own(const struct ports *p, const struct config_listener *l,
 	return rc;
 }
 
+/* Of a file that was made before, as the configuration says now. */
+static void set_mode(const struct config_listener *l)
+{
+	const char *path = hostport_unix_path(l->address);
+
+	if (path && chmod(path, config_socket_mode(l->socket_mode)) != 0)
+		log_warn("socket_mode_kept", LOG_STR("listener", l->name),
+		    LOG_STR("reason", strerror(errno)));
+}
+
+static void log_listening(
+    const struct config_listener *l, int fd, const char *source)
+{
+	log_info("listening", LOG_STR("listener", l->name),
+	    LOG_STR("address", l->address), LOG_NUM("port", listener_port(fd)),
+	    LOG_STR("socket", source));
+}
+
 /* Where the sockets of a listener come from. */
 struct sources {
 	struct activation manager;
@@ -86,10 +105,7 @@ static int open_listener(
 		rc = add(p, &set, i, is_kept);
 	if (rc < 0)
 		return e->code ? rc : err_set(e, rc, "no memory for sockets");
-	log_info("listening", LOG_STR("listener", l->name),
-	    LOG_STR("address", l->address),
-	    LOG_NUM("port", listener_port(set.fds[0])),
-	    LOG_STR("socket", source));
+	log_listening(l, set.fds[0], source);
 	free(set.fds);
 	return 0;
 }
@@ -105,6 +121,13 @@ int ports_open(struct ports *p, struct config *config, unsigned share,
 		rc = open_listener(p, &sources, i, e);
 	activation_finish(&sources.manager);
 	return rc;
+}
+
+void ports_set_modes(const struct ports *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (!p->all[i].is_kept)
+			set_mode(listener_at(p, p->all[i].listener));
 }
 
 /* --- sharing --- */
@@ -182,14 +205,50 @@ static bool is_same(
 	       (!is_any_port || strcmp(l->name, o->name) == 0);
 }
 
-/* Index of the listener of p at the address of l; SIZE_MAX: none. */
+/* Index of the listener of c (or NULL) at the address of l; SIZE_MAX: none. */
 static size_t find_listener(
-    const struct ports *p, const struct config_listener *l)
+    const struct config *c, const struct config_listener *l)
 {
-	for (size_t i = 0; p && i < p->config->listeners.count; i++)
-		if (is_same(l, listener_at(p, i)))
+	for (size_t i = 0; c && i < c->listeners.count; i++)
+		if (is_same(
+			l, CONFIG_AT(c->listeners, struct config_listener, i)))
 			return i;
 	return SIZE_MAX;
+}
+
+static int open_new(struct ports *p, size_t i, unsigned share, struct err *e)
+{
+	struct listener_set set = { .count = 0 };
+	int rc = open_own(p, listener_at(p, i), share, &set, e);
+
+	if (rc == 0)
+		rc = add(p, &set, i, false);
+	if (rc)
+		listener_set_finish(&set);
+	else
+		free(set.fds);
+	return rc;
+}
+
+int ports_open_new(struct ports *p, struct config *config,
+    const struct config *present, unsigned share, struct err *e)
+{
+	*p = (struct ports){ .config = config_ref(config) };
+	for (size_t i = 0; i < config->listeners.count; i++) {
+		const struct config_listener *l = listener_at(p, i);
+		struct err why = { 0 };
+		int rc = 0;
+
+		if (find_listener(present, l) == SIZE_MAX)
+			rc = open_new(p, i, share, &why);
+		if (rc == 0)
+			continue;
+		(void)err_set(e, rc, "listener %s: %s", l->name,
+		    why.code ? why.text : strerror(-rc));
+		ports_forget(p, present);
+		return rc;
+	}
+	return 0;
 }
 
 static int duplicate(
@@ -213,50 +272,21 @@ static int duplicate(
 	return 0;
 }
 
-static int follow_listener(struct ports *p, size_t i, const struct ports *old,
-    unsigned share, struct err *e)
+int ports_keep(struct ports *p, const struct ports *old)
 {
-	const struct config_listener *l = listener_at(p, i);
-	size_t former = find_listener(old, l);
-	struct listener_set set = { .count = 0 };
+	int rc = 0;
 
-	if (former != SIZE_MAX)
-		return duplicate(p, i, old, former);
-	int rc = open_own(p, l, share, &set, e);
-	if (rc == 0)
-		rc = add(p, &set, i, false);
-	if (rc)
-		listener_set_finish(&set);
-	else
-		log_info("listening", LOG_STR("listener", l->name),
-		    LOG_STR("address", l->address),
-		    LOG_NUM("port", listener_port(set.fds[0])),
-		    LOG_STR("socket", "opened"));
-	if (rc == 0)
-		free(set.fds);
+	for (size_t i = 0; rc == 0 && i < p->config->listeners.count; i++) {
+		size_t former = find_listener(old->config, listener_at(p, i));
+
+		if (former != SIZE_MAX)
+			rc = duplicate(p, i, old, former);
+	}
 	return rc;
 }
 
-int ports_follow(struct ports *p, struct config *config,
-    const struct ports *old, unsigned share, struct err *e)
-{
-	*p = (struct ports){ .config = config_ref(config) };
-	for (size_t i = 0; i < config->listeners.count; i++) {
-		struct err why = { 0 };
-		int rc = follow_listener(p, i, old, share, &why);
-
-		if (rc == 0)
-			continue;
-		(void)err_set(e, rc, "listener %s: %s", listener_at(p, i)->name,
-		    why.code ? why.text : strerror(-rc));
-		ports_forget(p, old);
-		return rc;
-	}
-	return 0;
-}
-
 /* Close all of p; a file goes unless other (may be NULL) has it, too. */
-static void release(struct ports *p, const struct ports *other)
+static void release(struct ports *p, const struct config *other)
 {
 	for (size_t i = 0; i < p->count; i++) {
 		const struct config_listener *l =
@@ -274,22 +304,37 @@ static void release(struct ports *p, const struct ports *other)
 	*p = (struct ports){ .config = NULL };
 }
 
-void ports_forget(struct ports *next, const struct ports *old)
+void ports_forget(struct ports *p, const struct config *present)
 {
-	release(next, old);
+	release(p, present);
 }
 
-void ports_replace(struct ports *p, struct ports *next)
+static void note_changes(const struct ports *p, const struct ports *next)
 {
 	for (size_t i = 0; i < p->config->listeners.count; i++) {
 		const struct config_listener *l = listener_at(p, i);
 
-		if (find_listener(next, l) == SIZE_MAX)
+		if (find_listener(next->config, l) == SIZE_MAX)
 			log_info("listener_closed",
 			    LOG_STR("listener", l->name),
 			    LOG_STR("address", l->address));
 	}
-	release(p, next);
+	for (size_t i = 0; i < next->count; i++) {
+		size_t listener = next->all[i].listener;
+		const struct config_listener *l = listener_at(next, listener);
+
+		if (i > 0 && next->all[i - 1].listener == listener)
+			continue;
+		if (find_listener(p->config, l) == SIZE_MAX)
+			log_listening(l, next->all[i].fd, "opened");
+	}
+}
+
+void ports_replace(struct ports *p, struct ports *next)
+{
+	note_changes(p, next);
+	ports_set_modes(next);
+	release(p, next->config);
 	*p = *next;
 	*next = (struct ports){ .config = NULL };
 }

@@ -43,16 +43,31 @@ int ports_open(struct ports *p, struct config *config, unsigned share,
 int ports_share(const struct ports *p, unsigned worker, unsigned workers,
     struct port **out, size_t *count);
 /*
- * Those for another configuration while old are in use: of a listener that
- * keeps its address the same sockets, duplicated; others are opened. 0, or a
- * negative errno with e naming the listener, and *p has nothing.
+ * Give files of unix: addresses the permissions that the configuration says:
+ * those of sockets taken over may have others. Without privileges, as who owns
+ * the folder could put something else in their place.
  */
-int ports_follow(struct ports *p, struct config *config,
-    const struct ports *old, unsigned share, struct err *e);
-/* next takes the place of p: what only p had is closed. next is empty then. */
+void ports_set_modes(const struct ports *p);
+/*
+ * Those for another configuration, in two steps. First open those of listeners
+ * whose address none of `present` has, the configuration of the ports in use:
+ * any thread, as the addresses of names are looked up. 0, or a negative errno
+ * with e naming the listener, and *p has nothing.
+ */
+int ports_open_new(struct ports *p, struct config *config,
+    const struct config *present, unsigned share, struct err *e);
+/*
+ * Then add duplicates of the old ones for listeners that keep their address.
+ * 0 or a negative errno; give p up then.
+ */
+int ports_keep(struct ports *p, const struct ports *old);
+/* Give up what these two made, while present is in use. */
+void ports_forget(struct ports *p, const struct config *present);
+/*
+ * next, which these two made, takes the place of p: what only p had is closed.
+ * next is empty then.
+ */
 void ports_replace(struct ports *p, struct ports *next);
-/* Give up what ports_follow made. */
-void ports_forget(struct ports *next, const struct ports *old);
 /*
  * Close ours, not those of workers; files of unix: addresses go, unless other
  * processes serve them now. Idempotent.

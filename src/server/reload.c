@@ -1,9 +1,9 @@
 /*
- * See reload.h. The order: read and check the file, mechanisms, TLS contexts
- * (pool thread); certificates' dates, sockets, places for counters (main
- * thread), the last things that can fail; then one task to each worker, and an
- * end when all have run. A reload that fails closes and frees what it made, and
- * nobody saw it.
+ * See reload.h. The order: read and check the file, mechanisms, TLS contexts,
+ * new sockets (pool thread); certificates' dates, duplicates of the other
+ * sockets, places for counters (main thread), the last things that can fail;
+ * then one task to each worker, and an end when all have run. A reload that
+ * fails closes and frees what it made, and nobody saw it.
  */
 #include <server/reload.h>
 
@@ -90,6 +90,22 @@ static void warn_of_fixed(const char *key, void *ctx)
 			    "rest of the file is in use"));
 }
 
+static int open_ports(struct attempt *a)
+{
+	struct reload *r = a->owner;
+	struct err why = { 0 };
+	int rc = ports_open_new(
+	    &a->ports, a->config, r->present, r->services.worker_count, &why);
+
+	if (rc)
+		(void)err_set(&a->why, rc, "%s%s", why.text,
+		    rc == -EACCES || rc == -EPERM
+			? " (a server gives up privileges once it runs: "
+			  "restart it, or choose a port from 1024 on)"
+			: "");
+	return rc;
+}
+
 static int keep_fixed(struct attempt *a)
 {
 	if (config_keep_fixed(
@@ -115,6 +131,8 @@ static int build(struct attempt *a)
 		rc = make_tls(a);
 	if (rc == 0)
 		rc = keep_fixed(a);
+	if (rc == 0)
+		rc = open_ports(a);
 	/* What follows for logins is worked out here and not on a loop. */
 	if (rc == 0)
 		(void)auth_mechanisms(s->auth, a->config, &channel);
@@ -134,7 +152,7 @@ static void give_up(struct attempt *a)
 			(void)close(u->ports[k].fd);
 	}
 	if (a->ports.config)
-		ports_forget(&a->ports, s->ports);
+		ports_forget(&a->ports, a->owner->present);
 	tls_files_free(a->files);
 	a->files = NULL;
 	config_unref(a->config);
@@ -153,31 +171,15 @@ static void on_work(struct blocking_job *job)
 
 static void start(struct reload *r, const char *trigger);
 
-static int share_ports(struct attempt *a, unsigned worker)
-{
-	struct worker_update *u = &a->updates[worker];
-	int rc = ports_share(&a->ports, worker, a->owner->services.worker_count,
-	    &u->ports, &u->port_count);
-
-	return rc ? err_errno(&a->why, rc, "cannot share sockets") : 0;
-}
-
-static int open_ports(struct attempt *a)
+static int share_ports(struct attempt *a)
 {
 	const struct reload_services *s = &a->owner->services;
-	struct err why = { 0 };
-	int rc =
-	    ports_follow(&a->ports, a->config, s->ports, s->worker_count, &why);
+	int rc = ports_keep(&a->ports, s->ports);
 
-	if (rc)
-		return err_set(&a->why, rc, "%s%s", why.text,
-		    rc == -EACCES || rc == -EPERM
-			? " (a server that started as root has given that up: "
-			  "restart it, or choose a port from 1024 on)"
-			: "");
 	for (unsigned i = 0; rc == 0 && i < s->worker_count; i++)
-		rc = share_ports(a, i);
-	return rc;
+		rc = ports_share(&a->ports, i, s->worker_count,
+		    &a->updates[i].ports, &a->updates[i].port_count);
+	return rc ? err_errno(&a->why, rc, "cannot share sockets") : 0;
 }
 
 /* What can still fail when the file was good. */
@@ -190,7 +192,7 @@ static int prepare(struct attempt *a)
 		rc = certificates_judge(
 		    r->services.certificates, a->files, &a->why);
 	if (rc == 0)
-		rc = open_ports(a);
+		rc = share_ports(a);
 	return rc ? rc : config_keep_slots(a->config, r->present, &a->why);
 }
 

@@ -488,6 +488,8 @@ static int take_over(struct server *s, struct err *e)
 
 	if (rc == 0)
 		rc = takeover_finish(s->takeover, e);
+	if (rc == 0)
+		ports_set_modes(&s->ports);
 	/* Threads are started now, who leave signals to the main loop. */
 	signals_hold();
 	return rc;

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import smtplib
+import socket
 import threading
 import unittest
 
@@ -161,6 +162,51 @@ class Changes(Reload):
         self.assertEqual(self.server.logged("message_accepted", 2)[-1]["sender"],
                          "*@shop.example")
 
+    def test_permissions_of_a_socket(self):
+        path = self.home / "spool/smtp.sock"
+        line = "  - {name: submissions,"
+        local = (f"  - {{name: local, address: \"unix:{path}\", tls: none, "
+                 "allow_unauthenticated: true, user: demo")
+        self.edit((line, f"{local}}}\n{line}"))
+        self.hangup()
+        self.assertEqual(path.stat().st_mode & 0o777, 0o660)
+        self.edit((local, local + ", socket_mode: \"0606\""))
+        self.hangup()
+        self.assertEqual(path.stat().st_mode & 0o777, 0o606)
+
+    def first_line(self, port, header=b""):
+        with socket.create_connection(("127.0.0.1", port), DEADLINE) as s:
+            return self.said(s, header)
+
+    @staticmethod
+    def said(s, header=b""):
+        s.settimeout(DEADLINE)
+        s.sendall(header)
+        return s.makefile("rb").readline()
+
+    def test_who_stands_at_the_door_of_a_proxy(self):
+        header = b"PROXY TCP4 127.0.0.9 127.0.0.1 1000 25\r\n"
+        plain = self.client()
+        without, behind = "tls: starttls}", ("tls: starttls, proxy_protocol: required, "
+                                             "proxy_trusted: [127.0.0.1]}")
+        self.edit((without, behind))
+        self.hangup()
+        self.assertEqual(self.first_line(self.starttls, b"EHLO a\r\n"), b"")
+        with socket.create_connection(("127.0.0.1", self.starttls), DEADLINE) as old, \
+                socket.create_connection(("127.0.0.1", self.starttls), DEADLINE) as new:
+            self.assertTrue(self.said(old, header).startswith(b"220"))
+            self.edit((behind, without))
+            self.hangup()
+            # One that waits is let in as the file says now; or not at all.
+            self.assertTrue(self.said(new, header).startswith(b"220"))
+            self.assertTrue(self.said(old, b"NOOP\r\n").startswith(b"250"))
+        self.assertTrue(self.first_line(self.starttls).startswith(b"220"))
+        self.assertEqual(self.send(plain)[0], 250)
+        self.edit((without, "tls: starttls, allow_from: [192.0.2.1]}"))
+        self.hangup()
+        self.assertFalse(self.first_line(self.starttls).startswith(b"220"))
+        self.assertEqual(self.send(plain)[0], 250)
+
     def test_a_vanished_provider_leaves_its_mail_to_the_others(self):
         self.sandbox.fault("sendgrid", status=503)
         self.edit(("providers: [sendgrid, ses, mailgun]", "providers: [sendgrid]"))
@@ -229,6 +275,47 @@ class Rollback(Reload):
         self.assertEqual(self.metric("config_last_reload_successful"), 1)
         self.assertGreater(
             self.metric("config_last_reload_success_timestamp_seconds"), stamp)
+
+    def test_a_file_that_is_not_there_changes_nothing(self):
+        path, aside = self.home / "postern.yaml", self.home / "aside"
+        before, text = self.config_hash(), path.read_text()
+
+        def refused(why):
+            self.hangup("reload_failed")
+            self.assertIn(why, self.server.logged("config_problem")[-1]["problem"])
+            self.assertEqual(self.config_hash(), before)
+            self.assertEqual(self.send(self.client())[0], 250)
+        path.rename(aside)
+        refused("No such file")
+        path.mkdir()
+        refused("directory")
+        path.rmdir()
+        path.write_text("")
+        refused("")
+        path.write_text(text[:len(text) // 2])
+        refused("")
+        if os.geteuid() == 0:
+            path.chmod(0o600)
+            refused("Permission denied")
+            path.unlink()
+        aside.rename(path)
+        self.hangup()
+
+    def test_what_was_opened_for_it_is_closed(self):
+        path = self.home / "spool/smtp.sock"
+        line = "  - {name: submissions,"
+        self.edit((line, f'''  - {{name: new, address: "127.0.0.1:0"}}
+  - {{name: file, address: "unix:{path}", tls: none}}
+  - {{name: bad, address: "192.0.2.1:2525"}}
+{line}'''))
+        fds = f"/proc/{self.server.child.pid}/fd"
+        before = len(os.listdir(fds))
+        reason = self.hangup("reload_failed")["reason"]
+        self.assertIn("listener bad: cannot listen on 192.0.2.1:2525", reason)
+        eventually(lambda: len(os.listdir(fds)) == before, "all is closed")
+        self.assertFalse(path.exists())
+        self.assertEqual([e["listener"] for e in self.server.events("listening")],
+                         ["submission", "submissions"])
 
     def test_what_needs_a_restart_is_named_and_the_rest_applies(self):
         self.edit((f"path: {self.home}/spool", f"path: {self.home}/other"),

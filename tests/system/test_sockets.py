@@ -191,6 +191,16 @@ class WithoutAGap(Sockets):
         self.judge(crowd)
         self.assertTrue((self.home / "run/smtp.sock").exists())
 
+    def test_a_takeover_with_other_permissions(self):
+        path = self.home / "postern.yaml"
+        path.write_text(path.read_text().replace('"0666"', '"0606"'))
+        old = self.server
+        self.adopt(self.spawn())
+        self.assertEqual(old.child.wait(DEADLINE), 0, old.log())
+        old.log_file.close()
+        mode = (self.home / "run/smtp.sock").stat().st_mode
+        self.assertEqual(mode & 0o777, 0o606)
+
     def test_takeover_of_nobody_is_a_start(self):
         self.stop()
         self.adopt(self.spawn())
