@@ -185,10 +185,12 @@ int schema_prepare(
 	return rc < 0 ? fail(db, rc, "make the tables", path, e) : 0;
 }
 
+/* Nor here a temporary file: there may be no folder it can be made in. */
 int schema_prepare_reader(sqlite3 *db, struct err *e)
 {
 	int rc = sqlite_exec(db, "PRAGMA query_only = 1;"
 				 "PRAGMA wal_autocheckpoint = 0;"
-				 "PRAGMA cache_size = -8192;");
+				 "PRAGMA cache_size = -8192;"
+				 "PRAGMA temp_store = MEMORY;");
 	return rc < 0 ? fail(db, rc, "prepare reading", "the database", e) : 0;
 }

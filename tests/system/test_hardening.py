@@ -1,5 +1,7 @@
 """What the running server has given up, as the kernel tells it."""
+import contextlib
 import os
+import sqlite3
 import subprocess
 import unittest
 
@@ -30,6 +32,25 @@ class Hardening(Case):
             with open(f"/proc/{self.server.child.pid}/task/{thread}/status",
                       encoding="ascii") as status:
                 self.assertIn("Seccomp:\t2\n", status.readlines())
+
+    @unittest.skipIf(HARDENING == "off", "nothing is forbidden then")
+    def test_a_long_queue_is_read_at_a_start(self):
+        """Without a file outside of the spool to sort it in."""
+        for provider in "sendgrid", "ses", "mailgun":
+            self.sandbox.fault(provider, status=503)
+        self.stop()
+        self.start(mode="queued")
+        code, text = self.send(self.client())
+        self.assertEqual(code, 250, text)
+        self.stop()
+        path = self.home / "spool/store.db"
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            row = db.execute("SELECT * FROM body").fetchone()
+            marks = ",".join("?" * len(row))
+            db.executemany(f"INSERT INTO body VALUES ({marks})", (
+                (i.to_bytes(16, "big"), *row[1:]) for i in range(400000)))
+            db.commit()
+        self.start(mode="queued")
 
     def test_addresses_in_the_log(self):
         self.stop()
