@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -167,10 +168,10 @@ static const char *const calls[] = {
 	/* memory */
 	"brk", "madvise", "membarrier", "mincore", "mlock", "mlock2", "mmap",
 	"mmap2", "mprotect", "mremap", "msync", "munlock", "munmap",
-	/* threads */
-	"arch_prctl", "clone", "clone3", "exit", "exit_group", "futex",
-	"futex_waitv", "get_robust_list", "get_thread_area", "gettid", "prctl",
-	"rseq", "sched_getaffinity", "sched_getparam", "sched_getscheduler",
+	/* threads; how they are made is below */
+	"arch_prctl", "exit", "exit_group", "futex", "futex_waitv",
+	"get_robust_list", "get_thread_area", "gettid", "prctl", "rseq",
+	"sched_getaffinity", "sched_getparam", "sched_getscheduler",
 	"sched_setaffinity", "sched_yield", "set_robust_list",
 	"set_thread_area", "set_tid_address",
 	/* signals */
@@ -189,12 +190,41 @@ static const char *const calls[] = {
 };
 /* clang-format on */
 
+/* Namespaces, which clone makes as unshare does: all that fit into its flags */
+#define NAMESPACES                                                             \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |         \
+	    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+
+enum {
+#ifdef __s390__
+	CLONE_FLAGS = 1 /* which argument */
+#else
+	CLONE_FLAGS = 0
+#endif
+};
+
 /* getaddrinfo asks the kernel for addresses through netlink. */
 static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
 
+/* The flags of clone3 are out of sight: libc takes clone where it is not. */
+static int allow_threads(scmp_filter_ctx filter)
+{
+	const struct scmp_arg_cmp is_plain = { .arg = CLONE_FLAGS,
+		.op = SCMP_CMP_MASKED_EQ,
+		.datum_a = NAMESPACES,
+		.datum_b = 0 };
+	int rc = seccomp_rule_add_array(
+	    filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, &is_plain);
+
+	if (rc == 0)
+		rc = seccomp_rule_add(
+		    filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	return rc;
+}
+
 static int allow_calls(scmp_filter_ctx filter)
 {
-	int rc = 0;
+	int rc = allow_threads(filter);
 
 	for (size_t i = 0; rc == 0 && i < sizeof(calls) / sizeof(calls[0]);
 	     i++) {

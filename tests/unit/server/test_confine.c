@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +154,27 @@ static int open_raw_socket(void)
 	return fd < 0 ? errno : 0;
 }
 
+static int make_namespace(void)
+{
+	long child =
+	    syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0);
+
+	if (child == 0)
+		_exit(0);
+	return child < 0 ? errno : 0;
+}
+
+static int make_namespace_otherwise(void)
+{
+	/* struct clone_args: flags, three more, exit_signal, three more */
+	const uint64_t args[8] = { CLONE_NEWUSER, 0, 0, 0, SIGCHLD, 0, 0, 0 };
+	long child = syscall(SYS_clone3, args, sizeof(args));
+
+	if (child == 0)
+		_exit(0);
+	return child < 0 ? errno : 0;
+}
+
 static void *nothing(void *arg)
 {
 	return arg;
@@ -186,6 +208,8 @@ static const struct confined_case {
 	{ execute, EPERM },
 	{ trace, EPERM },
 	{ open_raw_socket, EPERM },
+	{ make_namespace, EPERM },
+	{ make_namespace_otherwise, ENOSYS },
 };
 
 START_TEST(does_what_a_server_must_and_no_more)
