@@ -61,6 +61,12 @@ class Documents(unittest.TestCase):
                    "providers: [{name: one, type: sendgrid, api_key: SG.x}]\n" +
                    re.sub(r"^#   ", "", shown, flags=re.M))
 
+    def test_the_image_is_built_with_all_it_needs(self):
+        needed = re.search(r'\[build\]="(.*?)"',
+                           (ROOT / "deploy/packages.sh").read_text(), re.S)
+        for package in needed.group(1).split():
+            self.assertIn(package, (ROOT / "deploy/Dockerfile").read_text())
+
     @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd-analyze")
     def test_the_unit_is_as_hardened_as_it_says(self):
         unit = ROOT / "deploy/systemd/postern.service"
