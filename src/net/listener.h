@@ -29,12 +29,12 @@ void listener_set_finish(struct listener_set *set);
  * Bind and listen on an address as base/hostport.h has it, and on each one
  * that a name stands for; the sockets are added to out. Of each address there
  * are share sockets that share it, so that as many loops may accept; but one
- * of a unix: address, which gets the permissions mode. A file that a dead
- * process left there is replaced. A port of 0 lets the kernel choose one.
- * 0, or a negative errno with e filled and nothing added.
+ * of a unix: address, whose file has the permissions that the umask leaves. One
+ * that a dead process left there is replaced. A port of 0 lets the kernel
+ * choose one. 0, or a negative errno with e filled and nothing added.
  */
-int listener_open(const char *address, unsigned share, unsigned mode,
-    struct listener_set *out, struct err *e);
+int listener_open(const char *address, unsigned share, struct listener_set *out,
+    struct err *e);
 /*
  * Whether fd, which another process opened, is bound to address. It is, too,
  * when address is ":port" and fd is bound to all addresses of either family.

@@ -245,8 +245,7 @@ static int bind_unix(int fd, const struct sockaddr_un *sa)
 	return -errno;
 }
 
-/* Nobody can connect before listen, by when the permissions are right. */
-static int open_unix(const char *path, unsigned mode, struct listener_set *out)
+static int open_unix(const char *path, struct listener_set *out)
 {
 	struct sockaddr_un sa;
 	int fd, rc;
@@ -257,7 +256,7 @@ static int open_unix(const char *path, unsigned mode, struct listener_set *out)
 	if (fd < 0)
 		return -errno;
 	rc = bind_unix(fd, &sa);
-	if (rc == 0 && (chmod(path, mode) < 0 || listen(fd, BACKLOG) < 0)) {
+	if (rc == 0 && listen(fd, BACKLOG) < 0) {
 		rc = -errno;
 		(void)unlink(path);
 	}
@@ -269,8 +268,8 @@ static int open_unix(const char *path, unsigned mode, struct listener_set *out)
 
 /* --- either --- */
 
-int listener_open(const char *address, unsigned share, unsigned mode,
-    struct listener_set *out, struct err *e)
+int listener_open(const char *address, unsigned share, struct listener_set *out,
+    struct err *e)
 {
 	const char *path = hostport_unix_path(address);
 	struct hostport hp;
@@ -278,7 +277,7 @@ int listener_open(const char *address, unsigned share, unsigned mode,
 
 	*e = (struct err){ .code = 0 };
 	if (path)
-		rc = open_unix(path, mode, out);
+		rc = open_unix(path, out);
 	else if (hostport_parse(span_of(address), &hp))
 		rc = open_net(&hp, share, out, e);
 	else

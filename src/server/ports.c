@@ -49,15 +49,13 @@ static int open_own(const struct ports *p, const struct config_listener *l,
     unsigned share, struct listener_set *set, struct err *e)
 {
 	const char *path = hostport_unix_path(l->address);
-	int rc = listener_open(
-	    l->address, share, config_socket_mode(l->socket_mode), set, e);
+	int rc = listener_open(l->address, share, set, e);
 
 	if (rc == 0 && path)
 		rc = privilege_give_socket(path, p->config->user, e);
 	return rc;
 }
 
-/* Of a file that was made before, as the configuration says now. */
 static void set_mode(const struct config_listener *l)
 {
 	const char *path = hostport_unix_path(l->address);

@@ -44,8 +44,9 @@ int ports_share(const struct ports *p, unsigned worker, unsigned workers,
     struct port **out, size_t *count);
 /*
  * Give files of unix: addresses the permissions that the configuration says:
- * those of sockets taken over may have others. Without privileges, as who owns
- * the folder could put something else in their place.
+ * new ones have none for others, those that are taken over may have any. Call
+ * it without privileges, as who owns the folder could put something else in
+ * their place.
  */
 void ports_set_modes(const struct ports *p);
 /*

@@ -36,7 +36,7 @@ void server_start(
 	struct err e;
 
 	*s = (struct server){ .settings = settings };
-	ck_assert_int_eq(listener_open("127.0.0.1:0", 1, 0, &set, &e), 0);
+	ck_assert_int_eq(listener_open("127.0.0.1:0", 1, &set, &e), 0);
 	s->fd = set.fds[0];
 	free(set.fds);
 	s->port = listener_port(s->fd);

@@ -44,7 +44,7 @@ static void tear_down(void)
 /* A machine without IPv6 may run this, too. */
 static bool has_ipv6(void)
 {
-	bool has = listener_open("[::1]:0", 1, 0, &set, &err) == 0;
+	bool has = listener_open("[::1]:0", 1, &set, &err) == 0;
 
 	tear_down();
 	return has;
@@ -52,7 +52,7 @@ static bool has_ipv6(void)
 
 START_TEST(shares_a_port_chosen_by_the_kernel)
 {
-	ck_assert_int_eq(listener_open("127.0.0.1:0", 3, 0, &set, &err), 0);
+	ck_assert_int_eq(listener_open("127.0.0.1:0", 3, &set, &err), 0);
 	ck_assert_uint_eq(set.count, 3);
 	int port = listener_port(set.fds[0]);
 	ck_assert_int_gt(port, 0);
@@ -68,7 +68,7 @@ START_TEST(takes_the_usual_ways_to_write_an_address)
 	size_t count = has_ipv6() ? 5 : 3;
 
 	for (size_t i = 0; i < count; i++)
-		ck_assert_msg(listener_open(good[i], 1, 0, &set, &err) == 0,
+		ck_assert_msg(listener_open(good[i], 1, &set, &err) == 0,
 		    "%s: %s", good[i], err.text);
 }
 END_TEST
@@ -80,7 +80,7 @@ START_TEST(refuses_other_ways_and_says_how)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ck_assert_msg(
-		    listener_open(bad[i], 1, 0, &set, &err) < 0, "%s", bad[i]);
+		    listener_open(bad[i], 1, &set, &err) < 0, "%s", bad[i]);
 		ck_assert_ptr_nonnull(strstr(err.text, "host:port"));
 	}
 	ck_assert_uint_eq(set.count, 0);
@@ -90,17 +90,17 @@ END_TEST
 START_TEST(says_what_is_wrong_with_an_address)
 {
 	ck_assert_int_eq(
-	    listener_open("192.0.2.1:0", 1, 0, &set, &err), -EADDRNOTAVAIL);
+	    listener_open("192.0.2.1:0", 1, &set, &err), -EADDRNOTAVAIL);
 	ck_assert_ptr_nonnull(strstr(err.text, "192.0.2.1:0"));
 	ck_assert_int_lt(
-	    listener_open("unix:/nonexistent/a", 1, 0600, &set, &err), 0);
+	    listener_open("unix:/nonexistent/a", 1, &set, &err), 0);
 	ck_assert_ptr_nonnull(strstr(err.text, "unix:/nonexistent/a"));
 }
 END_TEST
 
 START_TEST(serves_both_families_without_a_host)
 {
-	ck_assert_int_eq(listener_open(":0", 1, 0, &set, &err), 0);
+	ck_assert_int_eq(listener_open(":0", 1, &set, &err), 0);
 	(void)close(connect_to(listener_port(set.fds[0])));
 }
 END_TEST
@@ -111,9 +111,9 @@ START_TEST(leaves_ipv4_alone_where_ipv6_is_named)
 
 	if (!has_ipv6())
 		return;
-	ck_assert_int_eq(listener_open("[::]:0", 1, 0, &set, &err), 0);
+	ck_assert_int_eq(listener_open("[::]:0", 1, &set, &err), 0);
 	(void)snprintf(v4, sizeof(v4), "0.0.0.0:%d", listener_port(set.fds[0]));
-	ck_assert_msg(listener_open(v4, 1, 0, &set, &err) == 0, "%s", err.text);
+	ck_assert_msg(listener_open(v4, 1, &set, &err) == 0, "%s", err.text);
 }
 END_TEST
 
@@ -121,7 +121,7 @@ START_TEST(listens_on_all_addresses_of_a_name)
 {
 	bool has_v4 = false, has_v6 = false;
 
-	ck_assert_int_eq(listener_open("localhost:0", 2, 0, &set, &err), 0);
+	ck_assert_int_eq(listener_open("localhost:0", 2, &set, &err), 0);
 	int port = listener_port(set.fds[0]);
 	for (size_t i = 0; i < set.count; i++) {
 		struct sockaddr_storage sa;
@@ -141,10 +141,10 @@ START_TEST(does_not_share_a_port_with_strangers)
 {
 	char address[32];
 
-	ck_assert_int_eq(listener_open("127.0.0.1:0", 1, 0, &set, &err), 0);
+	ck_assert_int_eq(listener_open("127.0.0.1:0", 1, &set, &err), 0);
 	(void)snprintf(address, sizeof(address), "127.0.0.1:%d",
 	    listener_port(set.fds[0]));
-	ck_assert_int_eq(listener_open(address, 1, 0, &set, &err), -EADDRINUSE);
+	ck_assert_int_eq(listener_open(address, 1, &set, &err), -EADDRINUSE);
 	ck_assert_uint_eq(set.count, 1);
 }
 END_TEST
@@ -168,26 +168,28 @@ static void tear_down_folder(void)
 	(void)rmdir(folder);
 }
 
-START_TEST(gives_a_file_the_permissions_asked_for)
+START_TEST(makes_one_socket_of_a_file)
 {
+	mode_t before = umask(077);
 	struct stat st;
 
-	ck_assert_int_eq(listener_open(address_unix, 3, 0620, &set, &err), 0);
+	ck_assert_int_eq(listener_open(address_unix, 3, &set, &err), 0);
 	ck_assert_uint_eq(set.count, 1);
 	ck_assert_int_eq(stat(address_unix + strlen("unix:"), &st), 0);
 	ck_assert(S_ISSOCK(st.st_mode));
-	ck_assert_uint_eq(st.st_mode & 0777, 0620);
+	ck_assert_uint_eq(st.st_mode & 0777, 0700);
+	(void)umask(before);
 	ck_assert_int_eq(listener_port(set.fds[0]), 0);
 }
 END_TEST
 
 START_TEST(replaces_a_file_that_nobody_listens_on)
 {
-	ck_assert_int_eq(listener_open(address_unix, 1, 0600, &set, &err), 0);
+	ck_assert_int_eq(listener_open(address_unix, 1, &set, &err), 0);
 	ck_assert_int_eq(
-	    listener_open(address_unix, 1, 0600, &set, &err), -EADDRINUSE);
+	    listener_open(address_unix, 1, &set, &err), -EADDRINUSE);
 	tear_down(); /* the file stays */
-	ck_assert_int_eq(listener_open(address_unix, 1, 0600, &set, &err), 0);
+	ck_assert_int_eq(listener_open(address_unix, 1, &set, &err), 0);
 }
 END_TEST
 
@@ -199,7 +201,7 @@ START_TEST(leaves_files_of_others_alone)
 	ck_assert_ptr_nonnull(f);
 	(void)fclose(f);
 	ck_assert_int_eq(
-	    listener_open(address_unix, 1, 0600, &set, &err), -EADDRINUSE);
+	    listener_open(address_unix, 1, &set, &err), -EADDRINUSE);
 	ck_assert_int_eq(access(path, F_OK), 0);
 }
 END_TEST
@@ -210,9 +212,9 @@ START_TEST(recognises_where_a_socket_is_bound)
 {
 	char address[64];
 
-	ck_assert_int_eq(listener_open("127.0.0.1:0", 1, 0, &set, &err), 0);
-	ck_assert_int_eq(listener_open(address_unix, 1, 0600, &set, &err), 0);
-	ck_assert_int_eq(listener_open(":0", 1, 0, &set, &err), 0);
+	ck_assert_int_eq(listener_open("127.0.0.1:0", 1, &set, &err), 0);
+	ck_assert_int_eq(listener_open(address_unix, 1, &set, &err), 0);
+	ck_assert_int_eq(listener_open(":0", 1, &set, &err), 0);
 	int port = listener_port(set.fds[0]);
 	(void)snprintf(address, sizeof(address), "127.0.0.1:%d", port);
 	ck_assert(listener_is_at(set.fds[0], address));
@@ -235,7 +237,7 @@ START_TEST(adopts_only_what_listens)
 	int pair[2], idle = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	ck_assert_int_eq(listener_open("127.0.0.1:0", 1, 0, &set, &err), 0);
+	ck_assert_int_eq(listener_open("127.0.0.1:0", 1, &set, &err), 0);
 	ck_assert_int_eq(listener_adopt(set.fds[0]), 0);
 	ck_assert_int_eq(listener_adopt(idle), -EINVAL);
 	ck_assert_int_eq(listener_adopt(udp), -EINVAL);
@@ -286,7 +288,7 @@ static void stop(void *ctx)
 
 static int server_start(struct server *s, const char *address)
 {
-	ck_assert_int_eq(listener_open(address, 1, 0, &set, &err), 0);
+	ck_assert_int_eq(listener_open(address, 1, &set, &err), 0);
 	s->fd = set.fds[--set.count];
 	int port = listener_port(s->fd);
 	s->loop = onloop_start();
@@ -406,7 +408,7 @@ START_TEST(drains_who_waits_to_be_accepted)
 	int fds[20], port;
 	char c;
 
-	ck_assert_int_eq(listener_open("127.0.0.1:0", 1, 0, &set, &err), 0);
+	ck_assert_int_eq(listener_open("127.0.0.1:0", 1, &set, &err), 0);
 	s.fd = set.fds[--set.count];
 	port = listener_port(s.fd);
 	for (size_t i = 0; i < 20; i++)
@@ -438,7 +440,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, leaves_ipv4_alone_where_ipv6_is_named);
 	tcase_add_test(tc, listens_on_all_addresses_of_a_name);
 	tcase_add_test(tc, does_not_share_a_port_with_strangers);
-	tcase_add_test(tc, gives_a_file_the_permissions_asked_for);
+	tcase_add_test(tc, makes_one_socket_of_a_file);
 	tcase_add_test(tc, replaces_a_file_that_nobody_listens_on);
 	tcase_add_test(tc, leaves_files_of_others_alone);
 	tcase_add_test(tc, recognises_where_a_socket_is_bound);
