@@ -8,7 +8,7 @@
 
 #include <base/clock.h>
 #include <base/log.h>
-#include <net/conn.h>
+#include <net/conn_internal.h>
 #include <smtp/session_internal.h>
 
 #include <signal.h>
@@ -242,6 +242,64 @@ START_TEST(minds_the_pace_after_a_chunk_that_was_dropped)
 }
 END_TEST
 
+struct held {
+	bool is_stuck; /* it neither reads nor writes on */
+	size_t in, out;
+};
+
+static void see_held(void *ctx)
+{
+	const struct conn *c = only_session()->conn;
+
+	*(struct held *)ctx = (struct held){
+		.is_stuck = c->is_high && !c->is_reading,
+		.in = c->in.cap,
+		.out = c->out.cap + c->wire.cap + c->sending.cap,
+	};
+}
+
+/* Who sends and never reads fills what the kernel has for it, not us. */
+START_TEST(holds_little_for_who_does_not_read)
+{
+	enum {
+		WORD = 8, /* bytes of one */
+		ENOUGH = 1000
+	};
+	uint64_t deadline = clock_mono_ms() + 60000;
+	struct held held = { .is_stuck = false };
+	size_t sent = 0, heard = 0;
+	char words[WORD * ENOUGH];
+	struct client c;
+
+	for (size_t i = 0; i < sizeof(words); i += WORD)
+		memcpy(words + i, "EHLO x\r\n", WORD);
+	settings.config.smtp.junk_commands = 0;
+	server_start(&server, &settings, &certs.tls);
+	client_open(&c, server.port);
+	do {
+		size_t at = sent % sizeof(words);
+		ssize_t n =
+		    send(c.fd, words + at, sizeof(words) - at, MSG_DONTWAIT);
+
+		ck_assert_uint_lt(clock_mono_ms(), deadline);
+		if (n > 0)
+			sent += (size_t)n;
+		else
+			onloop_call(server.loop, see_held, &held);
+	} while (!held.is_stuck);
+	ck_assert_uint_gt(sent, sizeof(words));
+	ck_assert_uint_le(held.in, 128 * 1024);
+	ck_assert_uint_le(held.out, 256 * 1024);
+	expect(&c, "220 ");
+	/* And goes on where it stood. */
+	for (const char *line; heard < ENOUGH && (line = client_line(&c));)
+		heard += strncmp(line, "250 ", 4) == 0;
+	ck_assert_uint_eq(heard, ENOUGH);
+	client_close(&c);
+	server_stop(&server);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("session");
@@ -257,6 +315,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, takes_no_certificate_of_a_proxy_for_its_client);
 	tcase_add_loop_test(tc, ends_sessions_of_users_that_are_shut_out, 0, 2);
 	tcase_add_test(tc, minds_the_pace_after_a_chunk_that_was_dropped);
+	tcase_add_test(tc, holds_little_for_who_does_not_read);
 	suite_add_tcase(s, tc);
 	return s;
 }
