@@ -101,6 +101,8 @@ struct smtp_tx {
 	uint64_t paced_bytes; /* received by then */
 	uint64_t ended_ns;    /* when its end was seen */
 	uint64_t size;        /* of the message handed over */
+	/* Its Message-ID, and the one that was no Message-ID; or NULL. */
+	const char *message_id, *replaced_id;
 	struct deliver_submission submission;
 	bool is_submitted;
 };

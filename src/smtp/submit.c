@@ -16,7 +16,8 @@
 #include <errno.h>
 
 enum {
-	HEADER_EXTRA = 64 * 1024 /* what the fixes may add */
+	HEADER_EXTRA = 64 * 1024, /* what the fixes may add */
+	SHOWN_ID_MAX = 255        /* of a Message-ID in the log */
 };
 
 struct may_write {
@@ -253,6 +254,24 @@ enum smtp_next smtp_submit_overdue(struct smtp_session *s)
 	    s, 451, "4.3.0", "No verdict on the message in time");
 }
 
+/* For who looks for a message in the log: by its old name or by the new. */
+static void note_message_id(
+    struct smtp_tx *tx, struct span before, struct span now)
+{
+	struct arena *arena = &tx->envelope.arena;
+	struct message_field old, kept;
+
+	if (!header_find(now, SPAN("Message-ID"), &kept))
+		return;
+	kept.value = span_first(span_trim(kept.value), SHOWN_ID_MAX);
+	tx->message_id = arena_str(arena, kept.value);
+	if (!header_find(before, SPAN("Message-ID"), &old))
+		return;
+	old.value = span_first(span_trim(old.value), SHOWN_ID_MAX);
+	if (old.value.len > 0 && !span_eq(old.value, kept.value))
+		tx->replaced_id = arena_str(arena, old.value);
+}
+
 static enum smtp_next refuse_header(
     struct smtp_session *s, enum header_verdict verdict, const struct err *why)
 {
@@ -284,8 +303,10 @@ enum smtp_next smtp_submit(struct smtp_session *s)
 		return smtp_session_refuse(
 		    s, 550, "5.7.1", "From address not allowed for user");
 	}
-	if (verdict == HEADER_OK)
+	if (verdict == HEADER_OK) {
+		note_message_id(tx, block, buf_span(&header));
 		m = smtp_body_message(&tx->body, &header);
+	}
 	buf_finish(&header);
 	if (verdict != HEADER_OK)
 		return refuse_header(s, verdict, &why);

@@ -81,7 +81,9 @@ void smtp_tx_log_refused(
 	    LOG_STR("user.name", user ? user->name : ""));
 }
 
-static void count_accepted(struct smtp_session *s)
+/* provider and client_state may be NULL: left out. */
+static void note_accepted(
+    struct smtp_session *s, const char *provider, const char *client_state)
 {
 	const struct smtp_tx *tx = s->tx;
 
@@ -89,22 +91,16 @@ static void count_accepted(struct smtp_session *s)
 	counter_add(&s->counts->messages, 1);
 	counter_add(&s->counts->bytes, tx->size);
 	counter_add(&s->counts->recipients, tx->envelope.recipient_count);
-}
-
-/* Taken over, but the connection broke before that could be said. */
-static void finish_unheard(struct smtp_session *s)
-{
-	struct smtp_tx *tx = s->tx;
-
-	count_accepted(s);
 	log_info("message_accepted", SMTP_LOG_CLIENT(s->conn),
 	    LOG_STR("session_id", s->id), LOG_STR("queue_id", tx->id_text),
 	    LOG_STR("listener", s->listener->name),
-	    LOG_STR("client.state", "gone"),
+	    LOG_OPTIONAL("client.state", client_state),
+	    LOG_OPTIONAL("provider", provider),
+	    LOG_OPTIONAL("messaging.message.id", tx->message_id),
+	    LOG_OPTIONAL("replaced_message_id", tx->replaced_id),
 	    LOG_ADDR("sender", tx->envelope.sender),
 	    LOG_NUM("nrcpt", tx->envelope.recipient_count),
 	    LOG_NUM("size", tx->size), LOG_STR("user.name", tx->user->name));
-	tx_free(s);
 }
 
 void smtp_tx_drop(struct smtp_session *s, const char *why)
@@ -115,7 +111,8 @@ void smtp_tx_drop(struct smtp_session *s, const char *why)
 		return;
 	if (tx->is_submitted) {
 		if (deliver_abandon(s->service->deliver, &tx->submission)) {
-			finish_unheard(s);
+			note_accepted(s, NULL, "gone");
+			tx_free(s);
 			return;
 		}
 		/* An attempt under way may send it: the charge stays. */
@@ -135,16 +132,7 @@ void smtp_tx_drop(struct smtp_session *s, const char *why)
 
 void smtp_tx_finish(struct smtp_session *s, const char *provider)
 {
-	struct smtp_tx *tx = s->tx;
-
-	count_accepted(s);
-	log_info("message_accepted", SMTP_LOG_CLIENT(s->conn),
-	    LOG_STR("session_id", s->id), LOG_STR("queue_id", tx->id_text),
-	    LOG_STR("listener", s->listener->name),
-	    LOG_STR("provider", provider ? provider : ""),
-	    LOG_ADDR("sender", tx->envelope.sender),
-	    LOG_NUM("nrcpt", tx->envelope.recipient_count),
-	    LOG_NUM("size", tx->size), LOG_STR("user.name", tx->user->name));
+	note_accepted(s, provider ? provider : "", NULL);
 	s->errors = s->refusals = s->junk = 0;
 	tx_free(s);
 }
