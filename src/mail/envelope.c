@@ -128,12 +128,3 @@ int envelope_add_recipient(
 		e->recipients[e->recipient_count++] = copy;
 	return rc;
 }
-
-struct span address_domain(struct span address)
-{
-	ptrdiff_t at = span_rindex(address, '@');
-
-	if (at < 0)
-		return span_make("", 0);
-	return span_from(address, (size_t)at + 1);
-}

@@ -77,5 +77,3 @@ void envelope_finish(struct envelope *e);
  */
 int envelope_add_recipient(
     struct envelope *e, const struct envelope_recipient *r);
-/* Part after the last @; empty when there is none. */
-struct span address_domain(struct span address);

@@ -1,10 +1,5 @@
 #include <mail/mime_scan.h>
 
-void mime_scan_init(struct mime_scan *s)
-{
-	*s = (struct mime_scan){ .depth = 0 };
-}
-
 /* FNV-1a; 0 is kept for what has no boundary. Who makes two boundaries
  * collide miscounts his own parts. */
 static uint64_t name_of(struct span boundary)

@@ -18,6 +18,7 @@ enum {
 	MIME_SCAN_TYPE_MAX = 1024  /* of a Content-Type field, likewise */
 };
 
+/* Zeroed: ready for the first byte of a header. */
 struct mime_scan {
 	uint64_t open[MIME_SCAN_DEPTH_MAX]; /* boundaries, 0 for a message */
 	size_t depth, deepest, parts;
@@ -29,7 +30,5 @@ struct mime_scan {
 	bool is_passing; /* inside a line that cannot be a boundary */
 };
 
-/* Ready for the first byte of a header; zeroed memory is too. */
-void mime_scan_init(struct mime_scan *s);
 /* More of the message, in CRLF lines, cut anywhere. */
 void mime_scan_feed(struct mime_scan *s, struct span bytes);

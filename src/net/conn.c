@@ -270,11 +270,6 @@ uint16_t conn_peer_port(const struct conn *c)
 	return c->peer.port;
 }
 
-const struct netaddr *conn_socket_peer(const struct conn *c)
-{
-	return &c->socket_peer;
-}
-
 const char *conn_proxy(const struct conn *c)
 {
 	return netaddr_eq(&c->peer.addr, &c->socket_peer) ? NULL
@@ -296,9 +291,4 @@ void conn_set_peer(struct conn *c, const struct conn_name *peer)
 void conn_set_local(struct conn *c, const struct conn_name *local)
 {
 	c->local = *local;
-}
-
-struct loop *conn_loop(const struct conn *c)
-{
-	return c->loop;
 }

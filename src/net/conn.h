@@ -137,11 +137,8 @@ const struct netaddr *conn_peer_addr(const struct conn *c);
 uint16_t conn_peer_port(const struct conn *c); /* 0: not known, or no port */
 /* Where the client connected to; port 0 likewise. */
 const struct conn_name *conn_local(const struct conn *c);
-/* The other end of the socket itself: the proxy, when there is one. */
-const struct netaddr *conn_socket_peer(const struct conn *c);
-/* Its text when it is another than the client's; else NULL. */
+/* The other end of the socket itself when it is another, a proxy; else NULL. */
 const char *conn_proxy(const struct conn *c);
 /* What a proxy says about either end; copied. */
 void conn_set_peer(struct conn *c, const struct conn_name *peer);
 void conn_set_local(struct conn *c, const struct conn_name *local);
-struct loop *conn_loop(const struct conn *c);

@@ -255,11 +255,6 @@ const struct conn_name *conn_local(const struct conn *c)
 	return &c->local;
 }
 
-const struct netaddr *conn_socket_peer(const struct conn *c)
-{
-	return &c->peer;
-}
-
 const char *conn_proxy(const struct conn *c)
 {
 	(void)c;
@@ -275,11 +270,6 @@ void conn_set_peer(struct conn *c, const struct conn_name *peer)
 void conn_set_local(struct conn *c, const struct conn_name *local)
 {
 	c->local = *local;
-}
-
-struct loop *conn_loop(const struct conn *c)
-{
-	return c->loop;
 }
 
 /* --- contexts: whatever is asked for, there is one --- */

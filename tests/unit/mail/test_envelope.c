@@ -73,24 +73,6 @@ START_TEST(is_empty_and_usable_after_finish)
 }
 END_TEST
 
-START_TEST(cuts_the_domain_after_the_last_at)
-{
-	static const struct {
-		const char *address, *domain;
-	} cases[] = {
-		{ "a@x.example", "x.example" },
-		{ "\"a@b\"@x.example", "x.example" },
-		{ "postmaster", "" },
-		{ "", "" },
-		{ "a@", "" },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		ck_assert(span_eq(address_domain(span_of(cases[i].address)),
-		    span_of(cases[i].domain)));
-}
-END_TEST
-
 START_TEST(keeps_what_was_asked_for_a_recipient)
 {
 	struct envelope e;
@@ -158,7 +140,6 @@ static Suite *make_suite(void)
 	tcase_add_test(t, takes_no_memory_for_what_is_there);
 	tcase_add_test(t, refuses_what_it_could_not_tell_apart);
 	tcase_add_test(t, is_empty_and_usable_after_finish);
-	tcase_add_test(t, cuts_the_domain_after_the_last_at);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -59,9 +59,8 @@ static const struct scan_case {
 static void check(const struct scan_case *c, size_t step)
 {
 	struct span rest = span_of(c->message);
-	struct mime_scan s;
+	struct mime_scan s = { .depth = 0 };
 
-	mime_scan_init(&s);
 	while (rest.len > 0) {
 		mime_scan_feed(&s, span_first(rest, step));
 		rest = span_from(rest, step);
@@ -81,14 +80,13 @@ END_TEST
 
 START_TEST(survives_any_depth)
 {
-	struct mime_scan s;
+	struct mime_scan s = { .depth = 0 };
 	struct buf b;
 
 	buf_init(&b, 1 << 20);
 	for (int i = 0; i < 5000; i++)
 		ck_assert_int_eq(
 		    buf_printf(&b, MULTI("b%d") "--b%d\r\n", i, i), 0);
-	mime_scan_init(&s);
 	mime_scan_feed(&s, buf_span(&b));
 	ck_assert_uint_eq(s.deepest, MIME_SCAN_DEPTH_MAX + 1);
 	buf_finish(&b);
@@ -97,9 +95,8 @@ END_TEST
 
 START_TEST(looks_at_no_more_than_the_start_of_a_line)
 {
-	struct mime_scan s;
+	struct mime_scan s = { .depth = 0 };
 
-	mime_scan_init(&s);
 	for (int i = 0; i < 10000; i++)
 		mime_scan_feed(&s, SPAN("--long"));
 	mime_scan_feed(&s, SPAN("\r\n\r\n"));
