@@ -36,6 +36,13 @@ void arena_finish(struct arena *a)
 	a->used = 0;
 }
 
+void arena_finish_secret(struct arena *a)
+{
+	for (struct arena_block *b = a->blocks; b; b = b->next)
+		explicit_bzero(b->data, b->used);
+	arena_finish(a);
+}
+
 static struct arena_block *block_new(size_t size)
 {
 	struct arena_block *block = calloc(1, sizeof(*block) + size);

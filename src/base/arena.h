@@ -18,6 +18,8 @@ struct arena {
 
 void arena_init(struct arena *a, size_t max);
 void arena_finish(struct arena *a);
+/* Overwrite what it held first: for keys and tokens. */
+void arena_finish_secret(struct arena *a);
 /* Aligned for any type, zeroed. NULL for memory or above max. */
 void *arena_alloc(struct arena *a, size_t size);
 void *arena_copy(struct arena *a, const void *data, size_t size);

@@ -105,7 +105,7 @@ static int parse_peer(const struct http_options *o,
 {
 	int rc = origin_parse_url(call->url, out);
 
-	if (rc == 0 && o->proxy)
+	if (rc == 0 && o->proxy && !call->is_direct)
 		rc = origin_parse_proxy(o->proxy, out);
 	return rc;
 }
@@ -217,6 +217,7 @@ int http_submit(struct http *h, struct http_call *call)
 	if (!r)
 		return -ENOMEM;
 	r->call = call;
+	r->body.is_secret = r->payload.is_secret = call->is_secret;
 	rc = begin(r, &peer);
 	if (rc) {
 		recycle(r);

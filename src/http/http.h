@@ -75,6 +75,8 @@ struct http_call {
 	void *ctx;
 	/* Whole request, and before it as long at most for a connection. */
 	uint64_t timeout_ms;
+	bool is_direct; /* without the proxy, if there is one */
+	bool is_secret; /* the answer is overwritten after on_done */
 	struct http_request *request; /* the library's; NULL before submit */
 };
 

@@ -91,6 +91,7 @@ struct http_request {
 	bool has_head;    /* final status and all its header fields came */
 	bool is_overlong; /* the response exceeded our limits */
 	bool is_custom;   /* the handle is set to a method other than POST */
+	bool is_direct;   /* the handle is set to use no proxy */
 	enum http_fault fault; /* decided without curl */
 
 	struct buf payload;       /* the body when it is small */

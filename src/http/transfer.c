@@ -209,6 +209,11 @@ void transfer_free(struct http_request *r)
 
 void transfer_reset(struct http_request *r)
 {
+	if (r->body.is_secret) {
+		buf_finish(&r->payload);
+		buf_finish(&r->body);
+		r->payload.is_secret = r->body.is_secret = false;
+	}
 	buf_clear(&r->payload);
 	buf_clear(&r->head);
 	buf_clear(&r->body);
@@ -296,17 +301,32 @@ static int set_body(struct http_request *r)
 	return bad ? -EINVAL : 0;
 }
 
+/* A GET has no body, and says nothing about one; set_body makes it a POST. */
 static int set_method(struct http_request *r)
 {
 	bool is_post = strcmp(r->call->method, "POST") == 0;
 	unsigned bad = 0;
 
+	if (strcmp(r->call->method, "GET") == 0)
+		bad |= curl_easy_setopt(r->easy, CURLOPT_HTTPGET, 1L);
 	if (is_post && !r->is_custom)
 		return 0;
 	bad |= curl_easy_setopt(
 	    r->easy, CURLOPT_CUSTOMREQUEST, is_post ? NULL : r->call->method);
 	r->is_custom = !is_post;
 	return bad ? -ENOMEM : 0;
+}
+
+static int set_proxy(struct http_request *r)
+{
+	const char *proxy = r->call->is_direct ? NULL : r->options->proxy;
+
+	if (r->is_direct == r->call->is_direct)
+		return 0;
+	r->is_direct = r->call->is_direct;
+	return curl_easy_setopt(r->easy, CURLOPT_PROXY, proxy ? proxy : "")
+		   ? -ENOMEM
+		   : 0;
 }
 
 /* Where the host is: "+host:port:addresses"; "+" lets it be replaced. */
@@ -338,9 +358,11 @@ int transfer_start(
 	if (!rc)
 		rc = set_lines(r);
 	if (!rc)
+		rc = set_body(r);
+	if (!rc)
 		rc = set_method(r);
 	if (!rc)
-		rc = set_body(r);
+		rc = set_proxy(r);
 	if (!rc && curl_easy_setopt(r->easy, CURLOPT_URL, r->call->url))
 		rc = -ENOMEM;
 	if (!rc && curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, left))

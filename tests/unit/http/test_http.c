@@ -114,6 +114,20 @@ START_TEST(other_methods_do_not_stick_to_a_handle)
 }
 END_TEST
 
+START_TEST(get_says_nothing_about_a_body)
+{
+	start(answer_all, NULL);
+	(void)add(10);
+	struct rig_call *get = add(0);
+	get->call.method = "GET";
+	get->headers[0] = "Accept: text/plain";
+	finish();
+	ck_assert_int_eq(rig.calls[1].status, 200);
+	ck_assert_ptr_nonnull(strstr(server.head, "GET /send HTTP/1.1\r\n"));
+	ck_assert_ptr_null(strcasestr(server.head, "\r\nContent-"));
+}
+END_TEST
+
 START_TEST(gives_status_and_header_fields)
 {
 	start(answer_all, "HTTP/1.1 429 Slow Down\r\nRetry-After:  17 \r\n"
@@ -199,6 +213,30 @@ START_TEST(goes_through_the_proxy_set)
 	ck_assert_int_eq(rig.calls[0].status, 200);
 	ck_assert_ptr_nonnull(
 	    strstr(server.head, "POST http://mail.invalid/send HTTP/1.1"));
+}
+END_TEST
+
+START_TEST(direct_calls_pass_by_the_proxy)
+{
+	start(answer_all, NULL);
+	rig.settings.proxy = "http://127.0.0.1:1";
+	for (int i = 0; i < 3; i++)
+		add(10)->call.is_direct = i != 1;
+	finish();
+	ck_assert_int_eq(rig.calls[0].status, 200);
+	ck_assert_int_eq(rig.calls[1].fault, HTTP_FAULT_CONNECT);
+	ck_assert_int_eq(rig.calls[2].status, 200);
+}
+END_TEST
+
+START_TEST(secret_answers_are_whole)
+{
+	start(answer_all, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+	for (int i = 0; i < 3; i++)
+		add(10)->call.is_secret = i != 1;
+	finish();
+	for (int i = 0; i < 3; i++)
+		ck_assert_str_eq(rig.calls[i].body, "hello");
 }
 END_TEST
 
@@ -442,6 +480,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(t, sends_every_body_byte_once, 0, 6);
 	tcase_add_test(t, request_head_holds_what_was_asked_for);
 	tcase_add_test(t, other_methods_do_not_stick_to_a_handle);
+	tcase_add_test(t, get_says_nothing_about_a_body);
 	tcase_add_test(t, gives_status_and_header_fields);
 	tcase_add_test(t, reads_chunked_bodies);
 	tcase_add_test(t, skips_interim_responses);
@@ -449,6 +488,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, looks_names_up);
 	tcase_add_test(t, environment_names_no_proxy);
 	tcase_add_test(t, goes_through_the_proxy_set);
+	tcase_add_test(t, direct_calls_pass_by_the_proxy);
+	tcase_add_test(t, secret_answers_are_whole);
 	tcase_add_test(t, keeps_the_limit_of_connections);
 	tcase_add_test(t, waiting_for_a_connection_has_a_limit);
 	tcase_add_test(t, many_large_uploads_share_the_loop);
