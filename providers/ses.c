@@ -1,7 +1,8 @@
 /*
  * ses: Amazon SES v2, SendEmail with the raw message. The envelope goes into
  * Destination, which does not touch the header; the message is streamed as
- * base64 and the whole body is signed (SigV4). Answers: ses_answer.c.
+ * base64 and the whole body is signed (SigV4). Answers: ses_answer.c; the
+ * keys to sign with: ses_credentials.c.
  */
 #include <common/body.h>
 #include <common/date.h>
@@ -11,36 +12,42 @@
 #include <common/url.h>
 #include <postern/provider.h>
 #include <ses_answer.h>
+#include <ses_credentials.h>
+#include <ses_keys.h>
 
 #include <errno.h>
 #include <stddef.h>
 
-struct ses_settings {
-	const char *url;
-	const char *region;
-	const char *access_key_id;
-	struct postern_secret secret_access_key;
-	struct postern_secret session_token;
-	const char *configuration_set;
-	struct postern_list tags;
-	bool feedback_forwarding;
-};
+/* In the order of enum ses_source. */
+static const char *const credentials_names[] = { "auto", "static",
+	"environment", "file", "web_identity", "container", "instance", NULL };
 
 #define SES_FIELD(member)                                                      \
 	.name = #member, .offset = offsetof(struct ses_settings, member)
 
 static const struct postern_field ses_fields[] = {
 	{ SES_FIELD(region), .type = POSTERN_TYPE_STRING,
-	    .flags = POSTERN_FIELD_REQUIRED,
-	    .doc = "AWS region, such as eu-west-1." },
+	    .doc = "AWS region, such as eu-west-1; AWS_REGION when missing." },
+	{ SES_FIELD(credentials), .type = POSTERN_TYPE_ENUM, .preset = "auto",
+	    .names = credentials_names,
+	    .doc = "Where keys come from: auto takes access_key_id when it is "
+		   "given, else the first there is of environment, "
+		   "web_identity, file, container, instance." },
 	{ SES_FIELD(access_key_id), .type = POSTERN_TYPE_STRING,
-	    .flags = POSTERN_FIELD_REQUIRED,
 	    .doc = "Id of an access key allowed ses:SendEmail and "
 		   "ses:SendRawEmail." },
 	{ SES_FIELD(secret_access_key), .type = POSTERN_TYPE_SECRET,
-	    .flags = POSTERN_FIELD_REQUIRED, .doc = "The secret of that key." },
+	    .doc = "The secret of that key." },
 	{ SES_FIELD(session_token), .type = POSTERN_TYPE_SECRET,
-	    .doc = "Token of temporary credentials." },
+	    .doc = "Token of that key when it is a temporary one." },
+	{ SES_FIELD(profile), .type = POSTERN_TYPE_STRING,
+	    .doc = "Profile of the shared credentials file; AWS_PROFILE, or "
+		   "default, when missing." },
+	{ SES_FIELD(role_arn), .type = POSTERN_TYPE_STRING,
+	    .doc = "Role of a web identity; AWS_ROLE_ARN when missing." },
+	{ SES_FIELD(web_identity_token_file), .type = POSTERN_TYPE_STRING,
+	    .doc = "File with the token of a web identity; "
+		   "AWS_WEB_IDENTITY_TOKEN_FILE when missing." },
 	{ SES_FIELD(configuration_set), .type = POSTERN_TYPE_STRING,
 	    .doc = "Configuration set for events and tracking." },
 	{ SES_FIELD(tags), .type = POSTERN_TYPE_STRINGS,
@@ -73,7 +80,11 @@ static const char *ses_check(const void *settings)
 	const struct ses_settings *s = settings;
 	const char *const *tags = s->tags.items;
 
-	if (!s->region[0] || !is_word(s->region))
+	const char *why = ses_credentials_check(s);
+
+	if (why)
+		return why;
+	if (s->region && (!s->region[0] || !is_word(s->region)))
 		return "region must be a name such as eu-west-1";
 	if (s->configuration_set && (!is_word(s->configuration_set) ||
 					strlen(s->configuration_set) > 64))
@@ -86,7 +97,7 @@ static const char *ses_check(const void *settings)
 	return NULL;
 }
 
-static int ses_url(const struct ses_settings *s,
+static int ses_url(const struct ses_settings *s, const struct ses_keys *keys,
     const struct postern_host *host, struct postern_request *r,
     const char **out)
 {
@@ -99,7 +110,7 @@ static int ses_url(const struct ses_settings *s,
 	}
 	text_init(&t, host, r);
 	text_add_cstr(&t, "https://email.");
-	text_add_cstr(&t, s->region);
+	text_add(&t, keys->region);
 	text_add_cstr(&t, ".amazonaws.com");
 	text_add_cstr(&t, path);
 	*out = text_finish(&t);
@@ -150,7 +161,7 @@ static int add_body(const struct ses_settings *s,
 	return body_add(host, r, "}");
 }
 
-static int sign(const struct ses_settings *s, const struct postern_mail *mail,
+static int sign(const struct ses_keys *keys, const struct postern_mail *mail,
     const struct postern_host *host, struct postern_request *r, const char *url)
 {
 	char amz_date[DATE_AMZ_SIZE], sha256[65];
@@ -158,18 +169,17 @@ static int sign(const struct ses_settings *s, const struct postern_mail *mail,
 		{ STR("Content-Type"), STR("application/json") },
 		{ STR("Host"), url_host(url) },
 		{ STR("X-Amz-Date"), { amz_date, sizeof(amz_date) - 1 } },
-		{ STR("X-Amz-Security-Token"),
-		    { s->session_token.ptr, s->session_token.len } },
+		{ STR("X-Amz-Security-Token"), keys->token },
 	};
 	struct sigv4_request request = { .method = "POST",
 		.path = url_path(url),
 		.query = "",
 		.headers = headers,
-		.header_count = s->session_token.ptr ? 4 : 3,
+		.header_count = keys->token.len > 0 ? 4 : 3,
 		.body_sha256 = sha256 };
-	struct sigv4_key key = { .access_key_id = s->access_key_id,
-		.secret = s->secret_access_key,
-		.region = s->region,
+	struct sigv4_key key = { .access_key_id = keys->id.ptr,
+		.secret = { keys->secret.ptr, keys->secret.len },
+		.region = keys->region.ptr,
 		.service = "ses",
 		.amz_date = amz_date };
 	struct sigv4_result result = { .authorization = NULL };
@@ -184,9 +194,8 @@ static int sign(const struct ses_settings *s, const struct postern_mail *mail,
 	(void)host->header(r, "Content-Type", "application/json");
 	(void)host->header(r, "Accept", "application/json");
 	(void)host->header(r, "X-Amz-Date", amz_date);
-	if (s->session_token.ptr)
-		(void)host->header(
-		    r, "X-Amz-Security-Token", s->session_token.ptr);
+	if (keys->token.len > 0)
+		(void)host->header(r, "X-Amz-Security-Token", keys->token.ptr);
 	return host->header(r, "Authorization", result.authorization);
 }
 
@@ -212,6 +221,7 @@ static int ses_build(const void *settings, const struct postern_mail *mail,
 {
 	const struct ses_settings *s = settings;
 	const char *repeated = find_repeated(mail), *url;
+	struct ses_keys keys;
 	struct text reason;
 	int rc;
 
@@ -223,13 +233,15 @@ static int ses_build(const void *settings, const struct postern_mail *mail,
 		return text_finish(&reason) ? host->refuse(r, reason.data)
 					    : -ENOMEM;
 	}
-	rc = ses_url(s, host, r, &url);
+	if (!ses_keys_unpack(host->grant(r), &keys))
+		return -EPROTO;
+	rc = ses_url(s, &keys, host, r, &url);
 	if (rc < 0)
 		return rc;
 	(void)host->method(r, "POST");
 	(void)host->url(r, url);
 	rc = add_body(s, mail, host, r);
-	return rc < 0 ? rc : sign(s, mail, host, r, url);
+	return rc < 0 ? rc : sign(&keys, mail, host, r, url);
 }
 
 POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
@@ -244,4 +256,6 @@ const struct postern_provider postern_provider_v1 = {
 	.check = ses_check,
 	.build = ses_build,
 	.classify = ses_classify,
+	.prepare = ses_prepare,
+	.state_size = SES_STATE_SIZE,
 };

@@ -38,6 +38,11 @@ static const struct {
 	    "RequestTimeoutException RequestAbortedException " },
 };
 
+/* Those of keys that have ended, or have been taken away; likewise. */
+static const char stale_names[] =
+    "ExpiredToken ExpiredTokenException UnrecognizedClientException "
+    "InvalidClientTokenId ";
+
 static bool is_listed(const char *names, struct postern_str name)
 {
 	for (; *names; names = strchr(names, ' ') + 1) {
@@ -117,6 +122,8 @@ static void classify_error(const struct postern_response *response,
 	}
 	if (response->status < 500)
 		refine(name, text, out);
+	out->is_grant_stale =
+	    out->result == POSTERN_ACCOUNT && is_listed(stale_names, name);
 	out->try_singly = out->result == POSTERN_REJECTED &&
 			  response->recipient_count > 1 &&
 			  is_about_address(name, text);

@@ -64,6 +64,11 @@ struct postern_outcome {
 	 */
 	bool try_singly;
 	enum postern_refusal refusal; /* with POSTERN_REJECTED */
+	/*
+	 * Nothing was taken because the grant that build used is not valid
+	 * (any more): with a fresh one the same call may succeed.
+	 */
+	bool is_grant_stale;
 };
 
 #endif

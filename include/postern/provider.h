@@ -1,10 +1,11 @@
 /*
  * The module interface. A provider module is a shared object that exports one
  * constant, postern_provider_v1. It turns a message into an HTTP request and
- * an HTTP response into an outcome; both are pure: no I/O, no clock, no
- * threads, no globals. The core owns sockets, time, retries and limits, and
- * everything a module needs from it comes through struct postern_host, so a
- * module links nothing of the core.
+ * an HTTP response into an outcome, and where keys or tokens must be fetched
+ * first it says how; all of it is pure: no I/O, no clock, no threads, no
+ * globals. The core owns sockets, time, retries and limits, and everything a
+ * module needs from it comes through struct postern_host, so a module links
+ * nothing of the core.
  */
 #ifndef POSTERN_PROVIDER_H
 #define POSTERN_PROVIDER_H
@@ -64,6 +65,48 @@ struct postern_host {
 	/* Say why build fails: shown to the client, so it must help. Returns
 	 * -EINVAL for `return host->refuse(...)`. */
 	int (*refuse)(struct postern_request *r, const char *reason);
+	/*
+	 * A variable of the server's environment; NULL when it is not set or
+	 * empty. In prepare only.
+	 */
+	const char *(*env)(struct postern_request *r, const char *name);
+	/*
+	 * The whole of a file of at most 64 KiB; read anew each time. 0 or a
+	 * negative errno, which does not stick. In prepare only.
+	 */
+	int (*file)(struct postern_request *r, const char *path,
+	    struct postern_str *out);
+	/* In build: what prepare has granted; ptr is NULL without prepare. */
+	struct postern_secret (*grant)(struct postern_request *r);
+};
+
+enum {
+	POSTERN_SOURCE_SIZE = 160
+};
+
+/*
+ * One step towards a grant: bytes that build needs and that run out, such as
+ * temporary keys or an access token. Every step may send one request; what a
+ * step must remember for the next is in state. Zeroed before each step, but
+ * for what is marked.
+ */
+struct postern_preparation {
+	uint32_t size;
+	int64_t now; /* wall clock, seconds */
+	void *state; /* kept: state_size bytes, zeroed before the first step */
+	/* To the request of the step before; NULL in the first. */
+	const struct postern_response *response;
+	const char *fault; /* why response is NULL after a request, or NULL */
+
+	/* The result, made with host->alloc; ptr NULL: r is to be sent. */
+	struct postern_secret grant;
+	int64_t expires; /* wall clock, seconds; 0: never */
+	/*
+	 * With host->refuse: ACCOUNT, which it is when prepare says nothing,
+	 * or THROTTLED or TRANSIENT when another try may help.
+	 */
+	enum postern_class refusal;
+	char source[POSTERN_SOURCE_SIZE]; /* kept: where from, for people */
 };
 
 enum {
@@ -109,6 +152,18 @@ struct postern_provider {
 	void (*classify)(const void *settings,
 	    const struct postern_response *response,
 	    struct postern_outcome *out);
+	/*
+	 * May be NULL. Asked for before build, and again before the grant runs
+	 * out or when classify has called it stale. 0: p->grant is set, or r
+	 * is a request to be answered first: https, or plain http to this
+	 * machine or to a cloud's own address for credentials. -EINVAL after
+	 * host->refuse, whose sentence is for the operator; another negative
+	 * errno for a fault of the machine. Any thread, one at a time for each
+	 * state.
+	 */
+	int (*prepare)(const void *settings, struct postern_preparation *p,
+	    const struct postern_host *host, struct postern_request *r);
+	size_t state_size;
 };
 
 #define POSTERN_PROVIDER_SYMBOL "postern_provider_v1"

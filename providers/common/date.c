@@ -88,6 +88,44 @@ bool date_parse(struct postern_str s, int64_t *out)
 	return true;
 }
 
+/* A fraction of a second, if there is one, and the zone. */
+static bool is_iso_end(struct postern_str s)
+{
+	if (s.len > 0 && s.ptr[0] == '.') {
+		s = str_from(s, 1);
+		while (s.len > 0 && s.ptr[0] >= '0' && s.ptr[0] <= '9')
+			s = str_from(s, 1);
+	}
+	return str_ieq(s, STR("Z")) || str_ieq(s, STR("+00:00"));
+}
+
+bool date_parse_iso(struct postern_str s, int64_t *out)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:dd";
+	int64_t v[6] = { 0 };
+	size_t field = 0;
+
+	if (s.len < sizeof(form) - 1)
+		return false;
+	for (size_t i = 0; i < sizeof(form) - 1; i++) {
+		bool is_digit = s.ptr[i] >= '0' && s.ptr[i] <= '9';
+
+		if (form[i] != 'd')
+			field++;
+		if (form[i] == 'd' ? !is_digit : s.ptr[i] != form[i])
+			return false;
+		if (is_digit)
+			v[field] = v[field] * 10 + (s.ptr[i] - '0');
+	}
+	if (v[0] < 1970 || v[1] < 1 || v[1] > 12 || v[2] < 1 || v[2] > 31 ||
+	    v[3] > 23 || v[4] > 59 || v[5] > 60 ||
+	    !is_iso_end(str_from(s, sizeof(form) - 1)))
+		return false;
+	*out = days_from_civil(v[0], v[1], v[2]) * 86400 + v[3] * 3600 +
+	       v[4] * 60 + v[5];
+	return true;
+}
+
 /* The reverse of days_from_civil. */
 static void civil_from_days(
     int64_t days, int64_t *year, int64_t *month, int64_t *day)

@@ -12,6 +12,8 @@
  * 1970.
  */
 bool date_parse(struct postern_str s, int64_t *out);
+/* Parse "2026-11-22T10:00:00[.123]Z", the whole of s. Seconds since 1970. */
+bool date_parse_iso(struct postern_str s, int64_t *out);
 enum {
 	DATE_AMZ_SIZE = 17
 };

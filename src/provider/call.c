@@ -31,6 +31,8 @@ struct provider_call *provider_call_new(const struct provider_input *input)
 		return NULL;
 	c->input = *input;
 	request_init(&c->request, input->message);
+	if (input->grant)
+		c->request.grant = input->grant->bytes;
 	return c;
 }
 
@@ -134,11 +136,9 @@ static ptrdiff_t call_body_read(
 
 void provider_call_http(struct provider_call *c, struct http_call *out)
 {
-	static const char *const none[] = { NULL };
-
 	out->method = c->request.method;
 	out->url = c->request.url;
-	out->headers = c->request.headers ? c->request.headers : none;
+	out->headers = request_headers(&c->request);
 	out->body_size = c->request.body_size;
 	out->body_read = call_body_read;
 	out->ctx = c;

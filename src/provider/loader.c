@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -81,7 +82,8 @@ static int check_table(
 		return err_set(e, -ENOEXEC,
 		    "module %s is built for interface %u, this Postern has %u",
 		    name, (unsigned)p->abi, (unsigned)POSTERN_PROVIDER_ABI);
-	if (p->size < sizeof(*p))
+	/* What was appended later may be missing. */
+	if (p->size < offsetof(struct postern_provider, prepare))
 		return err_set(e, -ENOEXEC,
 		    "module %s has a table of %u bytes instead of %zu", name,
 		    (unsigned)p->size, sizeof(*p));

@@ -36,7 +36,7 @@ const char *provider_class_name(enum postern_class c)
 
 /* --- faults of the transport --- */
 
-static const char *fault_text(enum http_fault fault)
+const char *provider_fault_text(enum http_fault fault)
 {
 	switch (fault) {
 	case HTTP_FAULT_RESOLVE:
@@ -68,8 +68,8 @@ static void classify_fault(
 
 	out->result = was_sent ? POSTERN_UNKNOWN : POSTERN_TRANSIENT;
 	(void)snprintf(out->reason, sizeof(out->reason), "%s%s%s",
-	    fault_text(response->fault), response->error[0] ? ": " : "",
-	    response->error);
+	    provider_fault_text(response->fault),
+	    response->error[0] ? ": " : "", response->error);
 }
 
 /* --- answers --- */

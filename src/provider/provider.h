@@ -27,6 +27,70 @@ const struct postern_provider *provider_load(const char *name, struct err *e);
 /* Where modules live; copied. Default: compiled-in POSTERN_MODULE_DIR. */
 void provider_set_directory(const char *dir);
 
+/* --- what a module needs before it builds --- */
+
+/*
+ * Keys or a token that prepare came to. Counted by one thread; any may read
+ * it meanwhile, as it never changes.
+ */
+struct provider_grant {
+	size_t refs;
+	struct postern_secret bytes;
+	int64_t expires; /* wall clock, seconds; 0: never */
+};
+
+struct provider_grant *provider_grant_ref(struct provider_grant *g);
+/* The last one overwrites and frees it. Accepts NULL. */
+void provider_grant_unref(struct provider_grant *g);
+
+/* Where host->env and host->file look. Both are called on any thread. */
+struct provider_world {
+	const char *(*env)(const void *ctx, const char *name);
+	/* Append the file, at most out's maximum. 0 or a negative errno. */
+	int (*file)(const void *ctx, const char *path, struct buf *out);
+	const void *ctx;
+};
+/* The environment of this process, and the file system. */
+extern const struct provider_world provider_world_real;
+
+enum provider_step {
+	PROVIDER_STEP_SEND = 0, /* provider_preparation_http, then _answer */
+	PROVIDER_STEP_GRANTED,
+	PROVIDER_STEP_REFUSED
+};
+
+/* Whether p must be prepared before it builds. */
+bool provider_prepares(const struct postern_provider *p);
+
+/* One way through prepare, from the first step to a grant or a refusal. */
+struct provider_preparation;
+
+/* All is borrowed until provider_preparation_free. NULL for memory. */
+struct provider_preparation *provider_preparation_new(
+    const struct postern_provider *p, const void *settings,
+    const struct provider_world *world);
+void provider_preparation_free(struct provider_preparation *c); /* or NULL */
+/* Run the module's prepare; it may read files. Any thread. now in seconds. */
+enum provider_step provider_preparation_step(
+    struct provider_preparation *c, int64_t now);
+/*
+ * After SEND: fill the whole http_call but on_done; valid until the next step.
+ */
+void provider_preparation_http(
+    struct provider_preparation *c, struct http_call *out);
+/* What came of it, copied: the next step shows it to the module. */
+void provider_preparation_answer(
+    struct provider_preparation *c, const struct http_response *response);
+/* After GRANTED, once: a reference; NULL for memory. */
+struct provider_grant *provider_preparation_grant(
+    const struct provider_preparation *c);
+/* After REFUSED: why, for the operator, and ACCOUNT, THROTTLED, TRANSIENT. */
+const char *provider_preparation_reason(const struct provider_preparation *c);
+enum postern_class provider_preparation_class(
+    const struct provider_preparation *c);
+/* Where the module looks, "" before the first step. */
+const char *provider_preparation_source(const struct provider_preparation *c);
+
 /* --- one call to a provider --- */
 
 /* What to build from. Everything is borrowed until provider_call_free. */
@@ -38,6 +102,7 @@ struct provider_input {
 	struct span sender;
 	const struct span *recipients;
 	size_t recipient_count;
+	const struct provider_grant *grant; /* NULL: the module needs none */
 };
 
 /* A request in the making and on its way: memory of one call. */
@@ -84,5 +149,7 @@ void provider_classify(const struct postern_provider *p, const void *settings,
  */
 void provider_clean_text(char *text, size_t size);
 
+/* What happened to a request, in a few words. */
+const char *provider_fault_text(enum http_fault fault);
 /* "accepted", "rejected", ... for logs, metrics and the ledger. */
 const char *provider_class_name(enum postern_class c);

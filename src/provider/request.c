@@ -192,6 +192,44 @@ static int host_refuse(struct postern_request *r, const char *reason)
 	return note(r, -EINVAL);
 }
 
+/* --- for prepare --- */
+
+static const char *host_env(struct postern_request *r, const char *name)
+{
+	const char *value = NULL;
+
+	if (r->world)
+		value = r->world->env(r->world->ctx, name);
+	return value && *value ? value : NULL;
+}
+
+static int host_file(
+    struct postern_request *r, const char *path, struct postern_str *out)
+{
+	struct buf content;
+	struct span copy = SPAN("");
+	int rc = -EPERM;
+
+	*out = (struct postern_str){ "", 0 };
+	if (!r->world)
+		return rc;
+	buf_init(&content, REQUEST_FILE_MAX);
+	content.is_secret = true;
+	rc = r->world->file(r->world->ctx, path, &content);
+	if (rc == 0)
+		copy = arena_span(&r->arena, buf_span(&content));
+	buf_finish(&content);
+	if (!copy.ptr)
+		return note(r, -ENOMEM);
+	*out = (struct postern_str){ copy.ptr, copy.len };
+	return rc;
+}
+
+static struct postern_secret host_grant(struct postern_request *r)
+{
+	return r->grant;
+}
+
 const struct postern_host request_host = {
 	.abi = POSTERN_PROVIDER_ABI,
 	.size = sizeof(struct postern_host),
@@ -209,7 +247,17 @@ const struct postern_host request_host = {
 	.percent = host_percent,
 	.base64 = host_base64,
 	.refuse = host_refuse,
+	.env = host_env,
+	.file = host_file,
+	.grant = host_grant,
 };
+
+const char *const *request_headers(const struct postern_request *r)
+{
+	static const char *const none[] = { NULL };
+
+	return r->headers ? r->headers : none;
+}
 
 void request_init(struct postern_request *r, const struct message *message)
 {
@@ -222,5 +270,8 @@ void request_finish(struct postern_request *r)
 {
 	free(r->pieces);
 	buf_finish(&r->text);
-	arena_finish(&r->arena);
+	if (r->world)
+		arena_finish_secret(&r->arena);
+	else
+		arena_finish(&r->arena);
 }

@@ -11,6 +11,7 @@
 #include <mail/mime.h>
 #include <postern/provider.h>
 #include <provider/json.h>
+#include <provider/provider.h>
 
 enum {
 	BODY_WINDOW = 4096 /* source bytes looked at at a time for JSON */
@@ -58,17 +59,24 @@ struct postern_request {
 	struct body_cursor cursor;
 	struct err refusal;
 	int rc; /* first failure of a service */
+	struct postern_secret grant;
+	/* Of a preparation, which may look around; else NULL. */
+	const struct provider_world *world;
 };
 
 /* Memory limit of one request beside what it refers to. */
 enum {
-	REQUEST_TEXT_MAX = 256 * 1024 * 1024
+	REQUEST_TEXT_MAX = 256 * 1024 * 1024,
+	REQUEST_FILE_MAX = 64 * 1024 /* that a preparation may read */
 };
 
 extern const struct postern_host request_host;
 
 void request_init(struct postern_request *r, const struct message *message);
+/* That of a preparation is overwritten. */
 void request_finish(struct postern_request *r);
+/* NULL-terminated. */
+const char *const *request_headers(const struct postern_request *r);
 
 /* Append a reference; computes its encoded size. 0 or a negative errno. */
 int body_add_reference(struct postern_request *r, const struct piece *piece);

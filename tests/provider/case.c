@@ -3,6 +3,7 @@
 
 #include <mail/header.h>
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,4 +104,58 @@ void golden_case_finish(struct golden_case *c)
 	message_unref(c->message);
 	free(c->recipients);
 	json_decref(c->json);
+}
+
+/* --- preparations --- */
+
+const char *golden_case_env(const void *c, const char *name)
+{
+	const struct golden_case *g = c;
+
+	return json_string_value(
+	    json_object_get(json_object_get(g->json, "env"), name));
+}
+
+int golden_case_file(const void *c, const char *path, struct buf *out)
+{
+	const struct golden_case *g = c;
+	const char *text = json_string_value(
+	    json_object_get(json_object_get(g->json, "files"), path));
+
+	return text ? buf_add_str(out, text) : -ENOENT;
+}
+
+void golden_case_answer(struct golden_case *c, struct http_response *out)
+{
+	const json_t *answer =
+	    json_array_get(json_object_get(c->json, "answers"), c->answered++);
+	const json_t *body = json_object_get(answer, "body");
+	const json_t *status = json_object_get(answer, "status");
+
+	if (!answer)
+		die("the case has not enough answers");
+	*out =
+	    (struct http_response){ .status = (int)json_integer_value(status),
+		    .body = span_make(
+			json_string_value(body), json_string_length(body)) };
+	if (!status)
+		out->fault = HTTP_FAULT_CONNECT;
+}
+
+void golden_case_note(const struct golden_case *c, const char *source)
+{
+	const json_t *expected = json_object_get(c->json, "source");
+	const json_t *answers = json_object_get(c->json, "answers");
+
+	if (expected && strcmp(json_string_value(expected), source) != 0)
+		die("the source is %s", source);
+	if (json_array_size(answers) != c->answered)
+		die("the case has too many answers");
+}
+
+bool golden_case_is_due(const struct golden_case *c, int64_t expires)
+{
+	const json_t *expected = json_object_get(c->json, "expires");
+
+	return !expected || json_integer_value(expected) == expires;
 }

@@ -14,6 +14,7 @@ struct golden_case {
 	struct span *recipients;
 	struct provider_input input; /* points into the rest */
 	const char *refused;         /* expected sentence, or NULL */
+	size_t answered;             /* of "answers" */
 };
 
 /* Exit with a message when the test itself is broken. */
@@ -23,6 +24,16 @@ void read_file(const char *path, struct buf *b);
 
 void golden_case_load(struct golden_case *c, const char *path);
 void golden_case_finish(struct golden_case *c);
+
+/* For preparations: "env" and "files" of the case, as struct provider_world. */
+const char *golden_case_env(const void *c, const char *name);
+int golden_case_file(const void *c, const char *path, struct buf *out);
+/* The next of its "answers"; borrowed. */
+void golden_case_answer(struct golden_case *c, struct http_response *out);
+/* Where keys came from must be "source", if the case has that. */
+void golden_case_note(const struct golden_case *c, const char *source);
+/* Likewise for "expires". */
+bool golden_case_is_due(const struct golden_case *c, int64_t expires);
 
 /* A settings struct of the module's, filled from a JSON object. */
 void *settings_make(

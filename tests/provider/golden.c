@@ -1,8 +1,9 @@
 /*
- * golden MODULES NAME DIR: load module NAME, build every DIR/X.json and
- * compare with DIR/X.request; judge every answer in DIR/answers.txt. With
- * POSTERN_GOLDEN=write the request files are written instead and outcomes
- * that differ are printed, to be read before they are believed.
+ * golden MODULES NAME DIR: load module NAME, prepare and build every
+ * DIR/X.json and compare with DIR/X.request; judge every answer in
+ * DIR/answers.txt. With POSTERN_GOLDEN=write the request files are written
+ * instead and outcomes that differ are printed, to be read before they are
+ * believed.
  */
 #include "case.h"
 
@@ -28,17 +29,25 @@ static void fail(const char *what, struct span got, struct span expected)
 
 /* --- requests --- */
 
-static void render(struct provider_call *call, struct buf *out)
+static void render(const struct http_call *http, struct buf *out)
 {
-	struct http_call http = { .method = NULL };
-	int rc;
+	int rc = buf_printf(out, "%s %s\n", http->method, http->url);
+	uint64_t offset = 0;
 
-	provider_call_http(call, &http);
-	rc = buf_printf(out, "%s %s\n", http.method, http.url);
-	for (const char *const *h = http.headers; *h; h++)
+	for (const char *const *h = http->headers; *h; h++)
 		rc = rc < 0 ? rc : buf_printf(out, "%s\n", *h);
 	rc = rc < 0 ? rc : buf_add_str(out, "\n");
-	rc = rc < 0 ? rc : provider_call_body(call, out);
+	while (rc == 0 && offset < http->body_size) {
+		ptrdiff_t n = -1;
+		rc = buf_reserve(out, 4096);
+		if (rc == 0)
+			n = http->body_read(
+			    http->ctx, offset, buf_tail(out), 4096);
+		if (n <= 0)
+			die("the body could not be read");
+		buf_commit(out, (size_t)n);
+		offset += (uint64_t)n;
+	}
 	if (rc < 0)
 		die("the request could not be written down");
 }
@@ -66,15 +75,67 @@ static void compare(const char *path, struct span got)
 	buf_finish(&expected);
 }
 
+/* What a preparation of the case comes to: its requests, and a grant. */
+static struct provider_grant *prepare(const struct postern_provider *p,
+    const void *settings, struct golden_case *c, struct buf *got)
+{
+	const struct provider_world world = {
+		.env = golden_case_env, .file = golden_case_file, .ctx = c
+	};
+	struct provider_preparation *prep =
+	    provider_preparation_new(p, settings, &world);
+	struct provider_grant *grant = NULL;
+	enum provider_step step;
+
+	if (!prep)
+		die("out of memory");
+	for (;;) {
+		struct http_call http;
+		struct http_response response;
+		step = provider_preparation_step(prep, c->input.now);
+		if (step != PROVIDER_STEP_SEND)
+			break;
+		provider_preparation_http(prep, &http);
+		render(&http, got);
+		if (buf_add_str(got, "\n---\n") < 0)
+			die("out of memory");
+		golden_case_answer(c, &response);
+		provider_preparation_answer(prep, &response);
+	}
+	golden_case_note(c, provider_preparation_source(prep));
+	if (step == PROVIDER_STEP_GRANTED)
+		grant = provider_preparation_grant(prep);
+	else if (buf_printf(got, "not prepared, %s: %s\n",
+		     provider_class_name(provider_preparation_class(prep)),
+		     provider_preparation_reason(prep)) < 0)
+		die("out of memory");
+	provider_preparation_free(prep);
+	return grant;
+}
+
+static void build(const struct postern_provider *p, const void *settings,
+    struct golden_case *c, struct buf *got, struct err *e)
+{
+	struct provider_call *call = provider_call_new(&c->input);
+	struct http_call http;
+
+	if (!call)
+		die("out of memory");
+	if (provider_call_build(call, p, settings, e) == 0) {
+		provider_call_http(call, &http);
+		render(&http, got);
+	}
+	provider_call_free(call);
+}
+
 static void check_build(const struct postern_provider *p, const char *path,
     const char *expected_path)
 {
 	struct golden_case c;
-	struct provider_call *call;
+	struct provider_grant *grant = NULL;
 	struct err e = { .code = 0 };
 	struct buf got;
 	void *settings;
-	int rc;
 
 	checks++;
 	golden_case_load(&c, path);
@@ -82,21 +143,22 @@ static void check_build(const struct postern_provider *p, const char *path,
 	    p->fields, p->settings_size, json_object_get(c.json, "settings"));
 	if (p->check && p->check(settings))
 		die("%s: %s", path, p->check(settings));
-	call = provider_call_new(&c.input);
-	if (!call)
-		die("out of memory");
-	rc = provider_call_build(call, p, settings, &e);
 	buf_init(&got, TEXT_MAX);
-	if (rc == 0)
-		render(call, &got);
-	if (c.refused && (rc != -EINVAL || strcmp(c.refused, e.text) != 0))
+	if (provider_prepares(p))
+		grant = prepare(p, settings, &c, &got);
+	c.input.grant = grant;
+	if (grant || !provider_prepares(p))
+		build(p, settings, &c, &got, &e);
+	if (grant && !golden_case_is_due(&c, grant->expires))
+		fail(path, SPAN("another expiry"), SPAN("that of the case"));
+	if (c.refused && (e.code != -EINVAL || strcmp(c.refused, e.text) != 0))
 		fail(path, span_of(e.text), span_of(c.refused));
-	else if (!c.refused && rc < 0)
+	else if (!c.refused && e.code < 0)
 		fail(path, span_of(e.text), SPAN("a request"));
 	else if (!c.refused)
 		compare(expected_path, buf_span(&got));
+	provider_grant_unref(grant);
 	buf_finish(&got);
-	provider_call_free(call);
 	settings_free(settings, p->fields);
 	golden_case_finish(&c);
 }
@@ -181,8 +243,8 @@ static void parse_answer(struct answer *a, struct span block)
 	a->response.body = span_trim(head);
 }
 
-/* "class id=... retry_ms=... singly of=size rejected=0,2: reason", as it
- * applies */
+/* "class id=... retry_ms=... singly stale of=size rejected=0,2: reason", as
+ * it applies */
 static void render_outcome(const struct provider_result *result,
     size_t recipient_count, struct buf *out)
 {
@@ -199,6 +261,8 @@ static void render_outcome(const struct provider_result *result,
 		    (unsigned long long)o->retry_after_ms);
 	if (o->try_singly)
 		rc |= buf_add_str(out, " singly");
+	if (o->is_grant_stale)
+		rc |= buf_add_str(out, " stale");
 	if (o->refusal != POSTERN_REFUSED_MESSAGE)
 		rc |= buf_printf(out, " of=%s", refusals[o->refusal]);
 	for (size_t i = 0; i < recipient_count; i++) {

