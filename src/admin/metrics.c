@@ -99,6 +99,23 @@ static void per_provider_time(
 	}
 }
 
+/* Keys and tokens that a module fetches before it builds. */
+static void render_credentials(struct metrics *r)
+{
+	exposition_family(&r->x, "provider_credentials_fetches",
+	    EXPOSITION_COUNTER, "Times credentials were fetched, by result.");
+	for (size_t i = 0; i < provider_count(r); i++) {
+		const char *name = provider_at(r, i)->name;
+		const struct counter_provider *c = counts_of(r, i);
+
+		exposition_u64(&r->x, LABELS("provider", name, "result", "ok"),
+		    counter_get(&c->grants_fetched));
+		exposition_u64(&r->x,
+		    LABELS("provider", name, "result", "failed"),
+		    counter_get(&c->grants_failed));
+	}
+}
+
 #define PROVIDER(field) offsetof(struct counter_provider, field)
 
 static void render_providers(struct metrics *r)
@@ -114,6 +131,7 @@ static void render_providers(struct metrics *r)
 	    PROVIDER(last_success_ms));
 	per_provider_time(r, "provider_last_error_timestamp_seconds",
 	    "When a call last failed; 0 = never.", PROVIDER(last_error_ms));
+	render_credentials(r);
 }
 
 /* -- queue and store -- */

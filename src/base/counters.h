@@ -29,8 +29,9 @@ struct counter_histogram {
 };
 
 struct counter_provider {
-	counter_value attempts[COUNTER_CLASSES]; /* by result */
-	counter_value failovers;                 /* left for the next one */
+	counter_value attempts[COUNTER_CLASSES];     /* by result */
+	counter_value failovers;                     /* left for the next one */
+	counter_value grants_fetched, grants_failed; /* see deliver/grants.h */
 	counter_value inflight;
 	counter_value last_success_ms; /* wall clock */
 	counter_value last_error_ms;

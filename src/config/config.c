@@ -183,6 +183,7 @@ struct config *config_load(const char *path,
 		return NULL;
 	}
 	effective_hash(&s->config, s->config.hash);
+	effective_hash_providers(&s->config);
 	return &s->config;
 }
 

@@ -138,14 +138,19 @@ struct config_user {
 	size_t index;         /* place in config.users; set by config_load */
 };
 
+enum {
+	CONFIG_HASH_SIZE = 17 /* with NUL */
+};
+
 struct config_provider {
 	const char *name, *type;
 	uint64_t timeout_ms;
 	int64_t max_connections;
 	int64_t max_recipients; /* per call; 0 = the module's own limit */
 	const struct postern_provider *module;
-	const void *settings; /* decoded by the module's rows */
-	size_t slot;          /* in the counters: config_keep_slots */
+	const void *settings;        /* decoded by the module's rows */
+	char hash[CONFIG_HASH_SIZE]; /* hex digest of them */
+	size_t slot;                 /* in the counters: config_keep_slots */
 };
 
 enum config_unknown {
@@ -264,10 +269,6 @@ enum config_hardening {
  */
 struct config_new_slots {
 	uint64_t listeners, providers;
-};
-
-enum {
-	CONFIG_HASH_SIZE = 17 /* with NUL */
 };
 
 struct config {

@@ -164,6 +164,23 @@ void effective_hash(const struct config *c, char out[CONFIG_HASH_SIZE])
 	hex_encode(digest, (CONFIG_HASH_SIZE - 1) / 2, out);
 }
 
+void effective_hash_providers(struct config *c)
+{
+	struct config_provider *providers = c->providers.items;
+
+	for (size_t i = 0; i < c->providers.count; i++) {
+		struct config_provider *p = &providers[i];
+		uint8_t digest[HASH_SHA256_SIZE] = { 0 };
+		struct hash_sha256 *h = hash_sha256_new();
+
+		if (h && p->module && p->settings)
+			add_rows(h, p->module->fields, p->settings);
+		if (h)
+			hash_sha256_end(h, digest);
+		hex_encode(digest, (CONFIG_HASH_SIZE - 1) / 2, p->hash);
+	}
+}
+
 /* --- what a reload cannot change --- */
 
 struct keep {

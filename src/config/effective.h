@@ -8,6 +8,8 @@
 #include <config/config.h>
 
 void effective_hash(const struct config *c, char out[CONFIG_HASH_SIZE]);
+/* Of the settings of each provider: into its hash. */
+void effective_hash_providers(struct config *c);
 /* See config_keep_fixed; strings are copied to arena. */
 int effective_keep_fixed(struct config *c, const struct config *old,
     struct arena *arena, void (*fn)(const char *key, void *ctx), void *ctx);

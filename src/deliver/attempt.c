@@ -1,6 +1,8 @@
 /*
- * One call to one provider for one batch: build, send, classify. The mark of
- * the batch is durable before this begins.
+ * One call to one provider for one batch: credentials where they must be
+ * fetched, build, send, classify. The mark of the batch is durable before
+ * this begins. A call that is refused because its credentials are not valid
+ * any more was not taken: it is made once more with others.
  */
 #include <deliver/deliver_internal.h>
 
@@ -20,14 +22,12 @@ static void count_start(const struct delivery *d)
 	counter_add(&deliver_counter(d, d->attempt.provider)->inflight, 1);
 }
 
-static void count_end(const struct delivery *d, uint64_t total_ms)
+static void count_result(const struct delivery *d)
 {
 	struct counter_provider *c = deliver_counter(d, d->attempt.provider);
 	enum postern_class result = d->result.outcome.result;
 	uint64_t now = (uint64_t)clock_wall_ms();
 
-	counter_sub(&c->inflight, 1);
-	counter_observe_us(&c->latency, total_ms * 1000);
 	if (result >= POSTERN_ACCEPTED && result <= POSTERN_UNKNOWN)
 		counter_add(&c->attempts[result], 1);
 	if (result == POSTERN_ACCEPTED || result == POSTERN_REJECTED) {
@@ -36,6 +36,15 @@ static void count_end(const struct delivery *d, uint64_t total_ms)
 	}
 	counter_set(&c->last_error_ms, now);
 	counter_set(&c->last_error_class, (uint64_t)result);
+}
+
+static void count_end(const struct delivery *d, uint64_t total_ms)
+{
+	struct counter_provider *c = deliver_counter(d, d->attempt.provider);
+
+	counter_sub(&c->inflight, 1);
+	counter_observe_us(&c->latency, total_ms * 1000);
+	count_result(d);
 }
 
 static void log_attempt(const struct delivery *d, uint64_t total_ms)
@@ -116,14 +125,41 @@ void attempt_leave(struct delivery *d)
 		deliver_end_turn_later(owner);
 }
 
-static void drop_call(struct delivery *d)
+static void free_call(struct delivery *d)
 {
 	provider_call_free(d->attempt.call);
 	d->attempt.call = NULL;
+	provider_grant_unref(d->attempt.grant);
+	d->attempt.grant = NULL;
+}
+
+static void drop_call(struct delivery *d)
+{
+	free_call(d);
 	attempt_leave(d);
 }
 
 /* --- the call --- */
+
+/* With credentials other than those that were refused. */
+static bool may_repeat(const struct delivery *d)
+{
+	const struct attempt *a = &d->attempt;
+
+	return d->result.outcome.is_grant_stale && a->grant &&
+	       !a->is_repeated &&
+	       grants_renew(d->owner->grants, a->provider, a->grant);
+}
+
+static void ask_grant(struct delivery *d);
+
+static void repeat(struct delivery *d)
+{
+	d->attempt.is_repeated = true;
+	counter_sub(&deliver_counter(d, d->attempt.provider)->inflight, 1);
+	free_call(d);
+	ask_grant(d);
+}
 
 static void on_response(
     struct http_call *http, const struct http_response *response)
@@ -133,6 +169,10 @@ static void on_response(
 
 	provider_classify(p->module, p->settings, response, d->batch_count,
 	    clock_wall_ms() / 1000, d->rejected_bits, &d->result);
+	if (may_repeat(d)) {
+		repeat(d);
+		return;
+	}
 	drop_call(d);
 	outcome_apply(d);
 	count_end(d, response->total_ms);
@@ -205,7 +245,7 @@ static int build_in_pool(struct delivery *d)
 	return blocking_submit(d->owner->services.pool, &a->job);
 }
 
-static void start(struct delivery *d)
+static void make_call(struct delivery *d)
 {
 	struct attempt *a = &d->attempt;
 	struct provider_input input = { .message = d->message,
@@ -214,13 +254,13 @@ static void start(struct delivery *d)
 		.now = clock_wall_ms() / 1000,
 		.sender = d->sender,
 		.recipients = d->batch_addresses,
-		.recipient_count = d->batch_count };
+		.recipient_count = d->batch_count,
+		.grant = a->grant };
 
-	a->began_ns = clock_mono_ns();
 	a->build_error = (struct err){ .code = 0 };
 	a->call = provider_call_new(&input);
 	if (!a->call) {
-		attempt_leave(d);
+		drop_call(d);
 		outcome_postpone(d, "out of memory");
 		round_next(d);
 	} else if (!provider_call_is_heavy(a->provider->module, &input)) {
@@ -233,8 +273,58 @@ static void start(struct delivery *d)
 	}
 }
 
+/* --- credentials --- */
+
+/* The provider was not asked, but it is not to be had either. */
+static void give_up(struct delivery *d)
+{
+	const struct grant_waiter *w = &d->attempt.waiter;
+	struct postern_outcome *o = &d->result.outcome;
+
+	memset(&d->result, 0, sizeof(d->result));
+	memset(d->rejected_bits, 0, (d->batch_count + 7) / 8);
+	o->result = w->result;
+	memcpy(o->reason, w->reason, sizeof(o->reason));
+	attempt_leave(d);
+	outcome_apply(d);
+	count_result(d);
+	log_attempt(d, 0);
+	round_next(d);
+}
+
+static void take_grant(struct delivery *d)
+{
+	struct attempt *a = &d->attempt;
+
+	a->grant = a->waiter.grant;
+	if (a->grant)
+		make_call(d);
+	else
+		give_up(d);
+}
+
+static void on_grant(struct grant_waiter *w)
+{
+	take_grant(container_of(w, struct delivery, attempt.waiter));
+}
+
+static void ask_grant(struct delivery *d)
+{
+	struct attempt *a = &d->attempt;
+
+	a->waiter.done = on_grant;
+	if (grants_ask(d->owner->grants, d->config, a->provider, &a->waiter))
+		take_grant(d);
+}
+
 void attempt_start(struct delivery *d)
 {
-	if (take_turn(d))
-		start(d);
+	if (!take_turn(d))
+		return;
+	d->attempt.began_ns = clock_mono_ns();
+	d->attempt.is_repeated = false;
+	if (provider_prepares(d->attempt.provider->module))
+		ask_grant(d);
+	else
+		make_call(d);
 }

@@ -237,7 +237,7 @@ static void on_turn_end(struct task *t)
 	start_due(owner);
 	/* Answers may have brought new work, and that a new end of turn. */
 	if (owner->is_turn_end_queued || !owner->on_idle ||
-	    owner->active_count > 0)
+	    owner->active_count > 0 || !grants_is_idle(owner->grants))
 		return;
 	void (*on_idle)(void *ctx) = owner->on_idle;
 	owner->on_idle = NULL;
@@ -254,6 +254,24 @@ void deliver_end_turn_later(struct deliver *owner)
 
 /* --- the interface --- */
 
+static void on_grant_settled(void *ctx)
+{
+	deliver_end_turn_later(ctx);
+}
+
+static struct grants *make_grants(struct deliver *owner)
+{
+	const struct deliver_services *s = &owner->services;
+
+	return grants_new(&(struct grants_services){ .loop = s->loop,
+	    .http = s->http,
+	    .pool = s->pool,
+	    .counters = s->counters,
+	    .world = &provider_world_real,
+	    .on_settled = on_grant_settled,
+	    .ctx = owner });
+}
+
 struct deliver *deliver_new(
     const struct deliver_services *services, struct config *config)
 {
@@ -263,7 +281,10 @@ struct deliver *deliver_new(
 		return NULL;
 	owner->services = *services;
 	owner->active = map_new();
-	if (!owner->active) {
+	owner->grants = make_grants(owner);
+	if (!owner->active || !owner->grants) {
+		map_free(owner->active);
+		grants_free(owner->grants);
 		free(owner);
 		return NULL;
 	}
@@ -281,6 +302,7 @@ void deliver_set_config(struct deliver *owner, struct config *config)
 
 	owner->config = config_ref(config);
 	config_unref(old);
+	grants_set_config(owner->grants, config);
 }
 
 void deliver_schedule(
@@ -346,6 +368,7 @@ void deliver_free(struct deliver *owner)
 	loop_timer_stop(owner->services.loop, &owner->due_timer);
 	due_finish(&owner->due);
 	map_free(owner->active);
+	grants_free(owner->grants);
 	config_unref(owner->config);
 	free(owner);
 }

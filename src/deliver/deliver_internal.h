@@ -4,13 +4,14 @@
  *   accept.c or resume.c   makes it, from a session or from the store
  *   round.c                picks a batch of recipients and its provider, has
  *                          the store mark it, starts the attempt
- *   attempt.c              one call to the provider
+ *   attempt.c              one call to the provider, with credentials from
+ *                          grants.c where its module fetches them
  *   outcome.c              what the result does to each recipient
  *   round.c                records that together with the next mark, or ends
  *
- * A delivery has one thing under way at a time: a store request, a build in
- * the pool, or an HTTP call. It is freed only between them, in
- * delivery_finish.
+ * A delivery has one thing under way at a time: a store request, a wait for
+ * credentials, a build in the pool, or an HTTP call. It is freed only between
+ * them, in delivery_finish.
  */
 #pragma once
 
@@ -20,6 +21,7 @@
 #include <base/map.h>
 #include <deliver/deliver.h>
 #include <deliver/due.h>
+#include <deliver/grants.h>
 #include <http/http.h>
 #include <loop/blocking.h>
 #include <loop/loop.h>
@@ -43,6 +45,7 @@ struct deliver {
 	struct config *config; /* for what starts now */
 	struct due due;
 	struct loop_timer due_timer;
+	struct grants *grants;
 	struct map *active; /* id -> struct delivery */
 	size_t active_count, resumed, loading;
 	uint64_t loaded_bytes;              /* of resumed messages in memory */
@@ -73,8 +76,11 @@ struct attempt {
 	const struct config_provider *provider;
 	bool is_pinned; /* no other provider may follow */
 	char key[ID_TEXT_SIZE + 32 + STORE_NAME_SIZE];
-	struct list turn;       /* in content_queue */
-	uint64_t content_bytes; /* counted in the owner's */
+	struct list turn;             /* in content_queue */
+	uint64_t content_bytes;       /* counted in the owner's */
+	struct grant_waiter waiter;   /* for credentials, before the call */
+	struct provider_grant *grant; /* a reference while there is a call */
+	bool is_repeated;             /* with other credentials */
 	struct provider_call *call;
 	struct http_call http;
 	struct blocking_job job; /* a heavy build */
