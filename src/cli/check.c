@@ -1,7 +1,9 @@
 /* `postern check`: read a configuration as the server would, and say so. */
 #include <cli/cli.h>
 
+#include <base/clock.h>
 #include <config/config.h>
+#include <provider/provider.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +37,38 @@ static bool parse_options(int argc, char **argv, struct options *o)
 	return true;
 }
 
+/*
+ * Where a provider's credentials would come from, were the server started
+ * here and now: the first step looks around, but nothing is fetched.
+ */
+static void print_source(const struct config_provider *p)
+{
+	struct provider_preparation *c = provider_preparation_new(
+	    p->module, p->settings, &provider_world_real);
+
+	if (!c)
+		return;
+	if (provider_preparation_step(c, clock_wall_ms() / 1000) ==
+	    PROVIDER_STEP_REFUSED)
+		(void)printf("provider %s: no credentials here: %s\n", p->name,
+		    provider_preparation_reason(c));
+	else
+		(void)printf("provider %s: credentials from %s\n", p->name,
+		    provider_preparation_source(c));
+	provider_preparation_free(c);
+}
+
+static void print_sources(const struct config *c)
+{
+	for (size_t i = 0; i < c->providers.count; i++) {
+		const struct config_provider *p =
+		    CONFIG_AT(c->providers, struct config_provider, i);
+
+		if (provider_prepares(p->module))
+			print_source(p);
+	}
+}
+
 int cli_check(int argc, char **argv)
 {
 	struct options options = { .path = cli_config_path() };
@@ -49,8 +83,10 @@ int cli_check(int argc, char **argv)
 		config_report_print_json(&report, stdout);
 	else
 		config_report_print(&report, stderr);
-	if (config && !options.is_json)
+	if (config && !options.is_json) {
+		print_sources(config);
 		(void)printf("%s: ok\n", options.path);
+	}
 	code = config ? EXIT_SUCCESS : EX_CONFIG;
 	config_report_finish(&report);
 	config_unref(config);
