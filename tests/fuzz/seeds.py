@@ -12,6 +12,7 @@ ESCAPES = {b"r": b"\r", b"n": b"\n", b"0": b"\0", b"t": b"\t", b"\\": b"\\"}
 MAX = 16 * 1024  # longer ones only make a run slow
 # What the first byte of an input of session.c chooses.
 LOGIN, OPEN = 0x20, 0x10
+XCLIENT = 0x31  # the second: believed, with LOGIN, and messages are queued
 TRANSPORTS = {"plain": 0, "starttls": 1, "tls": 2}
 
 
@@ -52,8 +53,9 @@ def main(target):
             data = b"EHLO client.test\r\n" + data
         flags = LOGIN if first == "auth" else OPEN if "open" in settings else 0
         (target / "command" / script.stem).write_bytes(b"\x07" + data)
+        answers = XCLIENT if "xclient" in settings else 0
         for name, transport in TRANSPORTS.items():
-            head = bytes([flags | transport, 0, 9])
+            head = bytes([flags | transport, answers, 9])
             (target / "session" / f"{script.stem}-{name}").write_bytes(head + data)
 
 

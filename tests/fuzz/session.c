@@ -42,6 +42,7 @@ struct choice {
 struct play {
 	struct choice choice;
 	struct settings settings;
+	struct network proxies;
 	struct loop *loop;
 	struct smtp_service service;
 	struct counters counters;
@@ -101,6 +102,12 @@ static void apply(struct play *p)
 	p->settings.listener.allow_unauthenticated = c->is_open;
 	p->settings.listener.user = c->is_open ? "alice" : NULL;
 	p->settings.listener.lenient_syntax = c->is_lenient;
+	if (c->verdict & 0x20) { /* XCLIENT, perhaps with LOGIN */
+		(void)network_parse(SPAN("0.0.0.0/0"), &p->proxies);
+		p->settings.listener.xclient_trusted =
+		    (struct postern_list){ &p->proxies, 1 };
+		p->settings.listener.xclient_login = (c->verdict & 0x10) != 0;
+	}
 	if (c->is_picky)
 		p->settings.config.smtp.line_endings = CONFIG_LINES_REJECT;
 	if (c->is_small)
