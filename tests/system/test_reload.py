@@ -72,7 +72,7 @@ class Changes(Reload):
         # Who was removed may finish nothing more, and is told so.
         code, text = self.send(old)
         self.assertEqual(code, 421, text)
-        self.assertIn("no longer configured", text)
+        self.assertIn("removed or disabled", text)
         (self.home / "demo.hash").write_text(password_hash("another") + "\n")
         self.hangup()
         with self.assertRaises(smtplib.SMTPAuthenticationError):

@@ -59,7 +59,7 @@ class Hangup(UserFiles):
         # As who was removed from the file itself.
         code, text = self.send(old)
         self.assertEqual(code, 421, text)
-        self.assertIn("no longer configured", text)
+        self.assertIn("removed or disabled", text)
         self.log_in("ann")
         self.put()
         self.hangup()
