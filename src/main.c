@@ -20,6 +20,9 @@ static const struct {
 	    "make a credential for a user", cli_passwd },
 	{ "sandbox", "[--address ADDR] [--archive DIR]",
 	    "run a fake of the providers' APIs", cli_sandbox },
+	{ "stats", "[-o json]", "figures of the running server", cli_stats },
+	{ "reload", "", "have the running server read its file again",
+	    cli_reload },
 	{ "version", "", "print the version", cmd_version },
 	{ "help", "", "print this", cmd_help },
 };

@@ -1,6 +1,7 @@
 /* See admin.h: the tick, the snapshot, and the order of going down. */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <admin/admin_internal.h>
 #include <admin/endpoint.h>
@@ -42,9 +43,9 @@ static void free_admin(struct admin *a)
 	free(a);
 }
 
-static void on_httpd_closed(void *ctx)
+static void on_closed_task(struct task *t)
 {
-	struct admin *a = ctx;
+	struct admin *a = container_of(t, struct admin, closed);
 	void (*on_closed)(void *) = a->on_closed;
 	void *closed_ctx = a->closed_ctx;
 
@@ -53,9 +54,21 @@ static void on_httpd_closed(void *ctx)
 		on_closed(closed_ctx);
 }
 
-static void on_closed_task(struct task *t)
+static void on_httpd_closed(void *ctx)
 {
-	on_httpd_closed(container_of(t, struct admin, closed));
+	struct admin *a = ctx;
+
+	if (--a->closing == 0)
+		loop_post(a->loop, &a->closed);
+}
+
+static void close_endpoint(struct admin *a, struct endpoint *p)
+{
+	a->closing++;
+	if (p->httpd)
+		httpd_close(p->httpd, on_httpd_closed, a);
+	else
+		on_httpd_closed(a);
 }
 
 struct admin *admin_new(
@@ -80,8 +93,7 @@ struct admin *admin_new(
 		free_admin(a);
 		return NULL;
 	}
-	const char *address = services->config->stats.address;
-	if (address && *address && endpoint_start(a, e) != 0) {
+	if (endpoint_start(a, e) != 0) {
 		free_admin(a);
 		return NULL;
 	}
@@ -94,15 +106,19 @@ void admin_close(struct admin *a, void (*on_closed)(void *ctx), void *ctx)
 	loop_timer_stop(a->loop, &a->tick);
 	a->on_closed = on_closed;
 	a->closed_ctx = ctx;
-	if (a->httpd)
-		httpd_close(a->httpd, on_httpd_closed, a);
-	else
-		loop_post(a->loop, &a->closed);
+	/* First, so that nobody comes who would not be heard. */
+	if (a->console.httpd)
+		(void)unlink(a->services.config->admin.socket);
+	/* Not before both are asked to. */
+	a->closing = 1;
+	close_endpoint(a, &a->stats);
+	close_endpoint(a, &a->console);
+	on_httpd_closed(a);
 }
 
 int admin_port(const struct admin *a)
 {
-	return a->httpd ? httpd_port(a->httpd) : 0;
+	return a->stats.httpd ? httpd_port(a->stats.httpd) : 0;
 }
 
 void admin_set_config(struct admin *a, struct config *config)

@@ -1,10 +1,13 @@
 /*
- * The endpoint of a running server: probes, metrics, figures and "where is my
- * mail", read-only. Lives on the main loop; all functions on its thread.
+ * The endpoints of a running server. At the address for statistics: probes,
+ * metrics, figures and "where is my mail", read-only. At a unix socket the same
+ * and what operators may do. Lives on the main loop; all functions on its
+ * thread.
  */
 #pragma once
 
 #include <base/err.h>
+#include <base/list.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,6 +15,7 @@
 
 struct admin;
 struct config;
+struct config_report;
 struct counters;
 struct loop;
 struct peers;
@@ -32,6 +36,20 @@ struct admin_tls {
 };
 
 /*
+ * Somebody asked for a reload and waits. Owned by who asks, until done runs:
+ * exactly once, on the main loop, never inside the call that asks.
+ */
+struct admin_reload {
+	struct list node; /* of who reloads */
+	/*
+	 * why: NULL, the new configuration is in use; else what was wrong.
+	 * report: problems of the file; NULL when it was not read. Borrowed.
+	 */
+	void (*done)(struct admin_reload *r, const char *why,
+	    const struct config_report *report);
+};
+
+/*
  * What there is to look at; everything must outlive the admin. counters and
  * loops are parallel, one of each per worker.
  */
@@ -45,18 +63,22 @@ struct admin_services {
 	struct quota *quota;          /* may be NULL */
 	struct peers *peers;          /* may be NULL */
 	const struct admin_tls *tls;  /* may be NULL */
+	/* What is served at a unix socket; that is taken over, -1: none. */
+	int socket;
+	void (*reload)(struct admin_reload *r, void *ctx);
+	void *ctx;
 };
 
 /*
  * Start watching the workers, and listening on config->stats.address unless
- * that is empty. services is copied and takes a reference on the
- * configuration. NULL with e filled.
+ * that is empty, and on the socket. services is copied and takes a reference
+ * on the configuration. NULL with e filled.
  */
 struct admin *admin_new(
     struct loop *l, const struct admin_services *services, struct err *e);
 /* on_closed runs on the loop, never inside this call; a is gone then. */
 void admin_close(struct admin *a, void (*on_closed)(void *ctx), void *ctx);
-/* Of the endpoint; 0 when it is off. */
+/* Of the address for statistics; 0 when it is off. */
 int admin_port(const struct admin *a);
 /* A reload succeeded: from now on this snapshot is shown. */
 void admin_set_config(struct admin *a, struct config *config);

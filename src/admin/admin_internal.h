@@ -20,15 +20,32 @@ enum endpoint_path {
 	ENDPOINT_METRICS,
 	ENDPOINT_STATS,
 	ENDPOINT_MESSAGES,
+	ENDPOINT_QUEUE,
+	ENDPOINT_RELOAD,
 	ENDPOINT_OTHER,
 	ENDPOINT_PATHS
+};
+
+/* One of the two places where the admin is asked. */
+struct endpoint {
+	struct admin *admin;
+	struct httpd *httpd; /* NULL when it is off */
+	bool is_console;     /* the unix socket: operators */
+};
+
+/*
+ * An answer that comes later: what makes it begins with this and is the data
+ * of its request.
+ */
+struct pending {
+	struct httpd_request *r; /* NULL: nobody reads it any more */
 };
 
 /* Owned by the server; the main loop's thread. */
 struct admin {
 	struct loop *loop;
 	struct admin_services services;
-	struct httpd *httpd; /* NULL when the endpoint is off */
+	struct endpoint stats, console;
 	struct loop_timer tick;
 	struct health health;
 	struct rates rates;
@@ -38,7 +55,8 @@ struct admin {
 	int64_t config_loaded_ms; /* wall clock, last success */
 	bool is_config_current;   /* the last load succeeded */
 	uint64_t requests[ENDPOINT_PATHS];
-	struct task closed; /* when there is no httpd to wait for */
+	struct task closed;
+	unsigned closing; /* endpoints */
 	void (*on_closed)(void *ctx);
 	void *closed_ctx;
 };

@@ -1,34 +1,46 @@
 /*
- * See endpoint.h. Everything here reads; nothing a request says changes the
- * server. The Host header is checked so that a web page cannot reach a
- * loopback endpoint under a name of its own (DNS rebinding).
+ * See endpoint.h. At the address for statistics nothing a request says changes
+ * the server; the Host header is checked there, so that a web page cannot reach
+ * a loopback endpoint under a name of its own (DNS rebinding). Who may open the
+ * unix socket is an operator.
  */
 #include <admin/endpoint.h>
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <admin/admin_internal.h>
+#include <admin/console.h>
 #include <admin/exposition.h>
 #include <admin/lookup.h>
 #include <admin/metrics.h>
 #include <admin/reply.h>
 #include <admin/stats.h>
+#include <base/log.h>
 #include <base/netaddr.h>
 #include <config/config.h>
 
 enum {
 	MAX_BODY = 4096, /* none is wanted */
+	MAX_CONSOLE_BODY = 1024 * 1024,
 	MAX_CONNECTIONS = 64,
 	TIMEOUT_S = 10,
 	MAX_METRICS = 16 * 1024 * 1024,
 	MAX_REPORT = 64 * 1024
 };
 
+enum {
+	IS_PREFIX = 1 << 0,
+	IS_POST = 1 << 1, /* else GET and HEAD */
+	IS_CONSOLE = 1 << 2
+};
+
+/* Rows of one path stand together. */
 struct route {
 	const char *path;
 	enum endpoint_path index;
-	bool is_prefix;
+	unsigned flags;
 	void (*answer)(struct admin *a, struct httpd_request *r);
 };
 
@@ -139,30 +151,52 @@ static void answer_nothing(struct admin *a, struct httpd_request *r)
 /* -- routing -- */
 
 static const struct route routes[] = {
-	{ "/", ENDPOINT_INDEX, false, answer_index },
-	{ "/livez", ENDPOINT_LIVEZ, false, answer_livez },
-	{ "/readyz", ENDPOINT_READYZ, false, answer_readyz },
-	{ "/startupz", ENDPOINT_STARTUPZ, false, answer_startupz },
-	{ "/healthz", ENDPOINT_HEALTHZ, false, answer_livez },
-	{ "/metrics", ENDPOINT_METRICS, false, answer_metrics },
-	{ "/api/v1/stats", ENDPOINT_STATS, false, answer_stats },
-	{ MESSAGES_PATH, ENDPOINT_MESSAGES, true, answer_message },
+	{ "/", ENDPOINT_INDEX, 0, answer_index },
+	{ "/livez", ENDPOINT_LIVEZ, 0, answer_livez },
+	{ "/readyz", ENDPOINT_READYZ, 0, answer_readyz },
+	{ "/startupz", ENDPOINT_STARTUPZ, 0, answer_startupz },
+	{ "/healthz", ENDPOINT_HEALTHZ, 0, answer_livez },
+	{ "/metrics", ENDPOINT_METRICS, 0, answer_metrics },
+	{ "/api/v1/stats", ENDPOINT_STATS, 0, answer_stats },
+	{ MESSAGES_PATH, ENDPOINT_MESSAGES, IS_PREFIX, answer_message },
+	{ "/api/v1/reload", ENDPOINT_RELOAD, IS_POST | IS_CONSOLE,
+	    console_reload },
 };
 
-static const struct route *find_route(const char *path)
+enum {
+	ROUTES = sizeof(routes) / sizeof(routes[0])
+};
+
+static bool is_at(const struct route *r, const char *path)
 {
-	static const struct route none = { NULL, ENDPOINT_OTHER, false,
+	return r->flags & IS_PREFIX
+		   ? span_starts_with(span_of(path), span_of(r->path))
+		   : strcmp(path, r->path) == 0;
+}
+
+static bool takes(const struct route *r, const char *method)
+{
+	if (r->flags & IS_POST)
+		return strcmp(method, "POST") == 0;
+	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* The row of path and method; of path alone when none takes the method. */
+static const struct route *find_route(const char *path, const char *method)
+{
+	static const struct route none = { NULL, ENDPOINT_OTHER, 0,
 		answer_nothing };
+	const struct route *found = &none;
 
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		const struct route *r = &routes[i];
-
-		if (r->is_prefix
-			? span_starts_with(span_of(path), span_of(r->path))
-			: strcmp(path, r->path) == 0)
-			return r;
+	for (size_t i = 0; i < ROUTES; i++) {
+		if (!is_at(&routes[i], path))
+			continue;
+		if (takes(&routes[i], method))
+			return &routes[i];
+		if (found == &none)
+			found = &routes[i];
 	}
-	return &none;
+	return found;
 }
 
 /* Host without its port; brackets of an IPv6 address are taken off. */
@@ -198,15 +232,18 @@ static bool is_our_host(const struct config *c, const char *header)
 	       span_ieq(host, host_name(span_of(c->stats.address)));
 }
 
-static void refuse_method(struct httpd_request *r)
+static void refuse_method(struct httpd_request *r, const struct route *route)
 {
-	static const char *const headers[] = { "Allow: GET, HEAD",
+	bool is_post = route->flags & IS_POST;
+	const char *const headers[] = { is_post ? "Allow: POST"
+						: "Allow: GET, HEAD",
 		"Cache-Control: no-store", NULL };
 	const struct httpd_reply reply = {
 		.status = 405,
 		.content_type = "application/json",
 		.headers = headers,
-		.body = SPAN("{\"error\":\"only GET and HEAD\"}"),
+		.body = is_post ? SPAN("{\"error\":\"only POST\"}")
+				: SPAN("{\"error\":\"only GET and HEAD\"}"),
 	};
 
 	httpd_reply(r, &reply);
@@ -214,30 +251,73 @@ static void refuse_method(struct httpd_request *r)
 
 static void on_request(struct httpd_request *r, void *ctx)
 {
-	struct admin *a = ctx;
+	struct endpoint *p = ctx;
 	const char *method = httpd_method(r);
-	const struct route *route = find_route(httpd_path(r));
+	const struct route *route = find_route(httpd_path(r), method);
 
-	a->requests[route->index]++;
-	if (!is_our_host(a->services.config, httpd_header(r, "Host")))
+	p->admin->requests[route->index]++;
+	if (!p->is_console &&
+	    !is_our_host(p->admin->services.config, httpd_header(r, "Host")))
 		reply_error(r, 403, "this server has another name");
-	else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		refuse_method(r);
+	else if (!p->is_console && (route->flags & IS_CONSOLE))
+		reply_error(r, 403, "only at the admin socket");
+	else if (!takes(route, method))
+		refuse_method(r, route);
 	else
-		route->answer(a, r);
+		route->answer(p->admin, r);
+}
+
+static void on_gone(struct httpd_request *r, void *ctx)
+{
+	struct pending *p = httpd_data(r);
+
+	(void)ctx;
+	if (!p)
+		return; /* its answer is on its way */
+	p->r = NULL;
+	httpd_drop(r);
+}
+
+static int start(struct admin *a, struct endpoint *p,
+    struct httpd_settings *settings, struct err *e)
+{
+	p->admin = a;
+	settings->max_connections = MAX_CONNECTIONS;
+	settings->timeout_s = TIMEOUT_S;
+	settings->on_request = on_request;
+	settings->on_gone = on_gone;
+	settings->ctx = p;
+	p->httpd = httpd_start(a->loop, settings, e);
+	return p->httpd ? 0 : -EIO;
+}
+
+/* Mail goes on without it. */
+static void start_console(struct admin *a, struct err *e)
+{
+	struct httpd_settings settings = {
+		.socket = a->services.socket,
+		.max_body = MAX_CONSOLE_BODY,
+	};
+
+	a->console.is_console = true;
+	if (start(a, &a->console, &settings, e) != 0)
+		log_warn("admin_unavailable", LOG_STR("why", e->text));
 }
 
 int endpoint_start(struct admin *a, struct err *e)
 {
-	const struct httpd_settings settings = {
+	struct httpd_settings settings = {
 		.address = a->services.config->stats.address,
 		.max_body = MAX_BODY,
-		.max_connections = MAX_CONNECTIONS,
-		.timeout_s = TIMEOUT_S,
-		.on_request = on_request,
-		.ctx = a,
 	};
 
-	a->httpd = httpd_start(a->loop, &settings, e);
-	return a->httpd ? 0 : -EIO;
+	if (settings.address && *settings.address &&
+	    start(a, &a->stats, &settings, e) != 0) {
+		if (a->services.socket >= 0)
+			(void)close(a->services.socket);
+		return -EIO;
+	}
+	if (a->services.socket >= 0)
+		start_console(a, e);
+	return 0;
 }

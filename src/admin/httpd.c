@@ -294,37 +294,44 @@ static struct httpd *httpd_alloc(struct loop *l, const struct httpd_settings *s)
 	return h;
 }
 
+/* The socket is the daemon's, or closed. 0 or a negative errno. */
+static int start_on(struct httpd *h, int fd)
+{
+	int epoll;
+
+	h->daemon = start_daemon(h, fd);
+	if (!h->daemon) {
+		(void)close(fd);
+		return -EIO;
+	}
+	epoll =
+	    MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	h->watch = loop_watch_start(h->loop, epoll, on_ready, h);
+	if (h->watch)
+		return 0;
+	MHD_stop_daemon(h->daemon);
+	return -EIO;
+}
+
 struct httpd *httpd_start(
     struct loop *l, const struct httpd_settings *s, struct err *e)
 {
 	struct httpd *h = httpd_alloc(l, s);
+	int fd = s->socket;
 
+	if (h && s->address)
+		fd = httpd_bind(s->address, &h->port, e);
 	if (!h) {
+		if (!s->address)
+			(void)close(fd);
 		(void)err_set(e, -ENOMEM, "out of memory");
 		return NULL;
 	}
-	int fd = httpd_bind(s->address, &h->port, e);
-	if (fd < 0)
-		goto fail;
-	h->daemon = start_daemon(h, fd);
-	if (!h->daemon) {
-		(void)close(fd);
-		(void)err_set(
-		    e, -EIO, "cannot start the HTTP server on %s", s->address);
-		goto fail;
-	}
-	int epoll =
-	    MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-	h->watch = loop_watch_start(l, epoll, on_ready, h);
-	if (!h->watch) {
-		(void)err_set(
-		    e, -EIO, "cannot watch the HTTP server on %s", s->address);
-		goto fail;
-	}
-	return h;
-fail:
-	if (h->daemon)
-		MHD_stop_daemon(h->daemon);
+	if (fd >= 0 && start_on(h, fd) == 0)
+		return h;
+	if (fd >= 0)
+		(void)err_set(e, -EIO, "cannot start the HTTP server on %s",
+		    s->address ? s->address : "its socket");
 	free(h);
 	return NULL;
 }

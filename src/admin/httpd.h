@@ -16,8 +16,11 @@ struct httpd_request; /* alive until httpd_reply or httpd_drop */
 struct loop;
 
 struct httpd_settings {
-	const char *address; /* "127.0.0.1:8587"; port 0: the kernel chooses */
-	uint64_t max_body;   /* larger: 413 */
+	/* "127.0.0.1:8587"; port 0: the kernel chooses. NULL: `socket` is one
+	 * that listens, taken over. */
+	const char *address;
+	int socket;
+	uint64_t max_body; /* larger: 413 */
 	unsigned max_connections;
 	/*
 	 * A connection without progress for this long is closed; one that
@@ -63,6 +66,8 @@ void httpd_each_header(const struct httpd_request *r,
     bool (*fn)(const char *name, const char *value, void *ctx), void *ctx);
 /* "" for a name without a value, NULL when absent. */
 const char *httpd_query(const struct httpd_request *r, const char *name);
+/* Of the process at the other end of a unix socket; false elsewhere. */
+bool httpd_peer_uid(const struct httpd_request *r, unsigned *out);
 struct span httpd_body(const struct httpd_request *r);
 /* Room for the handler's own state, NULL at first. */
 void httpd_set_data(struct httpd_request *r, void *data);

@@ -247,6 +247,18 @@ const char *httpd_query(const struct httpd_request *r, const char *name)
 	return value ? value : "";
 }
 
+bool httpd_peer_uid(const struct httpd_request *r, unsigned *out)
+{
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(r->conn->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ||
+	    peer.uid == (uid_t)-1)
+		return false;
+	*out = peer.uid;
+	return true;
+}
+
 struct span httpd_body(const struct httpd_request *r)
 {
 	return buf_span(&r->body);

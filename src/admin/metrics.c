@@ -235,11 +235,13 @@ static void render_requests(struct metrics *r)
 		[ENDPOINT_METRICS] = "/metrics",
 		[ENDPOINT_STATS] = "/api/v1/stats",
 		[ENDPOINT_MESSAGES] = "/api/v1/messages",
+		[ENDPOINT_QUEUE] = "/api/v1/queue",
+		[ENDPOINT_RELOAD] = "/api/v1/reload",
 		[ENDPOINT_OTHER] = "other",
 	};
 
 	exposition_family(&r->x, "admin_requests", EXPOSITION_COUNTER,
-	    "Requests to this endpoint.");
+	    "Requests to the endpoints.");
 	for (size_t i = 0; i < ENDPOINT_PATHS; i++)
 		exposition_u64(
 		    &r->x, LABELS("path", paths[i]), r->a->requests[i]);

@@ -8,6 +8,7 @@
 #include <base/hostport.h>
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/un.h>
 
 enum {
@@ -205,6 +206,22 @@ static void check_stats(struct check *c)
 		check_address(c, n, c->config->listeners.count, address, false);
 }
 
+static void check_admin(struct check *c)
+{
+	const struct config_admin *a = &c->config->admin;
+	const struct node *map = node_get(c->root, "admin");
+	const struct sockaddr_un *sa = NULL;
+
+	if (a->socket && *a->socket &&
+	    (*a->socket != '/' || strlen(a->socket) >= sizeof(sa->sun_path)))
+		report_error(c->report, node_get(map, "socket"),
+		    "must be a path from / on, of less than %zu bytes",
+		    sizeof(sa->sun_path));
+	if (a->socket_mode && !config_socket_mode(a->socket_mode))
+		report_error(c->report, node_get(map, "socket_mode"),
+		    "must be permissions in octal, as \"0600\"");
+}
+
 static void check_logins(struct check *c, bool needs_users)
 {
 	const struct node *users = node_get(c->root, "users");
@@ -249,4 +266,5 @@ void check_listeners(struct check *c)
 	}
 	check_logins(c, needs_users);
 	check_stats(c);
+	check_admin(c);
 }

@@ -242,6 +242,11 @@ struct config_stats {
 	const char *address; /* "127.0.0.1:8587"; empty = off */
 };
 
+struct config_admin {
+	const char *socket;      /* path of a unix socket; empty = none */
+	const char *socket_mode; /* octal, config_socket_mode */
+};
+
 struct config_log {
 	int level;     /* enum log_level */
 	int format;    /* enum log_format */
@@ -289,6 +294,7 @@ struct config {
 	struct config_smtp smtp;
 	struct config_http http;
 	struct config_stats stats;
+	struct config_admin admin;
 	struct config_log log;
 	struct config_shutdown shutdown;
 	struct postern_list suppress; /* patterns: recipients never to serve */

@@ -140,6 +140,17 @@ static const struct postern_field stats_rows[] = {
 	{ .name = NULL },
 };
 
+static const struct postern_field admin_rows[] = {
+	{ .name = "socket", .type = POSTERN_TYPE_STRING,
+	  AT(config_admin, socket), .preset = "/run/postern/admin.sock",
+	  .doc = "unix socket for `postern stats` and `postern reload`; its "
+		 "folder must be the account's; \"\" = none" },
+	{ .name = "socket_mode", .type = POSTERN_TYPE_STRING,
+	  AT(config_admin, socket_mode), .preset = "0600",
+	  .doc = "permissions of the socket" },
+	{ .name = NULL },
+};
+
 static const struct postern_field log_rows[] = {
 	{ .name = "level", .type = POSTERN_TYPE_ENUM,
 	  AT(config_log, level), .preset = "info", .names = level_names,
@@ -240,6 +251,9 @@ const struct postern_field tables_root[] = {
 	{ .name = "stats", .type = POSTERN_TYPE_MAP,
 	  AT(config, stats), .fields = stats_rows,
 	  .doc = "metrics and probes" },
+	{ .name = "admin", .type = POSTERN_TYPE_MAP,
+	  AT(config, admin), .fields = admin_rows,
+	  .doc = "what operators do with a running server" },
 	{ .name = "log", .type = POSTERN_TYPE_MAP,
 	  AT(config, log), .fields = log_rows, .doc = "lines on stderr" },
 	{ .name = "reload", .type = POSTERN_TYPE_MAP,

@@ -13,6 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum {
+	OWN_FILES = 64 /* store, loops, listeners, watchers, way out */
+};
+
 void privilege_harden(void)
 {
 	struct rlimit none = { 0, 0 };
@@ -29,7 +33,8 @@ void privilege_harden(void)
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-size_t privilege_raise_files(void)
+/* Raise the limit on open files to what the kernel allows; that many. */
+static size_t raise_files(void)
 {
 	struct rlimit files;
 
@@ -40,6 +45,16 @@ size_t privilege_raise_files(void)
 	(void)getrlimit(RLIMIT_NOFILE, &files);
 	return files.rlim_cur == RLIM_INFINITY ? SIZE_MAX
 					       : (size_t)files.rlim_cur;
+}
+
+size_t privilege_session_ceiling(void)
+{
+	size_t files = raise_files();
+	size_t reserve = files / 4;
+
+	if (reserve < OWN_FILES)
+		reserve = OWN_FILES < files / 2 ? OWN_FILES : files / 2;
+	return files - reserve;
 }
 
 static int find_account(const char *user, uid_t *uid, gid_t *gid, struct err *e)

@@ -24,7 +24,11 @@ int privilege_drop(const char *user, struct err *e);
  * with e filled.
  */
 int privilege_give_directory(const char *path, const char *user, struct err *e);
-/* The same for a socket in the file system, which is there. */
+/* The same for a socket or a folder that is there. */
 int privilege_give_socket(const char *path, const char *user, struct err *e);
-/* Raise the limit on open files to what the kernel allows; that many. */
-size_t privilege_raise_files(void);
+/*
+ * Raise the limit on open files to what the kernel allows. Sessions get three
+ * quarters of them at most: the store, the way out and the probes must go on
+ * when clients have taken all they can.
+ */
+size_t privilege_session_ceiling(void);

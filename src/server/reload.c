@@ -36,6 +36,8 @@ enum {
 	SETTLE_MS = 2000 /* files of a deployment come one after another */
 };
 
+static const char stopping[] = "the server is shutting down";
+
 /* One reload, until the last worker has it. */
 struct attempt {
 	struct blocking_job job;
@@ -49,6 +51,7 @@ struct attempt {
 	struct worker_update *updates; /* one per worker */
 	atomic_uint applied;
 	struct task all_applied;
+	struct list asked; /* struct admin_reload.node: who waits */
 };
 
 struct reload {
@@ -59,6 +62,9 @@ struct reload {
 	struct loop_timer settle; /* after a change */
 	struct attempt *attempt;  /* NULL: none runs */
 	const char *wanted;       /* the trigger of another one, or NULL */
+	struct task ask;          /* for those in asked */
+	bool is_ask_posted;
+	struct list asked; /* who waits for the next one */
 	bool is_stopped;
 };
 
@@ -170,6 +176,26 @@ static void on_work(struct blocking_job *job)
 /* --- on the main loop --- */
 
 static void start(struct reload *r, const char *trigger);
+
+static void answer(
+    struct list *asked, const char *why, const struct config_report *report)
+{
+	list_for_each_safe (pos, tmp, asked) {
+		struct admin_reload *one =
+		    container_of(pos, struct admin_reload, node);
+
+		list_remove(pos);
+		one->done(one, why, report);
+	}
+}
+
+static void move(struct list *from, struct list *to)
+{
+	list_for_each_safe (pos, tmp, from) {
+		list_remove(pos);
+		list_append(to, pos);
+	}
+}
 
 static int share_ports(struct attempt *a)
 {
@@ -297,11 +323,12 @@ static void fail(struct attempt *a)
 	(void)snprintf(counted, sizeof(counted), "%zu error%s in the file%s",
 	    a->report.errors, a->report.errors == 1 ? "" : "s",
 	    a->report.source_count > 1 ? "s" : "");
-	log_error("reload_failed",
-	    LOG_STR("reason", a->why.code ? a->why.text : counted),
+	const char *why = a->why.code ? a->why.text : counted;
+	log_error("reload_failed", LOG_STR("reason", why),
 	    LOG_STR("hint", "the configuration of before stays in use"));
 	admin_reload_failed(r->services.admin);
 	follow_watch(r, &a->report);
+	answer(&a->asked, why, &a->report);
 	finish(a);
 }
 
@@ -316,6 +343,7 @@ static void on_all_applied(struct task *t)
 	r->services.on_config(a->config, r->services.ctx);
 	log_info("reload_ok", LOG_STR("hash", a->config->hash),
 	    LOG_NUM("ms", clock_mono_ms() - a->began_ms));
+	answer(&a->asked, NULL, &a->report);
 	config_unref(old);
 	finish(a);
 }
@@ -353,6 +381,7 @@ static void on_built(struct blocking_job *job)
 	struct reload *r = a->owner;
 
 	if (r->is_stopped) {
+		answer(&a->asked, stopping, NULL);
 		give_up(a);
 		finish(a);
 		return;
@@ -378,6 +407,8 @@ static void start(struct reload *r, const char *trigger)
 	r->attempt = a;
 	if (a) {
 		a->owner = r;
+		list_init(&a->asked);
+		move(&r->asked, &a->asked);
 		a->began_ms = clock_mono_ms();
 		a->job = (struct blocking_job){ .loop = r->services.loop,
 			.work = on_work,
@@ -385,9 +416,11 @@ static void start(struct reload *r, const char *trigger)
 		/* The only job there is: it is taken. */
 		if (blocking_submit(r->pool, &a->job) == 0)
 			return;
+		move(&a->asked, &r->asked);
 		free(a);
 		r->attempt = NULL;
 	}
+	answer(&r->asked, "out of memory", NULL);
 	log_error("reload_failed", LOG_STR("reason", "out of memory"));
 	admin_reload_failed(r->services.admin);
 	notify_send("READY=1\nSTATUS=accepting mail");
@@ -404,9 +437,30 @@ void reload_request(struct reload *r, const char *trigger)
 		start(r, trigger);
 }
 
+/* In a turn of its own: who asks is not answered inside the call. */
+static void on_ask(struct task *t)
+{
+	struct reload *r = container_of(t, struct reload, ask);
+
+	r->is_ask_posted = false;
+	if (r->is_stopped)
+		answer(&r->asked, stopping, NULL);
+	else if (!list_is_empty(&r->asked))
+		reload_request(r, "admin");
+}
+
+void reload_ask(struct reload *r, struct admin_reload *one)
+{
+	list_append(&r->asked, &one->node);
+	if (!r->is_ask_posted)
+		loop_post(r->services.loop, &r->ask);
+	r->is_ask_posted = true;
+}
+
 void reload_stop(struct reload *r)
 {
 	r->is_stopped = true;
+	answer(&r->asked, stopping, NULL);
 	stop_watch(r);
 }
 
@@ -424,6 +478,8 @@ struct reload *reload_new(const struct reload_services *services,
 	}
 	r->services = *services;
 	r->present = config_ref(present);
+	r->ask.run = on_ask;
+	list_init(&r->asked);
 	loop_timer_init(&r->settle, on_settled);
 	follow_watch(r, read);
 	return r;

@@ -9,6 +9,7 @@
 #include <base/err.h>
 
 struct admin;
+struct admin_reload;
 struct auth;
 struct certificates;
 struct config;
@@ -41,6 +42,8 @@ struct reload *reload_new(const struct reload_services *services,
     struct config *present, const struct config_report *read, struct err *e);
 /* Read the files again; while one reload runs, once more after it. */
 void reload_request(struct reload *r, const char *trigger);
+/* The same for who waits for its end; see admin.h. */
+void reload_ask(struct reload *r, struct admin_reload *one);
 /* No more of them: the server goes down. */
 void reload_stop(struct reload *r);
 /* After the workers have ended; waits for a thread that reads. Accepts NULL. */

@@ -17,6 +17,7 @@
 #include <net/tls.h>
 #include <policy/peers.h>
 #include <policy/quota.h>
+#include <server/admin_socket.h>
 #include <server/certificates.h>
 #include <server/confine.h>
 #include <server/notify.h>
@@ -38,7 +39,6 @@
 #include <unistd.h>
 
 enum {
-	OWN_FILES = 64, /* store, loops, listeners, watchers, way out */
 	POOL_THREADS = 4,
 	POOL_WAITING = 1024,
 	EXIT_MAIL_LEFT = 3,
@@ -243,20 +243,6 @@ static int open_ports(struct server *s, struct err *e)
 	    &s->ports, s->config, s->worker_count, s->takeover, e);
 }
 
-/*
- * Sessions get three quarters of the descriptors at most: the store, the way
- * out and the probes must go on when clients have taken all they can.
- */
-static void set_ceiling(struct server *s)
-{
-	size_t files = privilege_raise_files();
-	size_t reserve = files / 4;
-
-	if (reserve < OWN_FILES)
-		reserve = OWN_FILES < files / 2 ? OWN_FILES : files / 2;
-	s->session_ceiling = files - reserve;
-}
-
 static void restore_quota(
     struct span user, int64_t day, uint64_t messages, void *ctx)
 {
@@ -386,6 +372,13 @@ static int make_workers(struct server *s, struct err *e)
 	return rc ? err_errno(e, rc, "cannot read the queue") : 0;
 }
 
+static void ask_reload(struct admin_reload *one, void *ctx)
+{
+	const struct server *s = ctx;
+
+	reload_ask(s->reload, one);
+}
+
 static int start_admin(struct server *s, struct err *e)
 {
 	struct admin_services services = {
@@ -398,6 +391,9 @@ static int start_admin(struct server *s, struct err *e)
 		.quota = s->quota,
 		.peers = s->peers,
 		.tls = certificates_status(s->certificates),
+		.socket = admin_socket_open(s->config),
+		.reload = ask_reload,
+		.ctx = s,
 	};
 
 	s->admin = admin_new(s->loop, &services, e);
@@ -476,6 +472,7 @@ static int give_up_privileges(struct server *s, struct err *e)
 	const struct config *c = s->config;
 	int rc = privilege_give_directory(c->spool.path, c->user, e);
 
+	admin_socket_prepare(c);
 	if (rc == 0)
 		rc = privilege_drop(c->user, e);
 	return rc ? rc : confine(c, e);
@@ -504,7 +501,7 @@ static int bring_up(struct server *s, struct err *e)
 	int rc = 0;
 
 	s->worker_count = count_workers(s->config);
-	set_ceiling(s);
+	s->session_ceiling = privilege_session_ceiling();
 	warnings_log(s->config, s->session_ceiling);
 	for (size_t i = 0; rc == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
 		rc = steps[i](s, e);

@@ -61,6 +61,7 @@ tls: {certificates: [{cert: $work/$1.pem, key: $work/$1.key}]}
 users: [{name: bench, password_hash_file: $work/hash}]
 providers: [{name: none, type: raw, url: "http://127.0.0.1:9/raw"}]
 spool: {path: $work/spool-$1, min_free: 0}
+admin: {socket: ""}
 stats: {address: ""}
 log: {level: error}
 smtp: {limits: {exempt: [127.0.0.0/8], sessions_per_ip: 10000}}

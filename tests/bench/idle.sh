@@ -29,6 +29,7 @@ tls: {certificates: [{cert: $work/cert.pem, key: $work/key.pem}]}
 users: [{name: bench, password_hash_file: $work/hash}]
 providers: [{name: none, type: raw, url: "http://127.0.0.1:9/raw"}]
 spool: {path: $work/spool, min_free: 0}
+admin: {socket: ""}
 stats: {address: "127.0.0.1:18466"}
 log: {level: error}
 smtp: {limits: {sessions_total: 100000, sessions_per_user: 100000, connects_per_ip: 0, stress: false}}

@@ -52,6 +52,7 @@ tls: {certificates: [{cert: $work/cert.pem, key: $work/key.pem}]}
 users: [{name: bench, password_hash_file: $work/hash}]
 providers: [{name: sink, type: raw, url: "http://127.0.0.1:18080/raw"}]
 spool: {path: $work/$1/spool, min_free: 0}
+admin: {socket: ""}
 stats: {address: "127.0.0.1:$(($2 + 1))"}
 log: {level: warn}
 smtp: {limits: {max_messages_per_session: 100000, sessions_per_ip: 10000, sessions_per_user: 10000}}

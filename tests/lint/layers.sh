@@ -22,9 +22,9 @@ declare -A may=(
     [route]="base config"
     [deliver]="base config mail loop http policy store provider route"
     [smtp]="base config mail loop net auth policy store deliver"
-    [admin]="base config loop policy provider store"
+    [admin]="base config deliver loop policy provider store"
     [sandbox]="base loop mail admin"
-    [cli]="base config mail loop net auth provider sandbox"
+    [cli]="base config mail loop net http auth provider sandbox"
     [server]="base config mail loop net http auth policy store provider route deliver smtp admin cli"
 )
 for path in src/*/; do
@@ -59,7 +59,7 @@ one_home 'sqlite3\.h' 'src/store/.*'
 one_home 'gmime/' 'src/mail/mime\.c'
 one_home 'microhttpd\.h' 'src/admin/httpd[a-z_]*\.[ch]'
 one_home 'yaml\.h' 'src/config/.*'
-one_home 'jansson\.h' '(src/(config|admin|sandbox)|providers)/.*|src/auth/jw[kt]\.c'
+one_home 'jansson\.h' '(src/(config|admin|sandbox|cli)|providers)/.*|src/auth/jw[kt]\.c'
 one_home 'seccomp\.h' 'src/server/confine\.c'
 one_home 'crypt\.h' 'src/auth/password\.c'
 

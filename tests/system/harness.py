@@ -186,6 +186,7 @@ queue:
   max_age: {max_age}
 spool: {{path: {home}/spool, min_free: 0}}
 stats: {{address: "127.0.0.1:0"}}
+admin: {{socket: {home}/admin/admin.sock}}
 log: {{level: debug, format: json{log_extra}}}
 shutdown: {{lame_duck: {lame_duck}, grace: {grace}}}
 """

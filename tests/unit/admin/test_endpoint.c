@@ -116,6 +116,7 @@ static void start(void *ctx)
 		.store = r->store,
 		.volatile_store = r->volatile_store,
 		.quota = r->quota,
+		.socket = -1,
 	};
 
 	r->admin = admin_new(r->main, &services, &r->e);
@@ -284,6 +285,8 @@ static const struct {
 	{ "DELETE", "/api/v1/stats", "", 405 },
 	{ "PUT", "/livez", "Content-Length: 0\r\n", 405 },
 	{ "POST", "/", "Content-Length: 100000\r\n", 413 },
+	{ "POST", "/api/v1/reload", "Content-Length: 0\r\n", 403 },
+	{ "GET", "/api/v1/reload", "", 403 },
 	{ "GET", "/api/v1/messages/", "", 400 },
 	{ "GET", "/api/v1/messages/x", "", 400 },
 	{ "GET", "/api/v1/messages/01h00000000000000000000000/x", "", 400 },
