@@ -20,6 +20,8 @@ static const struct {
 	    "make a credential for a user", cli_passwd },
 	{ "sandbox", "[--address ADDR] [--archive DIR]",
 	    "run a fake of the providers' APIs", cli_sandbox },
+	{ "queue", "ls|find|show|retry|hold|release|expire|rm",
+	    "look at what waits, and change it", cli_queue },
 	{ "stats", "[-o json]", "figures of the running server", cli_stats },
 	{ "reload", "", "have the running server read its file again",
 	    cli_reload },

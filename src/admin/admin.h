@@ -8,6 +8,8 @@
 
 #include <base/err.h>
 #include <base/list.h>
+#include <deliver/operate.h>
+#include <loop/task.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,6 +52,21 @@ struct admin_reload {
 };
 
 /*
+ * One operation on its way to the worker that has the message, and back. Owned
+ * by who asks, until done runs: once, on the main loop, never inside the call
+ * that asks.
+ */
+struct admin_operation {
+	struct deliver_operation op; /* but for done */
+	void (*done)(struct admin_operation *o);
+	/* Of who carries it: */
+	struct task task;
+	void *carrier;
+	unsigned hop;
+	bool is_last;
+};
+
+/*
  * What there is to look at; everything must outlive the admin. counters and
  * loops are parallel, one of each per worker.
  */
@@ -66,6 +83,7 @@ struct admin_services {
 	/* What is served at a unix socket; that is taken over, -1: none. */
 	int socket;
 	void (*reload)(struct admin_reload *r, void *ctx);
+	void (*operate)(struct admin_operation *o, void *ctx);
 	void *ctx;
 };
 

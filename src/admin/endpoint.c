@@ -10,11 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <admin/action.h>
 #include <admin/admin_internal.h>
 #include <admin/console.h>
 #include <admin/exposition.h>
 #include <admin/lookup.h>
 #include <admin/metrics.h>
+#include <admin/queue.h>
 #include <admin/reply.h>
 #include <admin/stats.h>
 #include <base/log.h>
@@ -142,6 +144,14 @@ static void answer_message(struct admin *a, struct httpd_request *r)
 	lookup_start(a->loop, &a->services, id, r);
 }
 
+static void answer_queued(struct admin *a, struct httpd_request *r)
+{
+	struct span id =
+	    span_from(span_of(httpd_path(r)), sizeof(ACTION_PATH) - 1);
+
+	lookup_start(a->loop, &a->services, id, r);
+}
+
 static void answer_nothing(struct admin *a, struct httpd_request *r)
 {
 	(void)a;
@@ -159,6 +169,13 @@ static const struct route routes[] = {
 	{ "/metrics", ENDPOINT_METRICS, 0, answer_metrics },
 	{ "/api/v1/stats", ENDPOINT_STATS, 0, answer_stats },
 	{ MESSAGES_PATH, ENDPOINT_MESSAGES, IS_PREFIX, answer_message },
+	{ "/api/v1/messages", ENDPOINT_MESSAGES, IS_CONSOLE, queue_list_all },
+	{ "/api/v1/queue", ENDPOINT_QUEUE, IS_CONSOLE, queue_list },
+	{ ACTION_PATH "actions", ENDPOINT_QUEUE, IS_POST | IS_CONSOLE,
+	    action_many },
+	{ ACTION_PATH, ENDPOINT_QUEUE, IS_PREFIX | IS_CONSOLE, answer_queued },
+	{ ACTION_PATH, ENDPOINT_QUEUE, IS_PREFIX | IS_POST | IS_CONSOLE,
+	    action_one },
 	{ "/api/v1/reload", ENDPOINT_RELOAD, IS_POST | IS_CONSOLE,
 	    console_reload },
 };

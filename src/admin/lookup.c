@@ -23,7 +23,7 @@ struct lookup {
 	struct httpd_request *r;
 };
 
-static const char *state_name(enum store_state state)
+const char *lookup_state_name(enum store_state state)
 {
 	switch (state) {
 	case STORE_PENDING:
@@ -82,12 +82,12 @@ static json_t *ret(enum envelope_ret value)
 	return json_null();
 }
 
-static json_t *recipient(const struct store_recipient *to)
+json_t *lookup_recipient(const struct store_recipient *to)
 {
 	int64_t next = to->state == STORE_PENDING ? to->due_ms : 0;
 
 	return json_pack("{s:o, s:s, s:I, s:o, s:o, s:o, s:o}", "address",
-	    reply_string(to->address), "state", state_name(to->state),
+	    reply_string(to->address), "state", lookup_state_name(to->state),
 	    "attempts", (json_int_t)to->attempts, "provider",
 	    to->provider[0] ? json_string(to->provider) : json_null(),
 	    "next_attempt", reply_time(next), "notify", notify(to->notify),
@@ -100,7 +100,7 @@ static json_t *recipients(const struct store_entry *entry)
 
 	for (size_t i = 0; i < entry->recipient_count; i++)
 		(void)json_array_append_new(
-		    list, recipient(&entry->recipients[i]));
+		    list, lookup_recipient(&entry->recipients[i]));
 	return list;
 }
 
@@ -113,7 +113,8 @@ static json_t *attempt(
 
 	return json_pack("{s:o, s:o, s:s, s:s, s:i, s:o, s:o, s:I}", "at",
 	    reply_time(a->at_ms), "recipient", reply_string(address),
-	    "provider", a->provider, "class", provider_class_name(a->result),
+	    "provider", a->provider, "class",
+	    a->is_operator ? "operator" : provider_class_name(a->result),
 	    "status", a->status, "provider_id", reply_string(a->provider_id),
 	    "reason", reply_string(a->reason), "ms",
 	    (json_int_t)a->duration_ms);
@@ -135,13 +136,13 @@ static json_t *message(const struct store_find *f)
 	char id[ID_TEXT_SIZE];
 
 	id_format(f->id, id);
-	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:b,"
-			 " s:o, s:o}",
+	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:I, s:i, s:o, s:o, s:o,"
+			 " s:b, s:o, s:o}",
 	    "schema_version", LOOKUP_SCHEMA_VERSION, "id", id, "user",
 	    reply_string(e->user), "sender", reply_string(e->sender), "created",
-	    reply_time(e->created_ms), "priority", e->terms.priority,
-	    "not_before", reply_time(e->terms.release_ms), "envid",
-	    said(e->terms.envid), "ret", ret(e->terms.ret), "smtputf8",
+	    reply_time(e->created_ms), "size", (json_int_t)e->size, "priority",
+	    e->terms.priority, "not_before", reply_time(e->terms.release_ms),
+	    "envid", said(e->terms.envid), "ret", ret(e->terms.ret), "smtputf8",
 	    e->terms.is_utf8, "recipients", recipients(e), "attempts",
 	    attempts(f));
 }

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <base/span.h>
+#include <store/store.h>
+
+#include <jansson.h>
 
 struct admin_services;
 struct httpd_request;
@@ -18,3 +21,7 @@ enum {
  */
 void lookup_start(struct loop *l, const struct admin_services *services,
     struct span id, struct httpd_request *r);
+/* How a state is called; several may share a name. */
+const char *lookup_state_name(enum store_state state);
+/* What is shown of a recipient. NULL for memory. */
+json_t *lookup_recipient(const struct store_recipient *to);

@@ -11,6 +11,7 @@ int cli_sandbox(int argc, char **argv);
 /* Of a running server; exit codes as in admin.h. */
 int cli_stats(int argc, char **argv);
 int cli_reload(int argc, char **argv);
+int cli_queue(int argc, char **argv);
 
 /* $POSTERN_CONFIG, or the path installed systems use. */
 const char *cli_config_path(void);

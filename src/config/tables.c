@@ -143,7 +143,7 @@ static const struct postern_field stats_rows[] = {
 static const struct postern_field admin_rows[] = {
 	{ .name = "socket", .type = POSTERN_TYPE_STRING,
 	  AT(config_admin, socket), .preset = "/run/postern/admin.sock",
-	  .doc = "unix socket for `postern stats` and `postern reload`; its "
+	  .doc = "unix socket for `postern queue`, `stats` and `reload`; its "
 		 "folder must be the account's; \"\" = none" },
 	{ .name = "socket_mode", .type = POSTERN_TYPE_STRING,
 	  AT(config_admin, socket_mode), .preset = "0600",

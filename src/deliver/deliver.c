@@ -4,6 +4,7 @@
  * again when due.
  */
 #include <deliver/deliver_internal.h>
+#include <deliver/operate.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -294,6 +295,16 @@ struct deliver *deliver_new(
 	due_init(&owner->due);
 	loop_timer_init(&owner->due_timer, on_due);
 	return owner;
+}
+
+bool deliver_is_active(const struct deliver *owner, struct id id)
+{
+	return map_get(owner->active, key_of(&id)) != NULL;
+}
+
+bool deliver_has(const struct deliver *owner, struct id id)
+{
+	return deliver_is_active(owner, id) || due_has(&owner->due, id);
 }
 
 void deliver_set_config(struct deliver *owner, struct config *config)

@@ -8,6 +8,7 @@
  *                          grants.c where its module fetches them
  *   outcome.c              what the result does to each recipient
  *   round.c                records that together with the next mark, or ends
+ *   operate.c              or a person changes what waits, without an attempt
  *
  * A delivery has one thing under way at a time: a store request, a wait for
  * credentials, a build in the pool, or an HTTP call. It is freed only between
@@ -89,6 +90,8 @@ struct attempt {
 	uint64_t began_ns;
 };
 
+struct deliver_operation;
+
 /* One message at work. Owned by deliver. */
 struct delivery {
 	struct deliver *owner;
@@ -108,8 +111,9 @@ struct delivery {
 	size_t count;
 	enum config_mode mode; /* a resumed one is QUEUED */
 	bool is_resumed;
-	bool is_unrecorded;             /* the store has an older state */
-	struct loop_timer record_again; /* armed while that may change */
+	bool is_unrecorded;                  /* the store has an older state */
+	struct loop_timer record_again;      /* armed while that may change */
+	struct deliver_operation *operation; /* who waits for its record */
 	bool has_again; /* deliver_schedule was called meanwhile */
 	int64_t again_ms;
 	/* One draw per round and one reading of the clock per step: recipients
@@ -173,6 +177,8 @@ void deliver_wait(
     struct deliver *owner, struct id id, int64_t at_ms, int priority);
 /* Run the owner's end-of-turn work. */
 void deliver_end_turn_later(struct deliver *owner);
+/* Something works on it. */
+bool deliver_is_active(const struct deliver *owner, struct id id);
 struct counter_provider *deliver_counter(
     const struct delivery *d, const struct config_provider *p);
 
@@ -192,6 +198,18 @@ void accept_answer_refused(struct deliver *owner);
 
 /* Load a message whose time has come and deliver it. */
 void resume_start(struct deliver *owner, struct id id, int priority);
+/* A delivery of a message that is to be read; NULL for memory. */
+struct delivery *resume_new(struct deliver *owner, struct id id);
+/* It was read: e, which it takes over. 0 or -ENOMEM. */
+int resume_take(struct delivery *d, struct store_entry *e);
+
+/* --- operate.c --- */
+
+/*
+ * What an operation changed is recorded, or rc: -EINPROGRESS not yet, else it
+ * will not be. Without an operation: nothing.
+ */
+void operate_recorded(struct delivery *d, int rc);
 
 /* --- round.c --- */
 
@@ -254,6 +272,15 @@ void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms);
 void outcome_wait_or_hold(struct delivery *d, size_t i, uint64_t delay_ms);
 /* A person decides about recipient i. */
 void outcome_hold(struct delivery *d, size_t i);
+/*
+ * A person has decided, and why is in d->reason. Due now; is_new: wherever it
+ * goes, as something else than before.
+ */
+void outcome_release(struct delivery *d, size_t i, bool is_new);
+void outcome_expire(struct delivery *d, size_t i);
+void outcome_drop(struct delivery *d, size_t i);
+/* That in the ledger. */
+void outcome_note_operator(struct delivery *d, size_t i);
 /* A person decides about all of them, before any attempt; with a reason. */
 void outcome_hold_all(struct delivery *d, const char *why);
 /* The client was told to come back: nothing of it must be left. */

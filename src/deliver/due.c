@@ -84,6 +84,11 @@ static struct due_entry *find(const struct due *d, struct id id)
 	return e;
 }
 
+bool due_has(const struct due *d, struct id id)
+{
+	return find(d, id) != NULL;
+}
+
 static uint64_t key_of(int64_t at_ms)
 {
 	return at_ms > 0 ? (uint64_t)at_ms : 0;

@@ -35,6 +35,7 @@ void due_finish(struct due *d);
  * the priority it has while it waits. 0 or -ENOMEM.
  */
 int due_put(struct due *d, struct id id, int64_t at_ms, int priority);
+bool due_has(const struct due *d, struct id id);
 /* The earliest time; false when nothing waits. */
 bool due_next(const struct due *d, int64_t *out_ms);
 /* Take out what goes first of that whose time has come. */

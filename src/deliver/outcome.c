@@ -115,6 +115,28 @@ void outcome_hold(struct delivery *d, size_t i)
 	set_state(d, i, STORE_HELD);
 }
 
+void outcome_release(struct delivery *d, size_t i, bool is_new)
+{
+	struct store_recipient *r = &d->recipients[i];
+
+	if (is_new) {
+		r->is_pinned = false;
+		r->key_turn++;
+	}
+	r->due_ms = d->now_ms;
+	set_state(d, i, STORE_PENDING);
+}
+
+void outcome_expire(struct delivery *d, size_t i)
+{
+	set_failed(d, i);
+}
+
+void outcome_drop(struct delivery *d, size_t i)
+{
+	set_state(d, i, STORE_DROPPED);
+}
+
 void outcome_wait_or_hold(struct delivery *d, size_t i, uint64_t delay_ms)
 {
 	if (d->now_ms >= last_ms(d) && !delivery_is_direct(d))
@@ -209,6 +231,14 @@ static void add_row(struct delivery *d, size_t i, enum postern_class result,
 		.reason = span_of(is_sent ? "" : o->reason),
 		.duration_ms = duration_ms };
 	memcpy(row->provider, d->recipients[i].provider, sizeof(row->provider));
+}
+
+void outcome_note_operator(struct delivery *d, size_t i)
+{
+	d->rows[d->row_count++] = (struct store_attempt){ .recipient = i,
+		.at_ms = d->now_ms,
+		.is_operator = true,
+		.reason = span_of(d->reason) };
 }
 
 static uint32_t attempt_ms(const struct delivery *d)

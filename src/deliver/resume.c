@@ -80,7 +80,7 @@ static void settle_interrupted(struct delivery *d)
 	    LOG_STR("reason", d->reason));
 }
 
-static int take_entry(struct delivery *d, struct store_entry *e)
+int resume_take(struct delivery *d, struct store_entry *e)
 {
 	d->loaded = e;
 	d->user = e->user;
@@ -108,7 +108,7 @@ static void on_loaded(struct store_request *r)
 		return;
 	}
 	if (rc == 0)
-		rc = take_entry(d, d->request.load.entry);
+		rc = resume_take(d, d->request.load.entry);
 	if (rc) {
 		give_up(d, rc);
 		return;
@@ -136,20 +136,35 @@ static void load(struct delivery *d, bool wants_message)
 		d->owner->loading++;
 }
 
-void resume_start(struct deliver *owner, struct id id, int priority)
+struct delivery *resume_new(struct deliver *owner, struct id id)
 {
 	struct delivery *d = delivery_new(owner, id, owner->config);
 
+	if (!d)
+		return NULL;
+	d->is_resumed = true;
+	owner->resumed++;
+	d->mode = CONFIG_MODE_QUEUED;
+	d->store = owner->services.store;
+	d->is_durable = true;
+	return d;
+}
+
+void resume_start(struct deliver *owner, struct id id, int priority)
+{
+	struct delivery *d = NULL;
+
+	if (deliver_is_active(owner, id)) {
+		/* In a person's hands: look at it again afterwards. */
+		deliver_schedule(owner, id, clock_wall_ms(), priority);
+		return;
+	}
+	d = resume_new(owner, id);
 	if (!d) {
 		deliver_wait(
 		    owner, id, clock_wall_ms() + READ_RETRY_MS, priority);
 		return;
 	}
 	d->terms.priority = priority;
-	d->is_resumed = true;
-	owner->resumed++;
-	d->mode = CONFIG_MODE_QUEUED;
-	d->store = owner->services.store;
-	d->is_durable = true;
 	load(d, true);
 }

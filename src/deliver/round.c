@@ -195,7 +195,8 @@ static void mark(struct delivery *d, size_t i, const char *provider)
  * The key that lets a provider recognise a repetition: the same recipients at
  * the same provider give the same key, now and after a restart, and others
  * another, as a key must not come back with a different request: the provider
- * would drop that. A message may make thousands of calls, so 64 bits.
+ * would drop that. A person who wants it sent again asks for another key
+ * (key_turn). A message may make thousands of calls, so 64 bits.
  */
 static void make_key(struct delivery *d)
 {
@@ -205,14 +206,17 @@ static void make_key(struct delivery *d)
 
 	/* A chain, so that it matters where one address ends. */
 	for (size_t k = 0; k < d->batch_count; k++) {
-		char link[HASH_SHA256_SIZE + KEY_ADDRESS_MAX];
+		char link[HASH_SHA256_SIZE + KEY_ADDRESS_MAX + 1];
 		struct span address =
 		    span_first(d->batch_addresses[k], KEY_ADDRESS_MAX);
+		uint8_t turn = d->recipients[d->batch[k]].key_turn;
+		size_t len = sizeof(digest) + address.len;
 
 		memcpy(link, digest, sizeof(digest));
 		memcpy(link + sizeof(digest), address.ptr, address.len);
-		hash_sha256(
-		    span_make(link, sizeof(digest) + address.len), digest);
+		if (turn > 0)
+			link[len++] = (char)turn;
+		hash_sha256(span_make(link, len), digest);
 	}
 	hex_encode(digest, (sizeof(text) - 1) / 2, text);
 	(void)snprintf(a->key, sizeof(a->key), "%s-%s-%s", d->id_text, text,
@@ -290,6 +294,7 @@ static void record_later(struct delivery *d, int rc)
 		log_error("record_failed", LOG_STR("queue_id", d->id_text),
 		    LOG_STR("reason", strerror(-rc)));
 	d->is_unrecorded = true;
+	operate_recorded(d, may_record_later(d, rc) ? -EINPROGRESS : rc);
 	if (may_record_later(d, rc)) {
 		loop_timer_start(
 		    d->owner->services.loop, &d->record_again, RECORD_AGAIN_MS);
@@ -311,6 +316,7 @@ static void on_recorded(struct store_request *r)
 	}
 	d->is_unrecorded = false;
 	d->row_count = 0;
+	operate_recorded(d, 0);
 	round_go(d);
 }
 

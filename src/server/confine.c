@@ -113,7 +113,7 @@ static int allow_paths(int ruleset, uint64_t restricted, const struct config *c)
 			rc = allow_socket(ruleset, address + prefix.len, own);
 	}
 	/* A folder that is not there keeps nobody from serving mail. */
-	if (rc == 0 && *c->admin.socket &&
+	if (rc == 0 && c->admin.socket && *c->admin.socket &&
 	    allow_socket(ruleset, c->admin.socket, own) != 0)
 		log_info(
 		    "admin_socket_confined", LOG_STR("path", c->admin.socket));

@@ -21,6 +21,7 @@
 #include <server/certificates.h>
 #include <server/confine.h>
 #include <server/notify.h>
+#include <server/operations.h>
 #include <server/ports.h>
 #include <server/privilege.h>
 #include <server/reload.h>
@@ -62,6 +63,7 @@ struct server {
 	struct takeover *takeover;    /* from the process before */
 	struct takeover_offer *offer; /* to the next one */
 	struct admin *admin;
+	struct operations operations;
 	struct reload *reload;
 	struct signals *on_term, *on_int, *on_hup;
 	struct loop_timer lame_duck, watchdog;
@@ -372,13 +374,6 @@ static int make_workers(struct server *s, struct err *e)
 	return rc ? err_errno(e, rc, "cannot read the queue") : 0;
 }
 
-static void ask_reload(struct admin_reload *one, void *ctx)
-{
-	const struct server *s = ctx;
-
-	reload_ask(s->reload, one);
-}
-
 static int start_admin(struct server *s, struct err *e)
 {
 	struct admin_services services = {
@@ -392,10 +387,14 @@ static int start_admin(struct server *s, struct err *e)
 		.peers = s->peers,
 		.tls = certificates_status(s->certificates),
 		.socket = admin_socket_open(s->config),
-		.reload = ask_reload,
-		.ctx = s,
+		.reload = operations_reload,
+		.operate = operations_carry,
+		.ctx = &s->operations,
 	};
 
+	s->operations = (struct operations){
+		.loop = s->loop, .workers = s->workers, .count = s->worker_count
+	};
 	s->admin = admin_new(s->loop, &services, e);
 	return s->admin ? 0 : (e->code ? e->code : -EIO);
 }
@@ -438,6 +437,7 @@ static int make_reload(struct server *s, struct err *e)
 
 	s->reload = reload_new(&services, s->config, &s->read, e);
 	config_report_finish(&s->read);
+	s->operations.reload = s->reload;
 	return s->reload ? 0 : -ENOMEM;
 }
 
@@ -542,6 +542,7 @@ static int take_down(struct server *s)
 	free(s->workers);
 	free(s->counters);
 	free(s->loops);
+	loop_run_late(s->loop);
 	loop_free(s->loop);
 	config_unref(s->config);
 	http_library_done();

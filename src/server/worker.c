@@ -451,3 +451,8 @@ struct loop *worker_loop(const struct worker *w)
 {
 	return w->loop;
 }
+
+struct deliver *worker_deliver(const struct worker *w)
+{
+	return w->deliver;
+}

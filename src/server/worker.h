@@ -15,6 +15,7 @@
 struct auth;
 struct blocking;
 struct config;
+struct deliver;
 struct loop;
 struct quota;
 struct peers;
@@ -92,3 +93,4 @@ int worker_set_tls(struct worker *w, struct tls_set *set);
 
 const struct counters *worker_counters(const struct worker *w);
 struct loop *worker_loop(const struct worker *w);
+struct deliver *worker_deliver(const struct worker *w);

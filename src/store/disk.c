@@ -120,6 +120,11 @@ static int disk_find(struct store *s, struct store_find *r)
 	return push(&disk_of(s)->loads, &r->request);
 }
 
+static int disk_search(struct store *s, struct store_search *r)
+{
+	return search_push(disk_of(s)->search, r);
+}
+
 static int disk_each_pending(struct store *s,
     void (*each)(const struct store_pending *p, void *ctx), void *ctx)
 {
@@ -176,6 +181,7 @@ static void close_bodies(struct disk *d)
 /* Half-built ones too; the threads have ended. */
 static void destroy(struct disk *d)
 {
+	search_close(d->search);
 	writer_free(d->writer);
 	spool_close(d->spool);
 	inspect_end(d);
@@ -211,6 +217,7 @@ static const struct store_ops disk_ops = {
 	.update = disk_update,
 	.load = disk_load,
 	.find = disk_find,
+	.search = disk_search,
 	.each_pending = disk_each_pending,
 	.each_quota = disk_each_quota,
 	.body = disk_body,
@@ -430,6 +437,9 @@ static struct disk *disk_new(
 		goto fail_loads;
 	if (pthread_mutex_init(&d->reads_lock, NULL) != 0)
 		goto fail_lock;
+	d->search = search_new(d);
+	if (!d->search)
+		goto fail_search;
 	d->store.ops = &disk_ops;
 	d->settings = *settings;
 	d->settings.path = d->path;
@@ -438,6 +448,8 @@ static struct disk *disk_new(
 	d->io = io;
 	d->dir = d->bodies = d->lock = -1;
 	return d;
+fail_search:
+	(void)pthread_mutex_destroy(&d->reads_lock);
 fail_lock:
 	store_queue_finish(&d->loads);
 fail_loads:

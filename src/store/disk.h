@@ -10,6 +10,7 @@
 #include <store/queue.h>
 #include <store/reads.h>
 #include <store/rows.h>
+#include <store/search.h>
 #include <store/segment.h>
 #include <store/spool.h>
 #include <store/store_internal.h>
@@ -40,6 +41,7 @@ struct disk {
 	segment_turn turn;
 
 	struct store_queue writes, loads;
+	struct search *search;
 	struct spool *spool;
 	pthread_t writer_thread, reader_thread;
 

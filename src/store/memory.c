@@ -5,48 +5,16 @@
  * as a bounded history, without their bodies.
  */
 #include <store/entry.h>
+#include <store/memory_internal.h>
 
 #include <base/clock.h>
-#include <base/map.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 enum {
 	HISTORY_MAX = 10000,
 	QUOTA_DAYS = 8
-};
-
-/* entry->message is held while a recipient is open. */
-struct kept {
-	struct list node; /* in live or history */
-	struct store_entry *entry;
-	struct store_attempt *attempts; /* strings in the entry's memory */
-	size_t attempt_count, attempt_cap;
-	int64_t finished_ms;
-};
-
-struct tally {
-	struct list node;
-	int64_t day;
-	uint64_t messages;
-	struct span key; /* the day's bytes, then the user */
-	char bytes[];
-};
-
-struct memory {
-	struct store store;
-	struct store_settings settings;
-	pthread_mutex_t lock; /* guards everything below */
-	struct map *by_id;    /* struct kept */
-	struct list live, history;
-	size_t live_count, history_count;
-	uint64_t bytes, operations;
-	uint64_t held;       /* of bytes, those in memory */
-	struct map *by_user; /* struct tally */
-	struct list tallies;
-	int64_t newest_day;
 };
 
 static struct memory *memory_of(struct store *s)
@@ -401,6 +369,16 @@ static int memory_find(struct store *s, struct store_find *r)
 	return 0;
 }
 
+static int memory_search(struct store *s, struct store_search *r)
+{
+	struct memory *m = memory_of(s);
+	lock(m);
+	r->request.result = memory_search_locked(m, r);
+	unlock(m);
+	store_answer(&r->request);
+	return 0;
+}
+
 static int64_t due_of(const struct store_entry *e, int64_t now_ms)
 {
 	int64_t due = INT64_MAX;
@@ -520,6 +498,7 @@ static const struct store_ops memory_ops = {
 	.update = memory_update,
 	.load = memory_load,
 	.find = memory_find,
+	.search = memory_search,
 	.each_pending = memory_each_pending,
 	.each_quota = memory_each_quota,
 	.body = memory_body,

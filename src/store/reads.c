@@ -25,7 +25,7 @@ static const char *const statements[Q_COUNT] = {
 	[Q_BEGIN] = "BEGIN",
 	[Q_END] = "COMMIT",
 	[Q_MESSAGE] = "SELECT created_ms, user, sender, recipients, content,"
-		      " flags, ret, envid, priority, release_ms"
+		      " flags, ret, envid, priority, release_ms, size"
 		      " FROM message WHERE id = ?1",
 	[Q_RECIPIENTS] =
 	    "SELECT address, state, attempts, at_ms, provider, pinned, notify,"
@@ -141,6 +141,7 @@ static int take_recipient(sqlite3_stmt *q, struct store_entry *e)
 	int flags = sqlite3_column_int(q, 5);
 	r->is_pinned = (flags & SCHEMA_PINNED) != 0;
 	r->is_single = (flags & SCHEMA_SINGLE) != 0;
+	r->key_turn = (uint8_t)(flags >> SCHEMA_TURN_SHIFT);
 	r->notify = (uint8_t)sqlite3_column_int(q, 6) & ENVELOPE_NOTIFY_ALL;
 	if (entry_span(e, sqlite_column_span(q, 7), &r->orcpt) < 0)
 		return -ENOMEM;
@@ -149,8 +150,11 @@ static int take_recipient(sqlite3_stmt *q, struct store_entry *e)
 }
 
 static int read_recipients(
-    struct reads *r, struct store_entry *e, int64_t count)
+    struct reads *r, struct store_entry *e, int64_t count, size_t max)
 {
+	e->recipient_total = count > 0 ? (size_t)count : 0;
+	if (e->recipient_total > max)
+		count = (int64_t)max;
 	if (count < 0 || entry_reserve(e, (size_t)count) < 0)
 		return -ENOMEM;
 	sqlite3_stmt *q = r->q[Q_RECIPIENTS];
@@ -180,7 +184,7 @@ static int take_terms(sqlite3_stmt *q, int i, struct store_entry *e)
 	return entry_span(e, sqlite_column_span(q, i + 3), &t->envid);
 }
 
-static int read_entry(struct reads *r, struct store_entry *e)
+static int read_entry(struct reads *r, struct store_entry *e, size_t max)
 {
 	sqlite3_stmt *q = r->q[Q_MESSAGE];
 	sqlite_bind_id(q, 1, &e->id);
@@ -194,22 +198,29 @@ static int read_entry(struct reads *r, struct store_entry *e)
 	if (rc == 0)
 		rc = take_terms(q, 4, e);
 	int64_t count = sqlite3_column_int64(q, 3);
+	e->size = (uint64_t)sqlite3_column_int64(q, 10);
 	(void)sqlite3_reset(q);
-	return rc == 0 ? read_recipients(r, e, count) : rc;
+	return rc == 0 ? read_recipients(r, e, count, max) : rc;
 }
 
-int reads_entry(struct reads *r, const struct id *id, struct store_entry **out)
+int reads_entry_part(
+    struct reads *r, const struct id *id, size_t max, struct store_entry **out)
 {
 	struct store_entry *e = entry_new();
 	if (!e)
 		return -ENOMEM;
 	e->id = *id;
-	int rc = read_entry(r, e);
+	int rc = read_entry(r, e, max);
 	if (rc < 0)
 		store_entry_free(e);
 	else
 		*out = e;
 	return rc;
+}
+
+int reads_entry(struct reads *r, const struct id *id, struct store_entry **out)
+{
+	return reads_entry_part(r, id, SIZE_MAX, out);
 }
 
 int reads_place(struct reads *r, const struct id *id, struct place *out)
@@ -234,6 +245,7 @@ static int take_attempt(
 	a->recipient = (size_t)sqlite3_column_int64(q, 0);
 	a->at_ms = sqlite3_column_int64(q, 1);
 	entry_set_provider(a->provider, sqlite_column_span(q, 2));
+	a->is_operator = sqlite3_column_int64(q, 3) == SCHEMA_OPERATOR;
 	a->result = class_of(sqlite3_column_int64(q, 3));
 	a->status = sqlite3_column_int(q, 4);
 	a->duration_ms = (uint32_t)sqlite3_column_int64(q, 7);

@@ -24,6 +24,9 @@ void reads_end(struct reads *r);
 
 /* A message's rows, without its body. -ENOENT when unknown. */
 int reads_entry(struct reads *r, const struct id *id, struct store_entry **out);
+/* The same with at most max of its recipients. */
+int reads_entry_part(
+    struct reads *r, const struct id *id, size_t max, struct store_entry **out);
 /* Where its body lies; -ENOENT when released. */
 int reads_place(struct reads *r, const struct id *id, struct place *out);
 /* Its ledger, oldest first, in memory of e. */

@@ -146,7 +146,8 @@ void rows_rollback(struct rows *r)
 static int64_t flags_of(const struct store_recipient *to)
 {
 	return (to->is_pinned ? SCHEMA_PINNED : 0) |
-	       (to->is_single ? SCHEMA_SINGLE : 0);
+	       (to->is_single ? SCHEMA_SINGLE : 0) |
+	       (int64_t)to->key_turn << SCHEMA_TURN_SHIFT;
 }
 
 static int add_recipient(struct rows *r, const struct id *id, size_t n,
@@ -240,7 +241,7 @@ static int add_attempt(
 	sqlite_bind_int(q, 2, (int64_t)a->recipient);
 	sqlite_bind_int(q, 3, a->at_ms);
 	sqlite_bind_span(q, 4, span_of(a->provider));
-	sqlite_bind_int(q, 5, a->result);
+	sqlite_bind_int(q, 5, a->is_operator ? SCHEMA_OPERATOR : a->result);
 	sqlite_bind_int(q, 6, a->status);
 	sqlite_bind_span(q, 7, a->provider_id);
 	sqlite_bind_span(q, 8, a->reason);

@@ -9,6 +9,10 @@ enum {
 	/* Of recipient.pinned; is_pinned and is_single. */
 	SCHEMA_PINNED = 1 << 0,
 	SCHEMA_SINGLE = 1 << 1,
+	/* And eight bits from here on: key_turn. */
+	SCHEMA_TURN_SHIFT = 8,
+	/* Of attempt.class: is_operator, no enum postern_class. */
+	SCHEMA_OPERATOR = 64,
 	/* Of message.flags; terms.is_utf8 and terms.has_priority. */
 	SCHEMA_UTF8 = 1 << 0,
 	SCHEMA_PRIORITY = 1 << 1

@@ -68,6 +68,22 @@ void store_find_finish(struct store_find *r)
 	r->attempt_count = 0;
 }
 
+int store_search(struct store *s, struct store_search *r)
+{
+	assert(r->limit > 0 && r->limit <= STORE_SEARCH_MAX);
+	prepare(&r->request, STORE_OP_SEARCH);
+	r->count = 0;
+	r->next = r->before;
+	r->is_more = false;
+	return s->ops->search(s, r);
+}
+
+void store_search_finish(struct store_search *r)
+{
+	while (r->count > 0)
+		store_entry_free(r->found[--r->count]);
+}
+
 int store_each_pending(struct store *s,
     void (*each)(const struct store_pending *p, void *ctx), void *ctx)
 {

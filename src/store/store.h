@@ -45,7 +45,7 @@ enum store_state {
 	STORE_SENT,        /* final: a provider took it */
 	STORE_FAILED,      /* final: refused or expired */
 	STORE_HELD,        /* a person decides */
-	STORE_DROPPED      /* final: given back to the client */
+	STORE_DROPPED      /* final: given back to the client, or a person's */
 };
 
 enum {
@@ -58,8 +58,9 @@ struct store_recipient {
 	uint32_t attempts;
 	int64_t due_ms;                 /* wall clock; PENDING only */
 	char provider[STORE_NAME_SIZE]; /* STARTED: whose; else the last one */
-	bool is_pinned; /* outcome unknown: only provider may try again */
-	bool is_single; /* goes alone: one of several was refused, unnamed */
+	bool is_pinned;   /* outcome unknown: only provider may try again */
+	bool is_single;   /* goes alone: one of several was refused, unnamed */
+	uint8_t key_turn; /* how often a person wanted it sent anew */
 	/* As in the envelope; what an accept said stays. */
 	uint8_t notify;
 	struct span orcpt;
@@ -74,13 +75,17 @@ struct store_entry {
 	struct store_recipient *recipients;
 	size_t recipient_count;
 	struct message *message; /* NULL where only rows were asked for */
+	/* Where rows were asked for: */
+	uint64_t size;          /* of the message, in bytes */
+	size_t recipient_total; /* a search brings only the first */
 };
 
-/* A ledger row: one attempt for one recipient. */
+/* A ledger row: one attempt for one recipient, or what a person decided. */
 struct store_attempt {
 	size_t recipient; /* index in the entry */
 	int64_t at_ms;
 	char provider[STORE_NAME_SIZE];
+	bool is_operator; /* a person: only the reason says more */
 	enum postern_class result;
 	int status;              /* HTTP, 0 without an answer */
 	struct span provider_id; /* borrowed until the request is done */
@@ -160,6 +165,39 @@ struct store_find {
 	size_t attempt_count;
 };
 
+/* Which messages a search wants. What is empty or 0 matches all. */
+struct store_filter {
+	bool is_open; /* somebody must still work on it: what is in the queue */
+	struct span user, sender; /* in any case of letters */
+	struct span provider_id;  /* of one of its attempts */
+	/* One recipient must match all three: */
+	unsigned states; /* 1 << enum store_state */
+	struct span recipient, provider;
+};
+
+enum {
+	STORE_SEARCH_MAX = 500,      /* messages in one answer */
+	STORE_SEARCH_RECIPIENTS = 20 /* of each */
+};
+
+/*
+ * Look through the queue or the history, newest first: a part of it, for a
+ * quarter of a second at most, so that there may be more even when nothing was
+ * found. Results: 0, -EIO, -ENOMEM, -ECANCELED. They are freed with
+ * store_search_finish.
+ */
+struct store_search {
+	struct store_request request;
+	const struct store_filter *filter; /* borrowed until done */
+	struct id before; /* only older ones; all 0xff: from the newest */
+	size_t limit;     /* 1 to STORE_SEARCH_MAX */
+	/* The results: rows only. */
+	struct store_entry *found[STORE_SEARCH_MAX];
+	size_t count;
+	struct id next; /* is_more: the `before` to go on with */
+	bool is_more;
+};
+
 /* NULL with e filled (path, lock held by another process, disk, version). */
 struct store *store_open(const struct store_settings *settings, struct err *e);
 /* Commit what waits, stop the threads, free. Loops must still run or have no
@@ -175,6 +213,8 @@ int store_update(struct store *s, struct store_update *r);
 int store_load(struct store *s, struct store_load *r);
 int store_find(struct store *s, struct store_find *r);
 void store_find_finish(struct store_find *r);
+int store_search(struct store *s, struct store_search *r);
+void store_search_finish(struct store_search *r);
 void store_entry_free(struct store_entry *e); /* accepts NULL */
 
 /* A message with a recipient that is not final, as a start finds it. */

@@ -19,7 +19,8 @@ enum store_op {
 	STORE_OP_ACCEPT = 1,
 	STORE_OP_UPDATE,
 	STORE_OP_LOAD,
-	STORE_OP_FIND
+	STORE_OP_FIND,
+	STORE_OP_SEARCH
 };
 
 /* One engine. No member may be NULL; each is what its store_* promises. */
@@ -28,6 +29,7 @@ struct store_ops {
 	int (*update)(struct store *s, struct store_update *r);
 	int (*load)(struct store *s, struct store_load *r);
 	int (*find)(struct store *s, struct store_find *r);
+	int (*search)(struct store *s, struct store_search *r);
 	int (*each_pending)(struct store *s,
 	    void (*each)(const struct store_pending *p, void *ctx), void *ctx);
 	int (*each_quota)(struct store *s,

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <netinet/in.h>
@@ -26,6 +27,20 @@ void web_open(struct web *w, int port)
 	const struct timeval deadline = { .tv_sec = DEADLINE_S };
 
 	*w = (struct web){ .fd = socket(AF_INET, SOCK_STREAM, 0) };
+	ck_assert_int_ge(w->fd, 0);
+	(void)setsockopt(
+	    w->fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
+	ck_assert_int_eq(
+	    connect(w->fd, (const struct sockaddr *)&to, sizeof(to)), 0);
+}
+
+void web_open_unix(struct web *w, const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	const struct timeval deadline = { .tv_sec = DEADLINE_S };
+
+	strncpy(to.sun_path, path, sizeof(to.sun_path) - 1);
+	*w = (struct web){ .fd = socket(AF_UNIX, SOCK_STREAM, 0) };
 	ck_assert_int_ge(w->fd, 0);
 	(void)setsockopt(
 	    w->fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));

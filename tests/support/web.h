@@ -22,6 +22,7 @@ struct web_answer {
 };
 
 void web_open(struct web *w, int port);
+void web_open_unix(struct web *w, const char *path);
 void web_close(struct web *w);
 void web_send(struct web *w, const void *bytes, size_t len);
 void web_print(struct web *w, const char *fmt, ...)

@@ -124,6 +124,9 @@ static void start(struct task *t)
 	case STORE_OP_FIND:
 		c->rc = store_find(c->store, c->request);
 		break;
+	case STORE_OP_SEARCH:
+		c->rc = store_search(c->store, c->request);
+		break;
 	}
 }
 
@@ -196,6 +199,11 @@ int fix_load(struct fix *f, struct store_load *r)
 int fix_find(struct fix *f, struct store_find *r)
 {
 	return run_one(f, STORE_OP_FIND, r, &r->request);
+}
+
+int fix_search(struct fix *f, struct store_search *r)
+{
+	return run_one(f, STORE_OP_SEARCH, r, &r->request);
 }
 
 /* Lines of 80 bytes; each is eight bytes of a generator and a count. */

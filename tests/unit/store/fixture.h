@@ -29,6 +29,7 @@ int fix_accept(struct fix *f, struct store_accept *r);
 int fix_update(struct fix *f, struct store_update *r);
 int fix_load(struct fix *f, struct store_load *r);
 int fix_find(struct fix *f, struct store_find *r);
+int fix_search(struct fix *f, struct store_search *r);
 /* All in one turn of the loop; results are in the requests. */
 void fix_load_all(struct fix *f, struct store_load *r, size_t n);
 void fix_accept_all(struct fix *f, struct store_accept *r, size_t n);

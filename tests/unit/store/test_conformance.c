@@ -58,7 +58,10 @@ START_TEST(keeps_every_field_of_an_entry)
 		    .attempts = 1,
 		    .provider = "ses-eu",
 		    .is_pinned = true },
-		{ .address = SPAN(""), .state = STORE_HELD, .is_single = true },
+		{ .address = SPAN(""),
+		    .state = STORE_HELD,
+		    .is_single = true,
+		    .key_turn = 255 },
 	};
 	struct store_entry e = { .id = id_make(),
 		.created_ms = 99,
@@ -101,6 +104,7 @@ START_TEST(keeps_every_field_of_an_entry)
 		ck_assert_str_eq(r->provider, to[i].provider);
 		ck_assert(r->is_pinned == to[i].is_pinned);
 		ck_assert(r->is_single == to[i].is_single);
+		ck_assert_uint_eq(r->key_turn, to[i].key_turn);
 		ck_assert_uint_eq(r->notify, to[i].notify);
 		ck_assert(span_eq(r->orcpt, to[i].orcpt));
 	}
@@ -208,6 +212,7 @@ START_TEST(finds_the_ledger_in_order)
 	for (unsigned i = 0; i < 3; i++) {
 		struct store_attempt a = { .at_ms = 30 - i,
 			.result = (enum postern_class)(POSTERN_REJECTED + i),
+			.is_operator = i == 1,
 			.status = (int)(500 + i),
 			.provider_id = SPAN("id"),
 			.reason = span_of(providers[i]),
@@ -228,7 +233,9 @@ START_TEST(finds_the_ledger_in_order)
 		ck_assert(span_eq(a->reason, span_of(providers[i])));
 		ck_assert(span_eq(a->provider_id, SPAN("id")));
 		ck_assert_int_eq(a->status, (int)(500 + i));
-		ck_assert_int_eq(a->result, POSTERN_REJECTED + (int)i);
+		ck_assert(a->is_operator == (i == 1));
+		if (i != 1)
+			ck_assert_int_eq(a->result, POSTERN_REJECTED + (int)i);
 		ck_assert_int_eq(a->at_ms, 30 - i);
 		ck_assert_uint_eq(a->duration_ms, i);
 	}

@@ -1,0 +1,78 @@
+/* See filter.h. */
+#include <admin/filter.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <admin/lookup.h>
+
+enum {
+	STATES = 16 /* more than there are */
+};
+
+static const char *const words[FILTER_WORDS] = { "user", "sender", "recipient",
+	"provider", "provider_id" };
+
+bool filter_knows(const char *word)
+{
+	for (size_t i = 0; i < FILTER_WORDS; i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return strcmp(word, "state") == 0;
+}
+
+/* Several states may have one name. */
+static unsigned states_of(const char *name)
+{
+	unsigned states = 0;
+
+	for (unsigned i = 0; i < STATES; i++)
+		if (strcmp(lookup_state_name((enum store_state)i), name) == 0)
+			states |= 1u << i;
+	return strcmp(name, "unknown") == 0 ? 0 : states;
+}
+
+int filter_parse(struct filter *f,
+    const char *(*get)(void *ctx, const char *word), void *ctx, struct err *e)
+{
+	struct store_filter *w = &f->wanted;
+	struct span *const to[FILTER_WORDS] = { &w->user, &w->sender,
+		&w->recipient, &w->provider, &w->provider_id };
+	const char *state = get(ctx, "state");
+
+	*f = (struct filter){ .wanted = { .is_open = false } };
+	for (size_t i = 0; i < FILTER_WORDS; i++) {
+		const char *value = get(ctx, words[i]);
+
+		*to[i] = SPAN("");
+		if (!value)
+			continue;
+		f->copies[i] = strdup(value);
+		if (!f->copies[i])
+			return err_set(e, -ENOMEM, "out of memory");
+		*to[i] = span_of(f->copies[i]);
+	}
+	if (!state || !*state)
+		return 0;
+	w->states = states_of(state);
+	return w->states
+		   ? 0
+		   : err_set(e, -EINVAL, "there is no state \"%s\"", state);
+}
+
+void filter_finish(struct filter *f)
+{
+	for (size_t i = 0; i < FILTER_WORDS; i++) {
+		free(f->copies[i]);
+		f->copies[i] = NULL;
+	}
+}
+
+bool filter_is_empty(const struct filter *f)
+{
+	const struct store_filter *w = &f->wanted;
+
+	return !w->states && !w->user.len && !w->sender.len &&
+	       !w->recipient.len && !w->provider.len && !w->provider_id.len;
+}

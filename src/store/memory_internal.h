@@ -1,0 +1,42 @@
+/* What the files of the memory engine share. */
+#pragma once
+
+#include <store/store_internal.h>
+
+#include <base/map.h>
+
+#include <pthread.h>
+
+/* entry->message is held while a recipient is open. */
+struct kept {
+	struct list node; /* in live or history */
+	struct store_entry *entry;
+	struct store_attempt *attempts; /* strings in the entry's memory */
+	size_t attempt_count, attempt_cap;
+	int64_t finished_ms;
+};
+
+struct tally {
+	struct list node;
+	int64_t day;
+	uint64_t messages;
+	struct span key; /* the day's bytes, then the user */
+	char bytes[];
+};
+
+struct memory {
+	struct store store;
+	struct store_settings settings;
+	pthread_mutex_t lock; /* guards everything below */
+	struct map *by_id;    /* struct kept */
+	struct list live, history;
+	size_t live_count, history_count;
+	uint64_t bytes, operations;
+	uint64_t held;       /* of bytes, those in memory */
+	struct map *by_user; /* struct tally */
+	struct list tallies;
+	int64_t newest_day;
+};
+
+/* What store_search promises, but for the answer; the lock is held. */
+int memory_search_locked(struct memory *m, struct store_search *r);

@@ -1,0 +1,212 @@
+"""What operators do with the queue, through the commands."""
+import json
+import subprocess
+import unittest
+
+from harness import POSTERN, Case, eventually
+
+
+class Queue(Case):
+    settings = {"mode": "queued", "providers": "sendgrid, ses"}
+    patience = "1h"  # retries do not come by themselves
+
+    def config(self, **settings):
+        path = super().config(**settings)
+        text = path.read_text().replace(
+            "retry: {base: 200ms, cap: 1s}",
+            f"retry: {{base: {self.patience}, cap: {self.patience}}}")
+        path.write_text(text.replace("timeout: 10s", "timeout: 30s"))
+        return path
+
+    def queue(self, *words, code=0, stdin=subprocess.DEVNULL):
+        """A command; its stdout. stderr is kept in self.said."""
+        done = subprocess.run(
+            [POSTERN, "queue", *map(str, words), "--socket",
+             self.home / "admin" / "admin.sock"], text=True,
+            capture_output=True, timeout=120, stdin=stdin)
+        self.said = done.stderr
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout
+
+    def entries(self, *words):
+        return [json.loads(line)
+                for line in self.queue(*words, "-o", "json").splitlines()]
+
+    def fail_all(self):
+        for provider in "sendgrid", "ses":
+            self.sandbox.fault(provider, status=503)
+
+    def submit(self, **more):
+        code, text = self.send(self.client(), **more)
+        self.assertEqual(code, 250, text)
+        return self.queue_id(text)
+
+    def waiting(self, attempts=2, **more):
+        """A message that nobody takes now, after its first round."""
+        queue_id = self.submit(**more)
+        eventually(lambda: all(
+            r["state"] == "pending" and r["attempts"] == attempts
+            for r in self.record(queue_id)["recipients"]), "it waits")
+        return queue_id
+
+    def states(self, queue_id):
+        return {r["state"] for r in self.record(queue_id)["recipients"]}
+
+
+class Look(Queue):
+    def test_what_waits_is_listed_and_shown(self):
+        self.assertEqual(self.queue("ls"), "")
+        self.fail_all()
+        first = self.waiting(subject="one")
+        second = self.waiting(to=("bob@dest.example", "cy@dest.example"))
+        entries = self.entries("ls")
+        self.assertEqual([e["queue_id"] for e in entries], [second, first])
+        self.assertEqual(entries[0]["queue_name"], "deferred")
+        self.assertEqual(entries[0]["user"], "demo")
+        self.assertEqual([r["address"] for r in entries[0]["recipients"]],
+                         ["bob@dest.example", "cy@dest.example"])
+        self.assertGreater(entries[0]["message_size"], 100)
+        self.assertIn("+1", self.queue("ls").splitlines()[0])
+        shown = json.loads(self.queue("show", first, "-o", "json"))
+        self.assertEqual({a["class"] for a in shown["attempts"]}, {"transient"})
+        self.assertIn("ann@dest.example", self.queue("show", first))
+        self.queue("show", "01h00000000000000000000000", code=3)
+        self.queue("show", "nonsense", code=1)
+
+    def test_filters_and_pages(self):
+        self.fail_all()
+        ids = [self.waiting(to=(f"r{i}@dest.example",)) for i in range(3)]
+        self.queue("hold", ids[1])
+
+        def found(*words):
+            return [e["queue_id"] for e in self.entries("ls", *words)]
+        self.assertEqual(found("--state", "held"), [ids[1]])
+        self.assertEqual(found("--recipient", "R2@DEST.example"), [ids[2]])
+        self.assertEqual(found("--user", "demo", "--state", "pending"),
+                         [ids[2], ids[0]])
+        self.assertEqual(found("--provider", "ses", "--recipient",
+                               "r0@dest.example"), [ids[0]])
+        self.assertEqual(found("--user", "other"), [])
+        self.assertEqual(found("--limit", "2"), [ids[2], ids[1]])
+        self.queue("ls", "--state", "odd", code=1)
+        self.assertIn("there is no state", self.said)
+
+    def test_finished_messages_are_found(self):
+        done = self.submit()
+        record = self.final(done)
+        self.assertEqual(self.entries("ls"), [])
+        given = record["attempts"][-1]["provider_id"]
+        for words in (["--provider-id", given], ["--recipient", "ann@dest.example"],
+                      ["--sender", "orders@shop.example"], ["--state", "sent"], []):
+            found = self.entries("find", *words)
+            self.assertEqual([e["queue_id"] for e in found], [done])
+        self.assertEqual(self.entries("find", "--provider-id", given + "x"), [])
+
+
+class Act(Queue):
+    def operator_rows(self, queue_id):
+        return [a["reason"] for a in self.record(queue_id)["attempts"]
+                if a["class"] == "operator"]
+
+    def test_retry_makes_it_due_now(self):
+        self.fail_all()
+        queue_id = self.waiting()
+        self.sandbox.heal()
+        self.assertIn("retry, 1 recipients", self.queue(
+            "retry", queue_id, "--reason", "they are back"))
+        record = self.final(queue_id)
+        self.assertEqual(record["recipients"][0]["attempts"], 3)
+        self.assertRegex(self.operator_rows(queue_id)[0],
+                         r"^operator \(uid \d+\): retry: they are back$")
+        self.assertEqual(self.server.logged("operator")[0]["queue_id"], queue_id)
+        self.queue("retry", queue_id, code=3)
+        self.assertIn("no message in the queue", self.said)
+
+    def test_hold_lasts_until_release_and_over_a_crash(self):
+        self.fail_all()
+        queue_id = self.waiting()
+        self.queue("hold", queue_id)
+        self.assertEqual(self.states(queue_id), {"held"})
+        self.queue("retry", queue_id, code=1)
+        self.assertIn("in a state for that", self.said)
+        self.kill()
+        self.start(**self.settings)
+        self.sandbox.heal()
+        self.assertEqual(self.states(queue_id), {"held"})
+        self.queue("release", queue_id)
+        self.final(queue_id)
+
+    def test_expire_fails_and_rm_drops(self):
+        self.fail_all()
+        expired, dropped = self.waiting(), self.waiting()
+        for verb, queue_id in ("expire", expired), ("rm", dropped):
+            self.queue(verb, queue_id, code=2)
+            self.assertIn("--yes", self.said)
+            self.assertEqual(self.states(queue_id), {"pending"})
+            self.queue(verb, queue_id, "--yes", "--reason", "old")
+        self.final(expired, states=("failed", "bounced"))
+        self.assertEqual(self.states(dropped), {"dropped"})
+        self.assertEqual([e for e in self.entries("ls")
+                          if e["queue_id"] in (expired, dropped)], [])
+        self.assertEqual(len(self.operator_rows(dropped)), 1)
+
+    def test_what_is_at_work_is_left_alone(self):
+        self.sandbox.fault("sendgrid", hang="after-body")
+        queue_id = self.submit()
+        eventually(lambda: self.states(queue_id) == {"started"}, "it is at work")
+        eventually(lambda: self.sandbox.counts(), "it is asked")
+        for verb in "retry", "hold", "release":
+            self.queue(verb, queue_id, code=1)
+            self.assertIn("being delivered", self.said)
+        self.kill()
+
+    def test_many_by_a_filter(self):
+        self.fail_all()
+        ids = [self.waiting(to=(f"r{i}@dest.example",)) for i in range(5)]
+        self.queue("hold", code=2)
+        self.assertIn("5 matched, 0 changed", self.queue("hold", "--all", "--dry-run"))
+        self.assertIn("1 matched, 1 changed", self.queue(
+            "hold", "--recipient", "r3@dest.example"))
+        self.assertIn("4 matched, 4 changed", self.queue("hold", "--user", "demo"))
+        self.assertEqual({s for i in ids for s in self.states(i)}, {"held"})
+        self.sandbox.heal()
+        self.assertIn("5 matched, 5 changed", self.queue("release", "--all"))
+        for queue_id in ids:
+            self.final(queue_id)
+
+
+class Unknown(Queue):
+    settings = {**Queue.settings, "on_unknown": "hold"}
+
+    def config(self, **settings):
+        path = super().config(**settings)
+        path.write_text(path.read_text().replace("timeout: 30s", "timeout: 1s"))
+        return path
+
+    def held(self):
+        self.sandbox.fault("sendgrid", hang="after-body")
+        queue_id = self.submit()
+        self.final(queue_id, states=("held",))
+        self.sandbox.heal()
+        return queue_id
+
+    def test_release_asks_the_same_provider(self):
+        queue_id = self.held()
+        self.sandbox.fault("sendgrid", status=503)
+        self.queue("release", queue_id)
+        eventually(lambda: len([a for a in self.record(queue_id)["attempts"]
+                                if a["provider"]]) == 2, "it is tried again")
+        tried = {a["provider"] for a in self.record(queue_id)["attempts"]}
+        self.assertEqual(tried, {"sendgrid", ""})
+
+    def test_a_forced_retry_goes_anywhere(self):
+        queue_id = self.held()
+        self.sandbox.fault("sendgrid", status=503)
+        self.queue("retry", queue_id, "--force", code=2)
+        self.queue("retry", queue_id, "--force", "--yes")
+        record = self.final(queue_id)
+        self.assertEqual(record["attempts"][-1]["provider"], "ses")
+
+
+if __name__ == "__main__":
+    unittest.main()
