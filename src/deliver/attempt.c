@@ -77,7 +77,7 @@ static bool has_room(const struct delivery *d)
 	uint64_t before = d->owner->content_bytes;
 
 	return before == 0 ||
-	       before + message_size(d->message) <= DELIVER_CONTENT_BYTES_MAX;
+	       before + message_size(d->message) <= d->owner->content_max;
 }
 
 static void enter(struct delivery *d)

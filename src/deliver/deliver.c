@@ -291,6 +291,7 @@ struct deliver *deliver_new(
 	}
 	owner->config = config_ref(config);
 	owner->turn_end.run = on_turn_end;
+	owner->content_max = DELIVER_CONTENT_BYTES_MAX;
 	list_init(&owner->content_queue);
 	due_init(&owner->due);
 	loop_timer_init(&owner->due_timer, on_due);

@@ -52,6 +52,7 @@ struct deliver {
 	uint64_t loaded_bytes;              /* of resumed messages in memory */
 	uint64_t fresh_bytes;               /* of those from sessions */
 	uint64_t content_bytes;             /* of those that are taken apart */
+	uint64_t content_max;               /* of those, but for one alone */
 	struct list content_queue;          /* attempt.turn: others, in order */
 	struct deliver_submission *refused; /* answered by turn_end */
 	struct task turn_end;

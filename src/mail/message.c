@@ -8,9 +8,9 @@
 #include <base/hash.h>
 
 #include <assert.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum {
 	CRC_KNOWN = 1 /* in the upper half of crc */
@@ -137,23 +137,51 @@ struct span message_body(const struct message *m)
 	return m->source ? none : buf_span(&m->body);
 }
 
-int message_map(const struct message *m, struct span *out)
+static int read_all(struct message_source *s, char *out)
 {
-	*out = m->source ? span_make("", 0) : buf_span(&m->body);
-	if (!m->source || m->source->size == 0)
-		return 0;
-	return m->source->ops->map(m->source, out);
+	uint64_t done = 0;
+
+	while (done < s->size) {
+		ssize_t n =
+		    s->ops->read(s, done, out + done, (size_t)(s->size - done));
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO;
+		done += (uint64_t)n;
+	}
+	return 0;
 }
 
-void message_unmap(const struct message *m, struct span body)
+int message_borrow_body(const struct message *m, struct span *out)
+{
+	struct message_source *s = m->source;
+
+	*out = s ? span_make("", 0) : buf_span(&m->body);
+	if (!s || s->size == 0)
+		return 0;
+	char *copy = malloc((size_t)s->size);
+	if (!copy)
+		return -ENOMEM;
+	int rc = read_all(s, copy);
+	if (rc < 0) {
+		free(copy);
+		return rc;
+	}
+	message_memory_change(0, s->size);
+	*out = span_make(copy, (size_t)s->size);
+	return 0;
+}
+
+void message_return_body(const struct message *m, struct span body)
 {
 	union {
 		const char *in;
-		void *out;
+		char *out;
 	} u = { .in = body.ptr };
 
-	if (m->source && m->source->size > 0 && body.ptr)
-		(void)munmap(u.out, body.len);
+	if (!m->source || body.len == 0)
+		return;
+	message_memory_change(body.len, 0);
+	free(u.out);
 }
 
 /* Copy what s has at offset; how much. */

@@ -42,8 +42,6 @@ struct message_source_ops {
 	/* As message_read, of the body alone. */
 	ssize_t (*read)(
 	    struct message_source *s, uint64_t offset, void *out, size_t len);
-	/* All of it, with mmap; size > 0. 0 or a negative errno. */
-	int (*map)(struct message_source *s, struct span *out);
 	/* The message is gone. */
 	void (*release)(struct message_source *s);
 };
@@ -71,11 +69,12 @@ ssize_t message_read(
 struct span message_body(const struct message *m);
 /*
  * The whole body as one run of bytes, for parsers; given back with
- * message_unmap. A body elsewhere is mapped, not read: no memory is its price,
- * but not on a loop. 0 or a negative errno.
+ * message_return_body. A body elsewhere is read into memory: not on a loop,
+ * and not for long. It is not mapped, as a page that cannot be read would end
+ * the process. 0 or a negative errno.
  */
-int message_map(const struct message *m, struct span *out);
-void message_unmap(const struct message *m, struct span body);
+int message_borrow_body(const struct message *m, struct span *out);
+void message_return_body(const struct message *m, struct span body);
 /* CRC32C over the whole message; computed once. */
 uint32_t message_crc(const struct message *m);
 

@@ -488,20 +488,21 @@ static int fill(struct mime_view *v, const struct message *m, struct err *e)
 {
 	struct walk w = { .view = v, .e = e };
 	struct span body;
-	int rc = message_map(m, &body);
+	int rc = message_borrow_body(m, &body);
 
-	v->parts = arena_alloc(&v->arena, PARTS_MAX * sizeof(*v->parts));
-	if (rc == 0 && !v->parts)
-		rc = -ENOMEM;
-	if (rc < 0)
+	if (rc < 0) {
 		fail(&w, rc);
+		return w.rc;
+	}
+	v->parts = arena_alloc(&v->arena, PARTS_MAX * sizeof(*v->parts));
+	if (!v->parts)
+		fail(&w, -ENOMEM);
 	else if (mime_guard_check(message_header(m), body) < 0)
 		refuse(&w, "the message has too many parts or a broken "
 			   "address field");
 	else
 		parse(&w, message_header(m), body);
-	if (rc == 0)
-		message_unmap(m, body);
+	message_return_body(m, body);
 	return w.rc;
 }
 

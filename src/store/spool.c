@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum {
 	THREADS = 4,
@@ -171,16 +170,6 @@ static ssize_t read_body(
 	return n == 0 ? -EBADMSG : n; /* the file was cut */
 }
 
-static int map_body(struct message_source *source, struct span *out)
-{
-	void *at = mmap(NULL, (size_t)source->size, PROT_READ, MAP_PRIVATE,
-	    body_of(source)->fd, SPOOL_BODY_START);
-	if (at == MAP_FAILED)
-		return -errno;
-	*out = span_make(at, (size_t)source->size);
-	return 0;
-}
-
 static void release_body(struct message_source *source)
 {
 	unref(body_of(source));
@@ -188,7 +177,6 @@ static void release_body(struct message_source *source)
 
 static const struct message_source_ops source_ops = {
 	.read = read_body,
-	.map = map_body,
 	.release = release_body,
 };
 

@@ -151,13 +151,6 @@ static ssize_t body_read(
 	return (ssize_t)from.len;
 }
 
-static int body_map(struct message_source *s, struct span *out)
-{
-	(void)s;
-	(void)out;
-	return -ENOTSUP;
-}
-
 static void body_release(struct message_source *s)
 {
 	body_free(body_of(s));
@@ -166,9 +159,8 @@ static void body_release(struct message_source *s)
 struct store_body *store_body_new(
     struct store *s, struct loop *l, bool is_volatile)
 {
-	static const struct message_source_ops ops = {
-		.read = body_read, .map = body_map, .release = body_release
-	};
+	static const struct message_source_ops ops = { .read = body_read,
+		.release = body_release };
 	struct store_body *b = calloc(1, sizeof(*b));
 
 	(void)s;

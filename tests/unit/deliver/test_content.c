@@ -3,52 +3,20 @@
 
 #include <support/unit.h>
 
-#include <errno.h>
-#include <sys/mman.h>
-
+#include <deliver/deliver_internal.h>
 #include <mail/mime.h>
 
 enum {
 	COUNT = 3,
-	LARGE = 70 * 1024 * 1024, /* two are too much */
-	SMALL = 1000,
-	PAGE = 4096
+	MAX = 1000 * 1000,
+	LARGE = 700 * 1000, /* two are too much */
+	SMALL = 1000
 };
 
 static struct deliver_submission submissions[COUNT];
 static struct envelope envelopes[COUNT];
 static size_t answers, sent;
 static size_t body_size;
-
-/* --- a message that says it is large, to save the time --- */
-
-static int map_page(struct message_source *source, struct span *out)
-{
-	void *at =
-	    mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	(void)source;
-	*out = span_make(at, PAGE);
-	return at == MAP_FAILED ? -ENOMEM : 0;
-}
-
-static void release_source(struct message_source *source)
-{
-	(void)source;
-}
-
-static struct message *make_message(size_t i)
-{
-	static const struct message_source_ops ops = { .map = map_page,
-		.release = release_source };
-	static struct message_source sources[COUNT];
-	struct buf header;
-
-	sources[i] = (struct message_source){ .ops = &ops, .size = body_size };
-	buf_init(&header, 100);
-	ck_assert_int_eq(buf_add_str(&header, "From: a@b.example\r\n\r\n"), 0);
-	return message_new_from(&header, &sources[i]);
-}
 
 static void on_answer(
     struct deliver_submission *s, const struct deliver_answer *a)
@@ -72,7 +40,7 @@ static bool submit_all(void)
 		    0);
 		submissions[i] = (struct deliver_submission){ .id = id_make(),
 			.envelope = e,
-			.message = make_message(i),
+			.message = rig_message(body_size),
 			.mode = CONFIG_MODE_DIRECT,
 			.on_answer = on_answer };
 		deliver_submit(rig.deliver, &submissions[i]);
@@ -118,6 +86,7 @@ static void setup(void)
 	rig_setup();
 	rig_routes("  - {name: all, providers: [e]}\n");
 	rig.script[4] = stuck;
+	rig.deliver->content_max = MAX;
 	answers = sent = 0;
 	body_size = LARGE;
 }

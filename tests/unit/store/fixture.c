@@ -261,9 +261,9 @@ void fix_check_message(const struct message *m, unsigned seed, size_t size)
 	struct span body;
 	ck_assert_uint_eq(message_size(m), size);
 	ck_assert(span_eq(message_header(m), message_header(want)));
-	ck_assert_int_eq(message_map(m, &body), 0);
+	ck_assert_int_eq(message_borrow_body(m, &body), 0);
 	ck_assert(span_eq(body, message_body(want)));
-	message_unmap(m, body);
+	message_return_body(m, body);
 	message_unref(want);
 }
 

@@ -257,6 +257,20 @@ START_TEST(a_damaged_body_is_found_out)
 }
 END_TEST
 
+/* Not the end of the process that a mapped page would be. */
+START_TEST(a_body_cut_while_in_use_is_an_error)
+{
+	char path[256];
+	struct span body;
+	struct message *m = fix_spooled(&f, 1, SIZE, false, NULL);
+	ck_assert_uint_eq(count_files(path, sizeof(path)), 1);
+	ck_assert_int_eq(truncate(path, SPOOL_BODY_START + SIZE / 2), 0);
+	ck_assert_int_eq(message_borrow_body(m, &body), -EBADMSG);
+	message_return_body(m, body);
+	message_unref(m);
+}
+END_TEST
+
 START_TEST(a_full_disk_ends_a_body_and_nothing_else)
 {
 	int rc;
@@ -408,6 +422,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, a_start_removes_what_no_row_tells_of);
 	tcase_add_test(tc, the_name_of_a_lost_file_is_not_given_away);
 	tcase_add_test(tc, a_damaged_body_is_found_out);
+	tcase_add_test(tc, a_body_cut_while_in_use_is_an_error);
 	tcase_add_test(tc, a_full_disk_ends_a_body_and_nothing_else);
 	tcase_add_test(tc, keeps_the_space_that_is_to_be_left);
 	tcase_add_test(tc, without_a_descriptor_it_says_so_for_now);
