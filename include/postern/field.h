@@ -36,7 +36,8 @@ enum postern_type {
 	POSTERN_TYPE_NETWORKS, /* struct postern_list; the core's own keys only
 				*/
 	POSTERN_TYPE_MAP,      /* a struct described by fields */
-	POSTERN_TYPE_LIST      /* struct postern_list of such structs */
+	POSTERN_TYPE_LIST,     /* struct postern_list of such structs */
+	POSTERN_TYPE_PERCENT   /* int64_t 0..100: 50% */
 };
 
 struct postern_rate {

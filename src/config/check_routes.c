@@ -45,6 +45,14 @@ static void decode_settings(
 		report_error(c->report, n, "%s", why);
 }
 
+static void check_breaker(
+    struct check *c, const struct node *n, const struct config_breaker *breaker)
+{
+	if (breaker->open_ms > breaker->open_max_ms)
+		report_error(c->report, node_get(n, "open"),
+		    "must not be longer than open_max");
+}
+
 static void check_provider(
     struct check *c, struct node *n, struct config_provider *p)
 {
@@ -56,6 +64,7 @@ static void check_provider(
 		    "is the name of another provider");
 	if (!p->type)
 		return;
+	check_breaker(c, node_get(n, "breaker"), &p->breaker);
 	p->module = c->helpers->load_module(p->type, &e);
 	if (!p->module) {
 		report_error(c->report, node_get(n, "type"), "%s", e.text);

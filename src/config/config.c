@@ -50,6 +50,8 @@ static struct snapshot *snapshot_new(void)
 
 static void snapshot_free(struct snapshot *s)
 {
+	if (s->config.on_free)
+		s->config.on_free(&s->config);
 	if (s->slots)
 		slots_leave(s->slots, &s->config);
 	map_free(s->config.user_by_name);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+struct health_account;
 struct postern_provider;
 
 enum config_listener_tls {
@@ -142,15 +143,28 @@ enum {
 	CONFIG_HASH_SIZE = 17 /* with NUL */
 };
 
+/* When a provider is left alone; what counts are calls. */
+struct config_breaker {
+	int64_t failures;  /* in a row */
+	int64_t ratio;     /* or percent of all, */
+	int64_t min_calls; /* when there were so many */
+	uint64_t window_ms;
+	uint64_t open_ms, open_max_ms; /* the first time; doubles up to */
+	uint64_t account_retry_ms;
+};
+
 struct config_provider {
 	const char *name, *type;
 	uint64_t timeout_ms;
-	int64_t max_connections;
+	int64_t concurrency;      /* calls at a time, of the whole process */
+	struct postern_rate rate; /* calls */
+	struct config_breaker breaker;
 	int64_t max_recipients; /* per call; 0 = the module's own limit */
 	const struct postern_provider *module;
-	const void *settings;        /* decoded by the module's rows */
-	char hash[CONFIG_HASH_SIZE]; /* hex digest of them */
-	size_t slot;                 /* in the counters: config_keep_slots */
+	const void *settings;           /* decoded by the module's rows */
+	char hash[CONFIG_HASH_SIZE];    /* hex digest of them */
+	size_t slot;                    /* in the counters: config_keep_slots */
+	struct health_account *account; /* health_configure */
 };
 
 enum config_unknown {
@@ -178,6 +192,7 @@ struct config_queue {
 	int mode; /* never INHERIT */
 	uint64_t sync_budget_ms;
 	uint64_t retry_base_ms, retry_cap_ms;
+	int64_t retry_budget;      /* percent of first attempts, per provider */
 	uint64_t unknown_delay_ms; /* before the same provider is asked again */
 	uint64_t max_age_ms;
 	uint64_t history_ms;
@@ -306,6 +321,8 @@ struct config {
 	 * two servers that show the same one are configured alike.
 	 */
 	char hash[CONFIG_HASH_SIZE];
+	/* Gives back what layers above keep with it; NULL: nothing. */
+	void (*on_free)(struct config *c);
 };
 
 /* A file a configuration was read from. */

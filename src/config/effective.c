@@ -106,6 +106,7 @@ static void add_value(
 		add(out, "%d;", *(const int *)at);
 		break;
 	case POSTERN_TYPE_INT:
+	case POSTERN_TYPE_PERCENT:
 		add(out, "%" PRId64 ";", *(const int64_t *)at);
 		break;
 	case POSTERN_TYPE_DURATION:
@@ -216,6 +217,7 @@ static size_t plain_size(enum postern_type type)
 	case POSTERN_TYPE_ENUM:
 		return sizeof(int);
 	case POSTERN_TYPE_INT:
+	case POSTERN_TYPE_PERCENT:
 	case POSTERN_TYPE_DURATION:
 	case POSTERN_TYPE_SIZE:
 		return sizeof(int64_t);

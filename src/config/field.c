@@ -139,6 +139,8 @@ static bool decode_text(struct field_decoder *d, const struct node *n,
 		return value_parse_bool(s, out, c);
 	case POSTERN_TYPE_INT:
 		return value_parse_int(s, range, out, c);
+	case POSTERN_TYPE_PERCENT:
+		return value_parse_percent(s, range, out, c);
 	case POSTERN_TYPE_DURATION:
 		return value_parse_duration(s, range, out, c);
 	case POSTERN_TYPE_SIZE:

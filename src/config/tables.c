@@ -11,6 +11,38 @@ static const char *const hardening_names[] = { "auto", "on", "off", NULL };
 static const char *const format_names[] = { "text", "json", NULL };
 
 /* clang-format off */
+static const struct postern_field breaker_rows[] = {
+	{ .name = "failures", .type = POSTERN_TYPE_INT,
+	  AT(config_breaker, failures), .preset = "5",
+	  RANGE(1, 1000), .flags = RELOAD,
+	  .doc = "so many in a row, and the provider is left alone" },
+	{ .name = "ratio", .type = POSTERN_TYPE_PERCENT,
+	  AT(config_breaker, ratio), .preset = "50%",
+	  RANGE(1, 100), .flags = RELOAD,
+	  .doc = "likewise when this share of the calls of window fails" },
+	{ .name = "min_calls", .type = POSTERN_TYPE_INT,
+	  AT(config_breaker, min_calls), .preset = "20",
+	  RANGE(1, 100000), .flags = RELOAD,
+	  .doc = "fewer calls in window say nothing about a share" },
+	{ .name = "window", .type = POSTERN_TYPE_DURATION,
+	  AT(config_breaker, window_ms), .preset = "60s",
+	  RANGE(SECOND, HOUR), .flags = RELOAD,
+	  .doc = "of which ratio is" },
+	{ .name = "open", .type = POSTERN_TYPE_DURATION,
+	  AT(config_breaker, open_ms), .preset = "30s",
+	  RANGE(100, HOUR), .flags = RELOAD,
+	  .doc = "how long it is left alone; doubles when it then still "
+		 "fails" },
+	{ .name = "open_max", .type = POSTERN_TYPE_DURATION,
+	  AT(config_breaker, open_max_ms), .preset = "5m",
+	  RANGE(100, DAY), .flags = RELOAD, .doc = "at most so long" },
+	{ .name = "account_retry", .type = POSTERN_TYPE_DURATION,
+	  AT(config_breaker, account_retry_ms), .preset = "10m",
+	  RANGE(100, DAY), .flags = RELOAD,
+	  .doc = "how long it is left alone once it has refused the account" },
+	{ .name = NULL },
+};
+
 const struct postern_field tables_provider[] = {
 	{ .name = "name", .type = POSTERN_TYPE_STRING,
 	  AT(config_provider, name), .flags = REQUIRED | RELOAD,
@@ -22,11 +54,16 @@ const struct postern_field tables_provider[] = {
 	  AT(config_provider, timeout_ms), .preset = "60s",
 	  RANGE(SECOND, 10 * MINUTE), .flags = RELOAD,
 	  .doc = "for one request; after it the outcome is unknown" },
-	{ .name = "max_connections", .type = POSTERN_TYPE_INT,
-	  AT(config_provider, max_connections), .preset = "16",
-	  RANGE(1, 1000), .flags = RELOAD,
-	  .doc = "to its host, per worker thread; the largest of all "
-		 "providers is what counts" },
+	{ .name = "concurrency", .type = POSTERN_TYPE_INT,
+	  AT(config_provider, concurrency), .preset = "128",
+	  RANGE(1, 10000), .flags = RELOAD,
+	  .doc = "most requests at a time; fewer while it fails" },
+	{ .name = "rate", .type = POSTERN_TYPE_RATE,
+	  AT(config_provider, rate), .preset = "0", .flags = RELOAD,
+	  .doc = "most requests: 14/s, 600/min; 0 = as it says itself" },
+	{ .name = "breaker", .type = POSTERN_TYPE_MAP,
+	  AT(config_provider, breaker), .fields = breaker_rows,
+	  .flags = RELOAD, .doc = "when it is left alone for a while" },
 	{ .name = "max_recipients", .type = POSTERN_TYPE_INT,
 	  AT(config_provider, max_recipients), .preset = "0",
 	  RANGE(0, 100000), .flags = RELOAD,
@@ -74,6 +111,11 @@ static const struct postern_field retry_rows[] = {
 	  AT(config_queue, retry_cap_ms), .preset = "15m",
 	  RANGE(SECOND, DAY), .flags = RELOAD,
 	  .doc = "longest wait before any retry" },
+	{ .name = "budget", .type = POSTERN_TYPE_PERCENT,
+	  AT(config_queue, retry_budget), .preset = "20%",
+	  RANGE(0, 100), .flags = RELOAD,
+	  .doc = "most retries at a provider, of first attempts there within "
+		 "60 s; 3 per second in any case" },
 	{ .name = NULL },
 };
 

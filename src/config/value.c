@@ -214,6 +214,23 @@ bool value_parse_size(
 	return true;
 }
 
+bool value_parse_percent(
+    struct span s, struct value_range range, int64_t *out, struct complaint *c)
+{
+	static const struct unit percent[] = { { "%", 1 }, { NULL, 0 } };
+	struct span rest = s;
+	unsigned long long n;
+
+	if (!cut_number(&rest, &n) || n > 100 ||
+	    !(span_eq(rest, SPAN("%")) || (rest.len == 0 && n == 0)))
+		return complain(
+		    c, "must be a share", "write a whole number and %%: 50%%");
+	if (!check_range((int64_t)n, range, percent, c))
+		return false;
+	*out = (int64_t)n;
+	return true;
+}
+
 bool value_parse_rate(
     struct span s, struct postern_rate *out, struct complaint *c)
 {

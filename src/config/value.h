@@ -35,6 +35,9 @@ bool value_parse_size(struct span s, struct value_range range, uint64_t *out,
 /* 100/min, or 0 for no limit. */
 bool value_parse_rate(
     struct span s, struct postern_rate *out, struct complaint *c);
+/* 50%; a bare 0. */
+bool value_parse_percent(
+    struct span s, struct value_range range, int64_t *out, struct complaint *c);
 /* names ends with NULL; an empty name is a number that cannot be written. */
 bool value_parse_enum(
     struct span s, const char *const *names, int *out, struct complaint *c);

@@ -235,10 +235,10 @@ static struct http_settings http_settings_of(const struct config *c)
 	for (size_t i = 0; i < c->providers.count; i++) {
 		const struct config_provider *p =
 		    CONFIG_AT(c->providers, struct config_provider, i);
-		if (p->max_connections >
-		    (int64_t)settings.max_connections_per_host)
+		/* A call needs a connection at most. */
+		if (p->concurrency > (int64_t)settings.max_connections_per_host)
 			settings.max_connections_per_host =
-			    (unsigned)p->max_connections;
+			    (unsigned)p->concurrency;
 	}
 	return settings;
 }

@@ -220,7 +220,9 @@ static void assert_same_provider(
     const struct config_provider *a, const struct config_provider *b)
 {
 	ck_assert_uint_eq(a->timeout_ms, b->timeout_ms);
-	ck_assert_int_eq(a->max_connections, b->max_connections);
+	ck_assert_int_eq(a->concurrency, b->concurrency);
+	ck_assert_uint_eq(a->rate.count, b->rate.count);
+	ck_assert_mem_eq(&a->breaker, &b->breaker, sizeof(a->breaker));
 	ck_assert_int_eq(a->max_recipients, b->max_recipients);
 }
 

@@ -106,6 +106,34 @@ START_TEST(reads_a_rate)
 }
 END_TEST
 
+static const char *const no_shares[] = { "", "50", "%", "101%", "50 %", "-1%",
+	"0.5", "5.5%", "50%%" };
+
+START_TEST(refuses_what_is_no_share)
+{
+	int64_t share;
+
+	ck_assert(
+	    !value_parse_percent(span_of(no_shares[_i]), any, &share, &c));
+	ck_assert_str_ne(c.hint, "");
+}
+END_TEST
+
+START_TEST(reads_a_share)
+{
+	struct value_range range = { 0, 100 };
+	int64_t share = -1;
+
+	ck_assert(value_parse_percent(SPAN("50%"), range, &share, &c));
+	ck_assert_int_eq(share, 50);
+	ck_assert(value_parse_percent(SPAN("0"), range, &share, &c));
+	ck_assert_int_eq(share, 0);
+	range.min = 1;
+	ck_assert(!value_parse_percent(SPAN("0%"), range, &share, &c));
+	ck_assert_str_eq(c.what, "must be between 1% and 100%");
+}
+END_TEST
+
 static const char *const no_rates[] = { "", "100", "100/", "/min", "100/m",
 	"100 / min", "-1/min", "0/min", "1/min/min", "1.5/s" };
 
@@ -255,6 +283,9 @@ static Suite *make_suite(void)
 	TCase *numbers = tcase_create("numbers");
 	TCase *words = tcase_create("words");
 
+	tcase_add_loop_test(
+	    numbers, refuses_what_is_no_share, 0, COUNT(no_shares));
+	tcase_add_test(numbers, reads_a_share);
 	tcase_add_loop_test(numbers, reads_a_duration, 0, COUNT(durations));
 	tcase_add_loop_test(
 	    numbers, refuses_what_is_no_duration, 0, COUNT(no_durations));
