@@ -20,12 +20,13 @@ declare -A may=(
     [store]="base loop mail"
     [provider]="base mail http"
     [route]="base config"
-    [deliver]="base config mail loop http policy store provider route"
+    [health]="base config"
+    [deliver]="base config mail loop http policy store provider route health"
     [smtp]="base config mail loop net auth policy store deliver"
-    [admin]="base config deliver loop policy provider store"
+    [admin]="base config deliver loop policy provider store health"
     [sandbox]="base loop mail admin"
     [cli]="base config mail loop net http auth provider sandbox"
-    [server]="base config mail loop net http auth policy store provider route deliver smtp admin cli"
+    [server]="base config mail loop net http auth policy store provider route health deliver smtp admin cli"
 )
 for path in src/*/; do
     dir=$(basename "$path")

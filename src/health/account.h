@@ -1,0 +1,33 @@
+/* Between the files of this folder: what an account is. */
+#pragma once
+
+#include <config/config.h>
+#include <health/breaker.h>
+#include <health/budget.h>
+#include <health/pace.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+	ACCOUNT_NAME_SIZE = 65, /* what the configuration allows */
+	ACCOUNT_CAUSE_SIZE = 64,
+	ACCOUNT_SAID_SIZE = 160
+};
+
+struct health_account {
+	/* Set once: */
+	char name[ACCOUNT_NAME_SIZE];
+	atomic_size_t refs; /* snapshots of the configuration */
+
+	pthread_mutex_t lock; /* of what follows */
+	struct breaker breaker;
+	struct pace pace;
+	struct budget budget;
+	struct list queue; /* struct health_call.link, oldest first */
+	size_t queued;
+	uint64_t opened; /* times */
+	uint64_t down_since_ms;
+	char cause[ACCOUNT_CAUSE_SIZE]; /* what opened the breaker last */
+	char said[ACCOUNT_SAID_SIZE];   /* and what the provider said then */
+};

@@ -1,0 +1,428 @@
+/*
+ * Accounts: breaker, pace and budget under one lock, and who queues for a
+ * place. A place that becomes free is handed to the first in the queue, so
+ * that nobody overtakes; when the breaker opens, all of them are told to look
+ * elsewhere.
+ */
+#include <health/health.h>
+
+#include <health/account.h>
+
+#include <base/hash.h>
+#include <base/log.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	RETRY_AFTER_MAX_MS = 60 * 60 * 1000,
+	LOOK_MS = 250, /* places are taken: when to ask again */
+	PREFETCH = 16  /* may queue while they are got ready */
+};
+
+static void lock(struct health_account *a)
+{
+	(void)pthread_mutex_lock(&a->lock);
+}
+
+static void unlock(struct health_account *a)
+{
+	(void)pthread_mutex_unlock(&a->lock);
+}
+
+/* --- in; all locked --- */
+
+static enum health_gate hold(
+    struct health_account *a, struct health_call *c, uint64_t now_ms)
+{
+	uint64_t patience = c->turn_ms;
+
+	/* Its mail comes back to it by and by, and nobody waits for that. */
+	if (a->pace.mode == PACE_RAMP && c->has_choice)
+		patience = 0;
+	if (!pace_take(&a->pace, patience, now_ms, &c->again_ms)) {
+		breaker_cancel(&a->breaker, &c->pass);
+		return HEALTH_PACED;
+	}
+	budget_note(&a->budget, c->is_retry, now_ms);
+	c->begin_ms = c->again_ms;
+	c->entered_ms = now_ms;
+	c->account = a;
+	return HEALTH_GO;
+}
+
+/* Everything but a place. */
+static enum health_gate admit(
+    struct health_account *a, struct health_call *c, uint64_t now_ms)
+{
+	if (pace_is_paused(&a->pace, now_ms, &c->again_ms))
+		return HEALTH_PACED;
+	if (c->is_retry && !budget_may_retry(&a->budget, now_ms, &c->again_ms))
+		return HEALTH_BUDGET;
+	if (!breaker_enter(
+		&a->breaker, &c->ask, now_ms, &c->pass, &c->again_ms))
+		return HEALTH_OPEN;
+	return hold(a, c, now_ms);
+}
+
+static enum health_gate queue(
+    struct health_account *a, struct health_call *c, uint64_t now_ms)
+{
+	c->again_ms = now_ms + LOOK_MS;
+	if (!c->wake || a->breaker.state != BREAKER_CLOSED ||
+	    !pace_is_moving(&a->pace, a->queued, c->place_ms, now_ms))
+		return HEALTH_FULL;
+	c->is_queued = true;
+	a->queued++;
+	list_append(&a->queue, &c->link);
+	return HEALTH_QUEUED;
+}
+
+enum health_gate health_enter(
+    struct health_account *a, struct health_call *c, uint64_t now_ms)
+{
+	lock(a);
+	if (a->breaker.state == BREAKER_CLOSED &&
+	    (pace_is_full(&a->pace) || a->queued > 0))
+		c->gate = queue(a, c, now_ms);
+	else
+		c->gate = admit(a, c, now_ms);
+	unlock(a);
+	return c->gate;
+}
+
+bool health_may_begin(const struct health_call *c)
+{
+	struct health_account *a = c->account;
+
+	lock(a);
+	bool is_valid = breaker_is_valid(&a->breaker, &c->pass);
+	unlock(a);
+	return is_valid;
+}
+
+/* --- the queue --- */
+
+static void leave_queue(struct health_account *a, struct health_call *c)
+{
+	c->is_queued = false;
+	a->queued--;
+}
+
+static struct health_call *take_first(struct health_account *a)
+{
+	struct health_call *c =
+	    container_of(a->queue.next, struct health_call, link);
+
+	list_remove(&c->link);
+	leave_queue(a, c);
+	return c;
+}
+
+/* Serve those for whom there is a place, or nothing to wait for. Locked. */
+static void serve(struct health_account *a, uint64_t now_ms, struct list *out)
+{
+	while (
+	    !list_is_empty(&a->queue) &&
+	    (a->breaker.state != BREAKER_CLOSED || !pace_is_full(&a->pace))) {
+		struct health_call *c = take_first(a);
+
+		c->gate = admit(a, c, now_ms);
+		list_append(out, &c->link);
+	}
+}
+
+/* Not locked: a call may be gone as soon as it is woken. */
+static void wake_all(struct list *woken)
+{
+	while (!list_is_empty(woken)) {
+		struct health_call *c =
+		    container_of(woken->next, struct health_call, link);
+
+		list_remove(&c->link);
+		c->wake(c);
+	}
+}
+
+bool health_unqueue(struct health_account *a, struct health_call *c)
+{
+	lock(a);
+	bool is_queued = c->is_queued;
+	if (is_queued) {
+		list_remove(&c->link);
+		leave_queue(a, c);
+	}
+	unlock(a);
+	return is_queued;
+}
+
+/* --- out --- */
+
+/* With a tenth more at most: not all come back at once. Locked. */
+static void pause_for(
+    struct health_account *a, uint64_t ms, uint64_t now_ms, uint64_t random)
+{
+	if (ms > RETRY_AFTER_MAX_MS)
+		ms = RETRY_AFTER_MAX_MS;
+	pace_pause(&a->pace, now_ms + ms + random % (ms / 10 + 1), now_ms);
+}
+
+/* Locked. */
+static void teach_pace(struct health_account *a, const struct health_call *c,
+    const struct postern_outcome *o, uint64_t now_ms)
+{
+	uint64_t random;
+
+	hash_random(&random, sizeof(random));
+	switch (o->result) {
+	case POSTERN_ACCEPTED:
+	case POSTERN_REJECTED:
+		pace_grow(&a->pace);
+		break;
+	case POSTERN_THROTTLED:
+		pace_slow_down(&a->pace, c->entered_ms, now_ms);
+		pause_for(a, o->retry_after_ms, now_ms, random);
+		break;
+	case POSTERN_TRANSIENT:
+	case POSTERN_UNKNOWN:
+		pace_shrink(&a->pace, c->entered_ms, now_ms);
+		pause_for(a, o->retry_after_ms, now_ms, random);
+		break;
+	case POSTERN_ACCOUNT:
+		break;
+	}
+}
+
+/* What opened it, in words. Locked. */
+static void note_cause(
+    struct health_account *a, const struct postern_outcome *o)
+{
+	const struct breaker *b = &a->breaker;
+
+	switch (b->cause) {
+	case BREAKER_IN_A_ROW:
+		(void)snprintf(a->cause, sizeof(a->cause),
+		    "after %" PRId64 " failures in a row",
+		    b->settings.failures);
+		break;
+	case BREAKER_RATIO:
+		(void)snprintf(a->cause, sizeof(a->cause),
+		    "as %" PRId64 " %% of its calls or more failed",
+		    b->settings.ratio);
+		break;
+	case BREAKER_TRIAL: /* what opened it first is still the cause */
+		break;
+	case BREAKER_ACCOUNT:
+		(void)snprintf(
+		    a->cause, sizeof(a->cause), "as the account is refused");
+		break;
+	}
+	(void)snprintf(a->said, sizeof(a->said), "%.*s",
+	    (int)sizeof(a->said) - 1, o->reason);
+}
+
+/* What a change is told with, once the lock is given back. */
+struct news {
+	enum breaker_change change;
+	enum breaker_cause cause;
+	uint64_t ms; /* open for; or was open for */
+	char why[ACCOUNT_CAUSE_SIZE];
+};
+
+static void tell(const struct health_account *a, const struct news *n,
+    const struct postern_outcome *o)
+{
+	bool is_alert = n->cause == BREAKER_ACCOUNT;
+
+	if (n->change == BREAKER_RECOVERED)
+		log_info("breaker_close", LOG_STR("provider", a->name),
+		    LOG_NUM("down_ms", n->ms));
+	if (n->change == BREAKER_OPENED)
+		log_event(is_alert ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
+		    "breaker_open", LOG_STR("provider", a->name),
+		    LOG_STR("why", n->why), LOG_NUM("open_ms", n->ms),
+		    LOG_STR("reason", o->reason));
+}
+
+/* Locked. */
+static void move_breaker(struct health_account *a, const struct health_call *c,
+    const struct postern_outcome *o, uint64_t now_ms, struct news *out)
+{
+	struct breaker *b = &a->breaker;
+	bool was_closed = b->state == BREAKER_CLOSED;
+	uint64_t random;
+
+	hash_random(&random, sizeof(random));
+	out->change = breaker_leave(b, &c->pass, o->result, now_ms, random);
+	switch (out->change) {
+	case BREAKER_SAME:
+		return;
+	case BREAKER_OPENED:
+		if (was_closed)
+			a->down_since_ms = now_ms;
+		a->opened++;
+		note_cause(a, o);
+		out->cause = b->cause;
+		out->ms = b->until_ms - now_ms;
+		memcpy(out->why, a->cause, sizeof(out->why));
+		return;
+	case BREAKER_RECOVERED:
+		out->ms = now_ms - a->down_since_ms;
+		pace_ramp(&a->pace, now_ms);
+		return;
+	}
+}
+
+void health_leave(struct health_call *c, const struct postern_outcome *outcome,
+    uint64_t now_ms)
+{
+	struct health_account *a = c->account;
+	struct news news = { .change = BREAKER_SAME };
+	struct list woken;
+
+	list_init(&woken);
+	lock(a);
+	pace_leave(&a->pace, now_ms);
+	teach_pace(a, c, outcome, now_ms);
+	move_breaker(a, c, outcome, now_ms, &news);
+	serve(a, now_ms, &woken);
+	unlock(a);
+	c->account = NULL;
+	tell(a, &news, outcome);
+	wake_all(&woken);
+}
+
+void health_cancel(struct health_call *c, uint64_t now_ms)
+{
+	struct health_account *a = c->account;
+	struct list woken;
+
+	if (!a)
+		return;
+	list_init(&woken);
+	lock(a);
+	pace_give_back(&a->pace, now_ms);
+	breaker_cancel(&a->breaker, &c->pass);
+	serve(a, now_ms, &woken);
+	unlock(a);
+	c->account = NULL;
+	wake_all(&woken);
+}
+
+/* --- to look at --- */
+
+static size_t room_of(struct health_account *a, uint64_t now_ms)
+{
+	size_t room = 0, queued;
+	uint64_t until_ms;
+
+	lock(a);
+	queued = a->queued < PREFETCH ? a->queued : PREFETCH;
+	if (a->breaker.state != BREAKER_CLOSED)
+		room = breaker_room(&a->breaker, now_ms);
+	else
+		room = pace_room(&a->pace, PREFETCH - queued, now_ms);
+	if (pace_is_paused(&a->pace, now_ms, &until_ms))
+		room = 0;
+	unlock(a);
+	return room;
+}
+
+size_t health_room(const struct config *config, uint64_t now_ms)
+{
+	size_t room = 0;
+
+	for (size_t i = 0; i < config->providers.count; i++) {
+		const struct config_provider *p =
+		    CONFIG_AT(config->providers, struct config_provider, i);
+		size_t more = room_of(p->account, now_ms);
+
+		room = more < SIZE_MAX - room ? room + more : SIZE_MAX;
+	}
+	return room;
+}
+
+static unsigned seconds_until(uint64_t at_ms, uint64_t now_ms)
+{
+	return at_ms > now_ms ? (unsigned)((at_ms - now_ms + 999) / 1000) : 0;
+}
+
+/* Locked. */
+static void explain_open(const struct health_account *a, uint64_t at_ms,
+    uint64_t now_ms, char out[HEALTH_TEXT_SIZE])
+{
+	bool says_why = a->breaker.cause == BREAKER_ACCOUNT && a->said[0];
+
+	if (a->breaker.state == BREAKER_HALF)
+		(void)snprintf(out, HEALTH_TEXT_SIZE,
+		    "%s: paused %s, being tried again now", a->name, a->cause);
+	else
+		(void)snprintf(out, HEALTH_TEXT_SIZE,
+		    "%s: paused %s, next try in %u s%s%.*s", a->name, a->cause,
+		    seconds_until(at_ms, now_ms), says_why ? " - " : "",
+		    says_why ? 100 : 0, a->said);
+}
+
+void health_explain(struct health_account *a, const struct health_call *c,
+    uint64_t now_ms, char out[HEALTH_TEXT_SIZE])
+{
+	unsigned s = seconds_until(c->again_ms, now_ms);
+
+	out[0] = '\0';
+	lock(a);
+	switch (c->gate) {
+	case HEALTH_GO:
+	case HEALTH_QUEUED:
+		break;
+	case HEALTH_OPEN:
+		explain_open(a, c->again_ms, now_ms, out);
+		break;
+	case HEALTH_PACED:
+		(void)snprintf(out, HEALTH_TEXT_SIZE,
+		    "%s: takes no more for now, next try in %u s", a->name, s);
+		break;
+	case HEALTH_FULL:
+		(void)snprintf(out, HEALTH_TEXT_SIZE,
+		    "%s: %zu calls are under way, which is all it gets",
+		    a->name, a->pace.held);
+		break;
+	case HEALTH_BUDGET:
+		(void)snprintf(out, HEALTH_TEXT_SIZE,
+		    "%s: has had many retries, next one in %u s", a->name, s);
+		break;
+	}
+	unlock(a);
+}
+
+void health_look(
+    struct health_account *a, uint64_t now_ms, struct health_view *out)
+{
+	const struct breaker *b = &a->breaker;
+	uint64_t paused;
+
+	lock(a);
+	*out = (struct health_view){ .state = b->state,
+		.since_ms = b->since_ms,
+		.failed_ms = b->failed_ms,
+		.early_ms = b->early_ms,
+		.opened = a->opened,
+		.held = a->pace.held,
+		.queued = a->queued,
+		.limit = (size_t)a->pace.limit,
+		.per_second = pace_rate(&a->pace, now_ms),
+		.paused_ms = pace_paused_ms(&a->pace, now_ms) };
+	if (pace_is_paused(&a->pace, now_ms, &paused)) {
+		out->again_ms = paused;
+		(void)snprintf(out->reason, sizeof(out->reason),
+		    "asked for a pause, next call in %u s",
+		    seconds_until(paused, now_ms));
+	}
+	if (b->state == BREAKER_OPEN) {
+		out->again_ms = b->until_ms;
+		explain_open(a, b->until_ms, now_ms, out->reason);
+	}
+	if (b->state == BREAKER_HALF)
+		explain_open(a, now_ms, now_ms, out->reason);
+	unlock(a);
+}

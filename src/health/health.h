@@ -1,0 +1,117 @@
+/*
+ * How the providers are, for the whole process: may this account be called
+ * now, and what a call taught. An account is a provider's name with a digest
+ * of its type and settings: it outlives reloads that leave those alone, and a
+ * new key begins afresh. Snapshots of the configuration share it by reference.
+ *
+ * Every call passes health_enter and ends in health_leave or health_cancel.
+ * One mutex per account, taken a few times per call; no I/O, no clock, no
+ * loop: now_ms is monotonic and the caller's. Functions are for any thread; a
+ * struct health_call belongs to one, but see wake.
+ */
+#pragma once
+
+#include <base/list.h>
+#include <health/breaker.h>
+#include <postern/outcome.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config;
+struct config_provider;
+struct health_account;
+
+/*
+ * Give each provider of c its account: that of `old` (NULL: there is none)
+ * where name and digest are the same, else a new one. c's limits are in force
+ * from then on. Before c is shared. 0, or -ENOMEM with nothing changed. Main
+ * thread.
+ */
+int health_configure(struct config *c, const struct config *old);
+
+enum health_gate {
+	HEALTH_GO = 0, /* the call is held: a place is taken */
+	HEALTH_QUEUED, /* waits for a place: wake follows */
+	HEALTH_OPEN,   /* the breaker is */
+	HEALTH_PACED,  /* its turn comes later */
+	HEALTH_FULL,   /* as many calls under way as may be */
+	HEALTH_BUDGET  /* too many retries */
+};
+
+enum {
+	HEALTH_TEXT_SIZE = 256
+};
+
+/* A call that somebody wants to make. Zeroed before its first use. */
+struct health_call {
+	/* Who asks, set before health_enter: */
+	struct breaker_ask ask;
+	bool is_retry;              /* the provider had this message before */
+	bool has_choice;            /* another provider can have it instead */
+	uint64_t turn_ms, place_ms; /* patience for a turn, and for a place */
+	/*
+	 * NULL: does not queue. Else a call may be HEALTH_QUEUED; wake runs
+	 * once then, on any thread and with no lock held, unless
+	 * health_unqueue came first. Up to wake nobody touches the call.
+	 */
+	void (*wake)(struct health_call *c);
+
+	/* The answer: */
+	enum health_gate gate;
+	uint64_t begin_ms; /* GO: not before */
+	uint64_t again_ms; /* not GO: worth asking again */
+
+	/* Of health: */
+	struct health_account *account; /* NULL: not held */
+	bool is_queued;                 /* under the account's lock */
+	struct breaker_pass pass;
+	uint64_t entered_ms;
+	struct list link; /* among those that queue */
+};
+
+enum health_gate health_enter(
+    struct health_account *a, struct health_call *c, uint64_t now_ms);
+/*
+ * Out of the queue: true, and wake will not run. False: it has run or is
+ * about to, and c->gate holds what it said.
+ */
+bool health_unqueue(struct health_account *a, struct health_call *c);
+/* Held: whether the call is still wanted when its turn has come. */
+bool health_may_begin(const struct health_call *c);
+/*
+ * Held: the call was made, and what it taught. A change of the breaker is
+ * logged: breaker_open (an error when the account is refused: somebody must
+ * act), breaker_close.
+ */
+void health_leave(struct health_call *c, const struct postern_outcome *outcome,
+    uint64_t now_ms);
+/* Held: it was not made. Also fine when it is not held. Not while queued. */
+void health_cancel(struct health_call *c, uint64_t now_ms);
+
+/* Calls that could begin within a second or two at the providers of config. */
+size_t health_room(const struct config *config, uint64_t now_ms);
+
+/* An account as it is. */
+struct health_view {
+	enum breaker_state state;
+	uint64_t since_ms;  /* monotonic, of the state */
+	uint64_t failed_ms; /* likewise; 0 = never */
+	uint64_t again_ms; /* when it may be called again, if not now; 0: now */
+	uint64_t early_ms; /* OPEN: when as a last resort */
+	char reason[HEALTH_TEXT_SIZE]; /* why not now, "" = nothing is wrong */
+	uint64_t opened;               /* times, since it is known */
+	size_t held, queued;
+	size_t limit;      /* of calls at a time */
+	double per_second; /* of calls; 0 = no limit */
+	uint64_t paused_ms;
+};
+void health_look(
+    struct health_account *a, uint64_t now_ms, struct health_view *out);
+/*
+ * Why a call has to wait, for people: "ses: paused after 5 failures in a row,
+ * next try in 20 s". After an answer other than GO.
+ */
+void health_explain(struct health_account *a, const struct health_call *c,
+    uint64_t now_ms, char out[HEALTH_TEXT_SIZE]);

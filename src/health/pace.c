@@ -1,0 +1,265 @@
+/* See pace.h. */
+#include <health/pace.h>
+
+enum {
+	BEGUN = 0, /* kinds of calls */
+	ENDED,
+	MEASURE_SLOTS = 5, /* seconds */
+	BURST_MS = 100,    /* turns not used that may be made up for */
+	RAMP_MS = 20 * 1000,
+	RAMP_DOUBLES_MS = 2 * 1000,
+	RAMP_PLACES = 4,
+	ROOM_MS = 2000,
+	STALL_MS = 1000 /* full, and nothing ended for so long */
+};
+
+static const double rate_floor = 0.1;
+static const double ramp_rate = 5;
+/* From half of what was too much back to it in half a minute. */
+static const double growth_per_s = 1.0 / 60;
+
+static double least(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+void pace_init(
+    struct pace *p, double per_second, size_t concurrency, uint64_t now_ms)
+{
+	*p = (struct pace){ .ceiling = per_second,
+		.limit = (double)concurrency,
+		.limit_max = (double)concurrency,
+		.next_ms = (double)now_ms };
+	tally_init(&p->calls, TALLY_SLOTS * 1000);
+}
+
+void pace_set(
+    struct pace *p, double per_second, size_t concurrency, uint64_t now_ms)
+{
+	double max = (double)concurrency;
+
+	if (p->limit >= p->limit_max || p->limit > max)
+		p->limit = max;
+	p->limit_max = max;
+	if (p->ceiling != per_second)
+		p->next_ms = (double)now_ms;
+	p->ceiling = per_second;
+}
+
+/* --- rate --- */
+
+static void go_steady(struct pace *p)
+{
+	p->mode = PACE_STEADY;
+	p->rate = 0;
+}
+
+/* What it would grow to is no limit any more. */
+static bool is_grown(const struct pace *p)
+{
+	if (p->ceiling > 0)
+		return p->rate >= p->ceiling;
+	return p->mode == PACE_CUT && p->rate >= 2 * p->peak;
+}
+
+static double doubled(double rate, double times)
+{
+	for (; times >= 1; times--)
+		rate *= 2;
+	return rate * (1 + times);
+}
+
+/* Bring the rate to the present. */
+static void grow_rate(struct pace *p, uint64_t now_ms)
+{
+	double ms = now_ms > p->grown_ms ? (double)(now_ms - p->grown_ms) : 0;
+
+	if (p->mode == PACE_STEADY)
+		return;
+	if (p->mode == PACE_RAMP) {
+		/* grown_ms is its beginning. */
+		p->rate =
+		    doubled(ramp_rate, least(ms, RAMP_MS) / RAMP_DOUBLES_MS);
+		if (ms >= RAMP_MS) {
+			go_steady(p);
+			return;
+		}
+	} else {
+		double step = p->peak * growth_per_s;
+
+		p->rate += (step > rate_floor ? step : rate_floor) * ms / 1000;
+		p->grown_ms += (uint64_t)ms;
+	}
+	if (is_grown(p))
+		go_steady(p);
+}
+
+double pace_rate(struct pace *p, uint64_t now_ms)
+{
+	grow_rate(p, now_ms);
+	return p->mode == PACE_STEADY ? p->ceiling : p->rate;
+}
+
+/* The present second may have just begun, or be all there is. */
+static double measured(struct pace *p, uint64_t now_ms)
+{
+	struct tally *t = &p->calls;
+	uint64_t with = tally_recent(t, BEGUN, MEASURE_SLOTS, now_ms);
+	uint64_t without = tally_recent(t, BEGUN, MEASURE_SLOTS + 1, now_ms) -
+			   tally_recent(t, BEGUN, 1, now_ms);
+
+	return (double)(with > without ? with : without) / MEASURE_SLOTS;
+}
+
+void pace_slow_down(struct pace *p, uint64_t began_ms, uint64_t now_ms)
+{
+	double limit = pace_rate(p, now_ms);
+	double real = measured(p, now_ms);
+
+	/* All calls of before the last cut met the same wall. */
+	if (p->mode == PACE_CUT && began_ms <= p->cut_ms)
+		return;
+	p->peak = limit > 0 ? least(limit, real) : real;
+	if (p->peak < rate_floor)
+		p->peak = rate_floor;
+	p->mode = PACE_CUT;
+	p->rate = p->peak / 2 > rate_floor ? p->peak / 2 : rate_floor;
+	p->cut_ms = p->grown_ms = now_ms;
+	if (p->next_ms < (double)now_ms)
+		p->next_ms = (double)now_ms;
+}
+
+void pace_ramp(struct pace *p, uint64_t now_ms)
+{
+	p->mode = PACE_RAMP;
+	p->rate = ramp_rate;
+	p->grown_ms = now_ms;
+	p->next_ms = (double)now_ms;
+	p->limit = least(p->limit, RAMP_PLACES);
+}
+
+/* --- pauses --- */
+
+bool pace_is_paused(const struct pace *p, uint64_t now_ms, uint64_t *until_ms)
+{
+	*until_ms = p->pause_until_ms;
+	return now_ms < p->pause_until_ms;
+}
+
+uint64_t pace_paused_ms(const struct pace *p, uint64_t now_ms)
+{
+	uint64_t end = now_ms < p->pause_until_ms ? now_ms : p->pause_until_ms;
+
+	return p->paused_ms +
+	       (end > p->pause_from_ms ? end - p->pause_from_ms : 0);
+}
+
+void pace_pause(struct pace *p, uint64_t until_ms, uint64_t now_ms)
+{
+	if (until_ms <= p->pause_until_ms || until_ms <= now_ms)
+		return;
+	if (now_ms >= p->pause_until_ms) {
+		p->paused_ms = pace_paused_ms(p, now_ms);
+		p->pause_from_ms = now_ms;
+	}
+	p->pause_until_ms = until_ms;
+}
+
+/* --- at a time --- */
+
+bool pace_is_full(const struct pace *p)
+{
+	return (double)p->held + 1 > p->limit;
+}
+
+void pace_shrink(struct pace *p, uint64_t began_ms, uint64_t now_ms)
+{
+	if (p->shrunk_ms > 0 && began_ms <= p->shrunk_ms)
+		return;
+	p->limit = p->limit / 2 > 1 ? p->limit / 2 : 1;
+	p->shrunk_ms = now_ms;
+}
+
+void pace_grow(struct pace *p)
+{
+	p->limit = least(p->limit + 1 / p->limit, p->limit_max);
+}
+
+bool pace_is_moving(
+    struct pace *p, size_t waiting, uint64_t patience_ms, uint64_t now_ms)
+{
+	uint64_t news =
+	    p->ended_ms > p->full_since_ms ? p->ended_ms : p->full_since_ms;
+	double ended =
+	    (double)tally_recent(&p->calls, ENDED, MEASURE_SLOTS, now_ms);
+	double expected = ended / MEASURE_SLOTS * (double)patience_ms / 1000;
+
+	if (now_ms > news + STALL_MS)
+		return false;
+	/* At first there is nothing to go by: one change of the guard. */
+	return (double)waiting < (expected > p->limit ? expected : p->limit);
+}
+
+/* --- turns --- */
+
+static void take_place(struct pace *p, uint64_t now_ms)
+{
+	p->held++;
+	if (pace_is_full(p))
+		p->full_since_ms = now_ms;
+	tally_add(&p->calls, BEGUN, now_ms);
+}
+
+bool pace_take(
+    struct pace *p, uint64_t patience_ms, uint64_t now_ms, uint64_t *at_ms)
+{
+	double rate = pace_rate(p, now_ms);
+	double now = (double)now_ms, start = now;
+
+	if (rate > 0) {
+		if (p->next_ms < now - BURST_MS)
+			p->next_ms = now - BURST_MS;
+		if (p->next_ms > start)
+			start = p->next_ms;
+	}
+	*at_ms = (uint64_t)start;
+	if (start > now + (double)patience_ms)
+		return false;
+	if (rate > 0)
+		p->next_ms += 1000 / rate;
+	take_place(p, now_ms);
+	return true;
+}
+
+size_t pace_room(struct pace *p, size_t more, uint64_t now_ms)
+{
+	double rate = pace_rate(p, now_ms);
+	double room = p->limit - (double)p->held + (double)more;
+
+	if (rate > 0) {
+		double wait = p->next_ms - (double)now_ms;
+		double turns = (ROOM_MS - (wait > 0 ? wait : 0)) * rate / 1000;
+
+		/* The turn that comes next counts, however slow it is. */
+		if (turns < 1 && wait <= 0)
+			turns = 1;
+		room = least(room, turns);
+	}
+	return room >= 1 ? (size_t)room : 0;
+}
+
+void pace_leave(struct pace *p, uint64_t now_ms)
+{
+	p->held--;
+	p->ended_ms = now_ms;
+	tally_add(&p->calls, ENDED, now_ms);
+}
+
+void pace_give_back(struct pace *p, uint64_t now_ms)
+{
+	double rate = pace_rate(p, now_ms);
+
+	p->held--;
+	if (rate > 0)
+		p->next_ms -= 1000 / rate;
+}
