@@ -14,6 +14,7 @@
 #include <base/clock.h>
 #include <base/log.h>
 #include <config/config.h>
+#include <health/health.h>
 #include <provider/provider.h>
 #include <store/store.h>
 
@@ -118,12 +119,64 @@ static void render_credentials(struct metrics *r)
 
 #define PROVIDER(field) offsetof(struct counter_provider, field)
 
+/* What the gates are like, in the order of the configuration. */
+struct gauges {
+	uint64_t up, state, concurrency, rate_milli, throttled_ms;
+};
+
+static struct gauges gauges_of(const struct config_provider *p)
+{
+	struct health_view v;
+
+	health_look(p->account, clock_mono_ms(), &v);
+	return (struct gauges){ .up = v.state != BREAKER_OPEN,
+		.state = v.state,
+		.concurrency = v.limit,
+		.rate_milli = (uint64_t)(v.per_second * 1000),
+		.throttled_ms = v.paused_ms };
+}
+
+static void per_gate(struct metrics *r, const char *name,
+    enum exposition_type type, const char *help, size_t offset)
+{
+	bool is_milli = offset >= offsetof(struct gauges, rate_milli);
+
+	exposition_family(&r->x, name, type, help);
+	for (size_t i = 0; i < provider_count(r); i++) {
+		struct gauges g = gauges_of(provider_at(r, i));
+		const uint64_t *value =
+		    (const uint64_t *)(const void *)((char *)&g + offset);
+
+		(is_milli ? exposition_milli : exposition_u64)(
+		    &r->x, LABELS("provider", provider_at(r, i)->name), *value);
+	}
+}
+
+#define GATE(field) offsetof(struct gauges, field)
+
+static void render_health(struct metrics *r)
+{
+	per_gate(r, "provider_up", EXPOSITION_GAUGE,
+	    "0 while the provider is left alone for its failures.", GATE(up));
+	per_gate(r, "provider_breaker_state", EXPOSITION_GAUGE,
+	    "0 closed, 1 half open (being tried), 2 open.", GATE(state));
+	per_gate(r, "provider_concurrency_limit", EXPOSITION_GAUGE,
+	    "Calls that may be under way at a time now.", GATE(concurrency));
+	per_gate(r, "provider_rate_limit", EXPOSITION_GAUGE,
+	    "Calls per second that are allowed now; 0 = any number.",
+	    GATE(rate_milli));
+	per_gate(r, "provider_throttled_seconds", EXPOSITION_COUNTER,
+	    "Time it was left alone because it had asked for that.",
+	    GATE(throttled_ms));
+}
+
 static void render_providers(struct metrics *r)
 {
 	render_deliveries(r);
 	per_provider(r, "failovers", EXPOSITION_COUNTER,
 	    "Messages that left this provider for the next one.",
 	    PROVIDER(failovers));
+	render_health(r);
 	per_provider(r, "provider_inflight", EXPOSITION_GAUGE,
 	    "Calls under way.", PROVIDER(inflight));
 	per_provider_time(r, "provider_last_success_timestamp_seconds",

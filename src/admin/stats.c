@@ -11,6 +11,7 @@
 #include <base/date.h>
 #include <base/log.h>
 #include <config/config.h>
+#include <health/health.h>
 #include <policy/quota.h>
 #include <provider/provider.h>
 #include <store/store.h>
@@ -152,13 +153,40 @@ static json_t *last_error(const struct counter_provider *c)
 		(enum postern_class)counter_get(&c->last_error_class)));
 }
 
+/* Wall-clock time of a moment of the monotonic clock; 0 = none. */
+static json_t *moment(uint64_t mono_ms)
+{
+	int64_t ago = (int64_t)(clock_mono_ms() - mono_ms);
+
+	return mono_ms ? reply_time(clock_wall_ms() - ago) : json_null();
+}
+
+static json_t *provider_health(const struct config_provider *p)
+{
+	static const char *const states[] = { [BREAKER_CLOSED] = "closed",
+		[BREAKER_HALF] = "half_open",
+		[BREAKER_OPEN] = "open" };
+	struct health_view v;
+
+	health_look(p->account, clock_mono_ms(), &v);
+	return json_pack(
+	    "{s:s, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:f}",
+	    "breaker", states[v.state], "since", moment(v.since_ms), "reason",
+	    v.reason, "next_try", moment(v.again_ms), "last_failure",
+	    moment(v.failed_ms), "opened", (json_int_t)v.opened, "held",
+	    (json_int_t)v.held, "waiting", (json_int_t)v.queued,
+	    "concurrency_limit", (json_int_t)v.limit, "rate_limit",
+	    v.per_second > 0 ? json_real(v.per_second) : json_null(),
+	    "throttled_s", (double)v.paused_ms / 1000);
+}
+
 static json_t *provider(
     const struct config_provider *p, const struct counter_provider *c)
 {
-	return json_pack("{s:s, s:s, s:I, s:o, s:I, s:o, s:o, s:o}", "name",
-	    p->name, "type", p->type, "inflight", count(&c->inflight),
-	    "attempts", attempts(c), "failovers", count(&c->failovers),
-	    "last_success",
+	return json_pack("{s:o, s:s, s:s, s:I, s:o, s:I, s:o, s:o, s:o}",
+	    "health", provider_health(p), "name", p->name, "type", p->type,
+	    "inflight", count(&c->inflight), "attempts", attempts(c),
+	    "failovers", count(&c->failovers), "last_success",
 	    reply_time((int64_t)counter_get(&c->last_success_ms)), "last_error",
 	    last_error(c), "latency_ms", latency(&c->latency));
 }

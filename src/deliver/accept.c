@@ -378,7 +378,9 @@ void deliver_submit(struct deliver *owner, struct deliver_submission *s)
 	else
 		round_begin(d);
 	if (may_start(owner, d))
-		(void)round_plan(d);
+		(void)round_plan(d, false);
+	else
+		outcome_park(d);
 	int rc = store_it(d, s->quota_day);
 	if (rc) {
 		give_back(d);

@@ -175,6 +175,7 @@ static void on_response(
 	}
 	drop_call(d);
 	outcome_apply(d);
+	gate_leave(d, &d->result.outcome);
 	count_end(d, response->total_ms);
 	log_attempt(d, response->total_ms);
 	round_next(d);
@@ -192,6 +193,7 @@ static void send(struct delivery *d)
 	int rc = http_submit(d->owner->services.http, &a->http);
 	if (rc) {
 		drop_call(d);
+		gate_drop(d);
 		outcome_not_sent(d, rc, strerror(-rc));
 		round_next(d);
 		return;
@@ -209,6 +211,7 @@ static void go_on(struct delivery *d)
 		return;
 	}
 	drop_call(d);
+	gate_drop(d);
 	if (a->build_rc == -ENOMEM)
 		outcome_postpone(d, "out of memory");
 	else
@@ -261,6 +264,7 @@ static void make_call(struct delivery *d)
 	a->call = provider_call_new(&input);
 	if (!a->call) {
 		drop_call(d);
+		gate_drop(d);
 		outcome_postpone(d, "out of memory");
 		round_next(d);
 	} else if (!provider_call_is_heavy(a->provider->module, &input)) {
@@ -268,6 +272,7 @@ static void make_call(struct delivery *d)
 		go_on(d);
 	} else if (build_in_pool(d) != 0) {
 		drop_call(d);
+		gate_drop(d);
 		outcome_postpone(d, "too much work is waiting");
 		round_next(d);
 	}
@@ -287,6 +292,7 @@ static void give_up(struct delivery *d)
 	memcpy(o->reason, w->reason, sizeof(o->reason));
 	attempt_leave(d);
 	outcome_apply(d);
+	gate_leave(d, o);
 	count_result(d);
 	log_attempt(d, 0);
 	round_next(d);

@@ -16,7 +16,9 @@ enum {
 	/* 100,000 recipients need 50, and what ORCPT said of them. */
 	ARENA_MAX = 128 * 1024 * 1024,
 	/* The wall clock may jump: look again at least this often. */
-	DUE_LOOK_MS = 60 * 1000
+	DUE_LOOK_MS = 60 * 1000,
+	/* While no provider may be called, and messages are due. */
+	SHUT_LOOK_MS = 250
 };
 
 static struct span key_of(const struct id *id)
@@ -43,6 +45,7 @@ struct delivery *delivery_new(
 	d->id = id;
 	id_format(id, d->id_text);
 	arena_init(&d->arena, ARENA_MAX);
+	gate_init(d);
 	if (map_put(owner->active, key_of(&d->id), d) != 0) {
 		free(d);
 		return NULL;
@@ -83,6 +86,8 @@ void delivery_free(struct delivery *d)
 
 	(void)map_remove(owner->active, key_of(&d->id));
 	attempt_leave(d);
+	gate_drop(d);
+	loop_timer_stop(owner->services.loop, &d->gate.timer);
 	loop_timer_stop(owner->services.loop, &d->budget);
 	loop_timer_stop(owner->services.loop, &d->record_again);
 	owner->active_count--;
@@ -169,7 +174,7 @@ void delivery_finish(struct delivery *d)
 
 /* --- what waits --- */
 
-static void arm_due_timer(struct deliver *owner)
+static void arm_due_timer(struct deliver *owner, int64_t least_ms)
 {
 	int64_t next;
 	int64_t now = clock_wall_ms();
@@ -179,6 +184,8 @@ static void arm_due_timer(struct deliver *owner)
 		return;
 	}
 	int64_t delay = next > now ? next - now : 0;
+	if (delay < least_ms)
+		delay = least_ms;
 	if (delay > DUE_LOOK_MS)
 		delay = DUE_LOOK_MS;
 	loop_timer_start(
@@ -207,18 +214,44 @@ static bool has_room(const struct deliver *owner)
 	       owner->loaded_bytes < DELIVER_LOADED_BYTES_MAX;
 }
 
+/*
+ * How many may be read at a time: as many as may leave soon, or they would be
+ * put off again. While all gates are shut one is read now and then: what is
+ * too old comes to its end.
+ */
+static size_t wanted(struct deliver *owner)
+{
+	uint64_t now_ms = clock_mono_ms();
+	size_t room = health_room(owner->config, now_ms);
+
+	if (room == 0 && now_ms >= owner->shut_look_ms + SHUT_LOOK_MS) {
+		owner->shut_look_ms = now_ms;
+		room = 1;
+	}
+	return room;
+}
+
+static bool is_any_due(const struct deliver *owner, int64_t now_ms)
+{
+	int64_t next_ms;
+
+	return due_next(&owner->due, &next_ms) && next_ms <= now_ms;
+}
+
 static void start_due(struct deliver *owner)
 {
 	int64_t now = clock_wall_ms();
+	size_t room = is_any_due(owner, now) ? wanted(owner) : SIZE_MAX;
 	struct id id;
 	int priority;
 
-	while (has_room(owner) && due_take(&owner->due, now, &id, &priority))
+	while (has_room(owner) && owner->loading < room &&
+	       due_take(&owner->due, now, &id, &priority))
 		resume_start(owner, id, priority);
 	counter_set(&owner->services.counters->scheduled, owner->due.count);
 	/* Without room, the end of a delivery comes back here. */
 	if (has_room(owner))
-		arm_due_timer(owner);
+		arm_due_timer(owner, owner->loading < room ? 0 : SHUT_LOOK_MS);
 }
 
 static void on_due(struct loop_timer *t)

@@ -4,15 +4,16 @@
  *   accept.c or resume.c   makes it, from a session or from the store
  *   round.c                picks a batch of recipients and its provider, has
  *                          the store mark it, starts the attempt
+ *   gate.c                 whether that provider may be called now
  *   attempt.c              one call to the provider, with credentials from
  *                          grants.c where its module fetches them
  *   outcome.c              what the result does to each recipient
  *   round.c                records that together with the next mark, or ends
  *   operate.c              or a person changes what waits, without an attempt
  *
- * A delivery has one thing under way at a time: a store request, a wait for
- * credentials, a build in the pool, or an HTTP call. It is freed only between
- * them, in delivery_finish.
+ * A delivery has one thing under way at a time: a store request, a wait at a
+ * gate or for credentials, a build in the pool, or an HTTP call. It is freed
+ * only between them, in delivery_finish.
  */
 #pragma once
 
@@ -23,6 +24,7 @@
 #include <deliver/deliver.h>
 #include <deliver/due.h>
 #include <deliver/grants.h>
+#include <health/health.h>
 #include <http/http.h>
 #include <loop/blocking.h>
 #include <loop/loop.h>
@@ -48,6 +50,10 @@ struct deliver {
 	struct loop_timer due_timer;
 	struct grants *grants;
 	struct map *active; /* id -> struct delivery */
+	/* Monotonic: something was read though all gates were shut. */
+	uint64_t shut_look_ms;
+	/* Resumed deliveries whose call is held, by slot of the provider. */
+	size_t resumed_at[COUNTER_PROVIDERS_MAX];
 	size_t active_count, resumed, loading;
 	uint64_t loaded_bytes;              /* of resumed messages in memory */
 	uint64_t fresh_bytes;               /* of those from sessions */
@@ -71,6 +77,11 @@ struct target {
 	bool is_open;      /* has a provider to try in this round */
 	bool is_changed;   /* differs from what the store has */
 	bool may_wait;     /* not every provider has refused for good */
+	/* What the gates said in this round. */
+	bool was_tried, is_retry;
+	bool is_some_closed; /* not all were passed over as open */
+	bool is_last_resort; /* all were: this one is tried all the same */
+	uint64_t again_ms;   /* monotonic: the first chance; 0 = none known */
 };
 
 /* The call to a provider that is being made; attempt.c. */
@@ -141,6 +152,18 @@ struct delivery {
 	enum postern_refusal refusal;  /* common to all, else MESSAGE */
 	bool is_refused;               /* refusal holds one */
 	char sent_by[STORE_NAME_SIZE]; /* who accepted last */
+
+	/* The gate of the batch's provider; gate.c. */
+	struct {
+		struct health_call call;
+		struct health_account *account; /* asked last */
+		struct loop_timer timer;        /* the turn, or patience */
+		struct task woken;
+		bool is_queued; /* woken follows, or the timer */
+		bool is_tired;  /* waited long enough for a place there */
+		bool is_counted;
+		size_t slot;
+	} gate;
 
 	/* What this round did, for the log: recipients. */
 	struct {
@@ -216,11 +239,19 @@ void operate_recorded(struct delivery *d, int rc);
 
 /* Find routes for recipients that are to be tried now. */
 void round_begin(struct delivery *d);
+enum round_plan {
+	ROUND_NOTHING = 0, /* is left to try in this round */
+	ROUND_BATCH,       /* is marked, and held at its gate */
+	ROUND_LATER        /* a gate may open soon */
+};
 /*
- * Choose the next batch and mark its recipients STARTED in memory. False when
- * nothing is left to try in this round.
+ * Choose the next batch and mark its recipients STARTED in memory.
+ * may_queue: there is nothing to record first, so that a ROUND_LATER may come
+ * back to round_seek by itself.
  */
-bool round_plan(struct delivery *d);
+enum round_plan round_plan(struct delivery *d, bool may_queue);
+/* Nothing is to be recorded: choose, waiting at a gate if need be, go on. */
+void round_seek(struct delivery *d);
 /* The mark is durable: begin the attempt, or take it back while draining. */
 void round_go(struct delivery *d);
 /*
@@ -245,6 +276,38 @@ unsigned round_needs(const struct envelope_terms *terms, struct span sender,
 unsigned round_needs_for(
     unsigned all, const struct envelope_terms *terms, struct span recipient);
 
+/* --- gate.c --- */
+
+enum gate_answer {
+	GATE_OPEN = 0,
+	GATE_LATER, /* soon: see the function */
+	GATE_SHUT
+};
+
+void gate_init(struct delivery *d);
+/*
+ * Ask for a batch that begins with recipient i. OPEN: it is held. LATER: with
+ * may_queue round_seek follows by itself, without it ask again with it.
+ */
+enum gate_answer gate_ask(struct delivery *d, size_t i, bool may_queue);
+/* SHUT at p, for people. */
+void gate_tell(struct delivery *d, const struct config_provider *p);
+/* And for recipient i: true when it goes on to another provider. */
+bool gate_pass_over(struct delivery *d, size_t i);
+/* OPEN at p: the batch is made. */
+void gate_hold(struct delivery *d, const struct config_provider *p);
+/*
+ * The batch may leave. LATER: its turn has not come, round_go follows. SHUT:
+ * the provider was given up meanwhile.
+ */
+enum gate_answer gate_begin(struct delivery *d);
+/* The attempt was made. */
+void gate_leave(struct delivery *d, const struct postern_outcome *outcome);
+/* What is held, if anything, is not used. */
+void gate_drop(struct delivery *d);
+/* The drain has begun: no more waiting. */
+void gate_hurry(struct delivery *d);
+
 /* --- attempt.c --- */
 
 /* Build and send for the batch; leads to round_next, perhaps inside. */
@@ -263,6 +326,14 @@ void outcome_apply(struct delivery *d);
  * -EMSGSIZE likewise, for its size; else the trouble may pass.
  */
 void outcome_not_sent(struct delivery *d, int rc, const char *why);
+/* On to the next provider of i's route. False: there is none. */
+bool outcome_next_provider(struct delivery *d, size_t i);
+/* The round is over for i: it waits as its attempts say, or has failed. */
+void outcome_put_off(struct delivery *d, size_t i);
+/* No gate is open for i: it waits, and nothing of that needs recording. */
+void outcome_pause(struct delivery *d, size_t i, uint64_t delay_ms);
+/* The batch does not leave after all: its recipients are as before. */
+void outcome_unmark(struct delivery *d);
 /* No call was made for want of something of ours: try again shortly. */
 void outcome_postpone(struct delivery *d, const char *why);
 /* Nothing is known of a call that was under way when we stopped. */

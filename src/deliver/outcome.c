@@ -109,6 +109,21 @@ void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms)
 	set_state(d, i, STORE_PENDING);
 }
 
+void outcome_pause(struct delivery *d, size_t i, uint64_t delay_ms)
+{
+	int64_t last = last_ms(d);
+
+	d->now_ms = clock_wall_ms();
+	if (delivery_is_direct(d) || d->now_ms >= last) {
+		outcome_wait(d, i, 0);
+		return;
+	}
+	int64_t due_ms = d->now_ms + (int64_t)delay_ms;
+	d->recipients[i].due_ms = due_ms < last ? due_ms : last;
+	d->targets[i].is_open = false;
+	d->news.waiting++;
+}
+
 void outcome_hold(struct delivery *d, size_t i)
 {
 	d->news.held++;
@@ -166,25 +181,44 @@ static void try_again(struct delivery *d, size_t i)
 	d->targets[i].is_changed = true;
 }
 
-/* This provider did not take it. True when another one is tried now. */
-static bool leave_provider(struct delivery *d, size_t i)
+void outcome_unmark(struct delivery *d)
 {
-	struct store_recipient *r = &d->recipients[i];
-	struct target *t = &d->targets[i];
-	size_t next = 0;
+	d->now_ms = clock_wall_ms();
+	for (size_t k = 0; k < d->batch_count; k++)
+		try_again(d, d->batch[k]);
+	d->batch_count = 0;
+}
 
-	if (!r->is_pinned)
-		next =
-		    router_next(d->config, t->route, t->position + 1, t->needs);
-	if (!r->is_pinned && next < t->route->providers.count) {
-		t->position = next;
-		try_again(d, i);
-		return true;
-	}
-	if (t->may_wait)
+bool outcome_next_provider(struct delivery *d, size_t i)
+{
+	struct target *t = &d->targets[i];
+
+	if (d->recipients[i].is_pinned)
+		return false;
+	size_t next =
+	    router_next(d->config, t->route, t->position + 1, t->needs);
+	if (next == t->route->providers.count)
+		return false;
+	t->position = next;
+	return true;
+}
+
+void outcome_put_off(struct delivery *d, size_t i)
+{
+	if (d->targets[i].may_wait)
 		outcome_wait(d, i, backoff_ms(d, i));
 	else
 		set_failed(d, i);
+}
+
+/* This provider did not take it. True when another one is tried now. */
+static bool leave_provider(struct delivery *d, size_t i)
+{
+	if (outcome_next_provider(d, i)) {
+		try_again(d, i);
+		return true;
+	}
+	outcome_put_off(d, i);
 	return false;
 }
 
@@ -223,6 +257,7 @@ static void add_row(struct delivery *d, size_t i, enum postern_class result,
 
 	d->recipients[i].attempts++;
 	d->targets[i].is_changed = true;
+	d->targets[i].was_tried = true;
 	*row = (struct store_attempt){ .recipient = i,
 		.at_ms = d->now_ms,
 		.result = result,

@@ -140,6 +140,7 @@ static void open_target(struct delivery *d, size_t i)
 		return;
 	}
 	t->needs = round_needs_for(d->needs, &d->terms, r->address);
+	t->is_retry = r->attempts > 0;
 	if (r->is_pinned || find_first(d, i))
 		t->is_open = true;
 }
@@ -223,18 +224,14 @@ static void make_key(struct delivery *d)
 	    a->provider->name);
 }
 
-bool round_plan(struct delivery *d)
+/* Its gate is open. */
+static void make_batch(struct delivery *d, size_t first)
 {
-	size_t first = 0;
-
-	d->batch_count = 0;
-	while (first < d->count && !d->targets[first].is_open)
-		first++;
-	if (first == d->count)
-		return false;
 	size_t provider = round_provider_index(d, first);
 	const struct config_provider *p = provider_at(d, provider);
 	size_t limit = d->recipients[first].is_single ? 1 : batch_limit(p);
+
+	gate_hold(d, p);
 	d->attempt.provider = p;
 	d->attempt.is_pinned = d->recipients[first].is_pinned;
 	for (size_t i = first; i < d->count && d->batch_count < limit; i++) {
@@ -242,7 +239,51 @@ bool round_plan(struct delivery *d)
 			mark(d, i, p->name);
 	}
 	make_key(d);
-	return true;
+}
+
+/* Its gate is shut, and that for all who would go there. */
+static void pass_over(struct delivery *d, size_t first)
+{
+	size_t provider = round_provider_index(d, first);
+	const struct config_provider *p = provider_at(d, provider);
+	bool has_moved = false;
+
+	gate_tell(d, p);
+	for (size_t i = first; i < d->count; i++) {
+		if (is_like(d, i, first, provider) && gate_pass_over(d, i))
+			has_moved = true;
+	}
+	if (has_moved)
+		counter_add(&deliver_counter(d, p)->failovers, 1);
+}
+
+static size_t first_open(const struct delivery *d)
+{
+	size_t i = 0;
+
+	while (i < d->count && !d->targets[i].is_open)
+		i++;
+	return i;
+}
+
+enum round_plan round_plan(struct delivery *d, bool may_queue)
+{
+	size_t i;
+
+	d->batch_count = 0;
+	while ((i = first_open(d)) < d->count) {
+		switch (gate_ask(d, i, may_queue)) {
+		case GATE_OPEN:
+			make_batch(d, i);
+			return ROUND_BATCH;
+		case GATE_LATER:
+			return ROUND_LATER;
+		case GATE_SHUT:
+			pass_over(d, i);
+			break;
+		}
+	}
+	return ROUND_NOTHING;
 }
 
 /* --- recording --- */
@@ -324,6 +365,7 @@ void round_hurry(struct delivery *d)
 {
 	if (loop_timer_is_armed(&d->record_again))
 		loop_timer_start(d->owner->services.loop, &d->record_again, 0);
+	gate_hurry(d);
 }
 
 static void record(struct delivery *d)
@@ -371,9 +413,41 @@ void round_next(struct delivery *d)
 	d->batch_count = 0;
 	if (must_stop(d))
 		outcome_park(d);
+	(void)round_plan(d, false);
 	accept_review(d, false);
-	(void)round_plan(d);
+	if (is_anything_changed(d))
+		record(d);
+	else
+		round_go(d);
+}
+
+void round_seek(struct delivery *d)
+{
+	if (must_stop(d)) {
+		gate_drop(d);
+		outcome_park(d);
+	}
+	if (round_plan(d, true) == ROUND_LATER)
+		return;
+	accept_review(d, false);
 	record_or_finish(d);
+}
+
+static void begin(struct delivery *d)
+{
+	switch (gate_begin(d)) {
+	case GATE_OPEN:
+		attempt_start(d);
+		break;
+	case GATE_LATER:
+		break;
+	case GATE_SHUT:
+		gate_drop(d);
+		attempt_leave(d);
+		outcome_unmark(d);
+		round_next(d);
+		break;
+	}
 }
 
 void round_go(struct delivery *d)
@@ -383,8 +457,13 @@ void round_go(struct delivery *d)
 		d->batch_count = 0;
 		outcome_park(d);
 	}
-	if (d->batch_count > 0)
-		attempt_start(d);
+	if (d->batch_count > 0) {
+		begin(d);
+		return;
+	}
+	gate_drop(d);
+	if (first_open(d) < d->count)
+		round_seek(d);
 	else
 		record_or_finish(d);
 }

@@ -14,6 +14,7 @@
 #include <base/log.h>
 #include <cli/cli.h>
 #include <config/config.h>
+#include <health/health.h>
 #include <loop/blocking.h>
 #include <loop/files.h>
 #include <loop/loop.h>
@@ -219,7 +220,12 @@ static int prepare(struct attempt *a)
 		    r->services.certificates, a->files, &a->why);
 	if (rc == 0)
 		rc = share_ports(a);
-	return rc ? rc : config_keep_slots(a->config, r->present, &a->why);
+	if (rc == 0)
+		rc = config_keep_slots(a->config, r->present, &a->why);
+	/* The last: its limits are in force at once. */
+	if (rc == 0 && health_configure(a->config, r->present) != 0)
+		rc = err_set(&a->why, -ENOMEM, "out of memory");
+	return rc;
 }
 
 static void log_problems(const struct config_report *report)
@@ -467,8 +473,10 @@ void reload_stop(struct reload *r)
 struct reload *reload_new(const struct reload_services *services,
     struct config *present, const struct config_report *read, struct err *e)
 {
-	struct reload *r = calloc(1, sizeof(*r));
+	struct reload *r = NULL;
 
+	if (health_configure(present, NULL) == 0)
+		r = calloc(1, sizeof(*r));
 	if (r)
 		r->pool = blocking_new(1, 1);
 	if (!r || !r->pool) {

@@ -170,12 +170,12 @@ users:
   - {{name: demo, password_hash_file: {home}/demo.hash{user_extra}}}
 providers:
   - {{name: sendgrid, type: sendgrid, url: "{sandbox}/sendgrid",
-      api_key: SG.sandbox-key, timeout: {timeout}}}
+      api_key: SG.sandbox-key, timeout: {timeout}{provider_extra}}}
   - {{name: ses, type: ses, url: "{sandbox}/ses", region: us-east-1,
       access_key_id: SANDBOXACCESSKEYID01,
-      secret_access_key: sandbox-secret-access-key, timeout: {timeout}}}
+      secret_access_key: sandbox-secret-access-key, timeout: {timeout}{provider_extra}}}
   - {{name: mailgun, type: mailgun, url: "{sandbox}/mailgun",
-      domain: shop.example, api_key: key-sandbox, timeout: {timeout}}}
+      domain: shop.example, api_key: key-sandbox, timeout: {timeout}{provider_extra}}}
 routes:
   - {{name: all, providers: [{providers}], on_unknown: {on_unknown}}}
 queue:
@@ -215,7 +215,7 @@ class Case(unittest.TestCase):
         values = dict(home=self.home, sandbox=self.sandbox.url, mode="hybrid",
                       sync_budget="5s", timeout="10s", max_age="1h",
                       providers="sendgrid, ses, mailgun", on_unknown="retry",
-                      user_extra="", hardening=HARDENING, log_extra="",
+                      user_extra="", provider_extra="", hardening=HARDENING, log_extra="",
                       lame_duck="0s", grace="10s")
         values.update(settings)
         path = self.home / "postern.yaml"

@@ -13,6 +13,7 @@
 #include <base/buf.h>
 #include <base/counters.h>
 #include <config/config.h>
+#include <health/health.h>
 #include <jansson.h>
 #include <postern/provider.h>
 #include <store/store.h>
@@ -100,6 +101,7 @@ static void load(void)
 	config_report_finish(&report);
 	(void)unlink(path);
 	ck_assert_ptr_nonnull(rig.config);
+	ck_assert_int_eq(health_configure(rig.config, NULL), 0);
 }
 
 /* As the real one: never inside the call. */

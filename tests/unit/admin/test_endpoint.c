@@ -11,6 +11,7 @@
 #include <base/clock.h>
 #include <base/counters.h>
 #include <config/config.h>
+#include <health/health.h>
 #include <jansson.h>
 #include <policy/quota.h>
 #include <postern/provider.h>
@@ -90,6 +91,7 @@ static struct config *load(const char *text)
 	config_report_finish(&report);
 	(void)unlink(path);
 	ck_assert_ptr_nonnull(c);
+	ck_assert_int_eq(health_configure(c, NULL), 0);
 	return c;
 }
 

@@ -52,6 +52,8 @@ struct rig {
 	size_t call_count;
 	size_t open_calls, most_open_calls;
 
+	bool has_gates; /* breakers and budgets as configured; rig_routes */
+
 	/* What the store has said to be durable, of the one message watched. */
 	struct id id;
 	struct store_recipient durable[RIG_RECIPIENTS_MAX];

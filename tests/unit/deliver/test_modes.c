@@ -236,6 +236,7 @@ START_TEST(a_flood_waits_in_the_store_not_in_memory)
 	static const rig_step steps[] = { submit_flood, is_flood_at_work,
 		is_flood_over, NULL };
 
+	rig_routes("  - {name: all, providers: [a]}\n");
 	rig.script[0] = SCRIPT(RIG_STUCK);
 	rig_run(steps);
 	ck_assert_uint_eq(rig.most_open_calls, 1024 + 256);

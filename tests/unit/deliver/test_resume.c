@@ -330,6 +330,7 @@ START_TEST(a_backlog_is_worked_off_in_bounds)
 	static const rig_step steps[] = { put_backlog, is_at_the_limit,
 		is_backlog_done, NULL };
 
+	rig_routes("  - {name: all, providers: [a]}\n");
 	rig.script[0] = SCRIPT(RIG_STUCK);
 	rig_run(steps);
 	message_unref(backlog_message);

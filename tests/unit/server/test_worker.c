@@ -6,6 +6,7 @@
 
 #include <auth/auth.h>
 #include <config/config.h>
+#include <health/health.h>
 #include <loop/blocking.h>
 #include <net/tls.h>
 #include <net/tls_set.h>
@@ -95,6 +96,7 @@ static struct config *load(void)
 	config_report_finish(&report);
 	(void)unlink(path);
 	ck_assert_ptr_nonnull(c);
+	ck_assert_int_eq(health_configure(c, NULL), 0);
 	return c;
 }
 
