@@ -13,8 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Descriptors held whatever clients do. */
 enum {
-	OWN_FILES = 64 /* store, loops, listeners, watchers, way out */
+	OWN_FILES = 32,    /* store, main loop, watchers, probes */
+	WORKER_FILES = 8,  /* of each: loop, way out */
+	LISTENER_FILES = 2 /* of each in each worker: its own and ours */
 };
 
 void privilege_harden(void)
@@ -33,7 +36,6 @@ void privilege_harden(void)
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* Raise the limit on open files to what the kernel allows; that many. */
 static size_t raise_files(void)
 {
 	struct rlimit files;
@@ -47,14 +49,14 @@ static size_t raise_files(void)
 					       : (size_t)files.rlim_cur;
 }
 
-size_t privilege_session_ceiling(void)
+size_t privilege_session_ceiling(size_t workers, size_t listeners)
 {
 	size_t files = raise_files();
-	size_t reserve = files / 4;
+	size_t own =
+	    OWN_FILES + workers * (WORKER_FILES + LISTENER_FILES * listeners);
+	size_t rest = files - (own < files / 2 ? own : files / 2);
 
-	if (reserve < OWN_FILES)
-		reserve = OWN_FILES < files / 2 ? OWN_FILES : files / 2;
-	return files - reserve;
+	return rest - rest / 4;
 }
 
 static int find_account(const char *user, uid_t *uid, gid_t *gid, struct err *e)

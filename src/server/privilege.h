@@ -27,8 +27,9 @@ int privilege_give_directory(const char *path, const char *user, struct err *e);
 /* The same for a socket or a folder that is there. */
 int privilege_give_socket(const char *path, const char *user, struct err *e);
 /*
- * Raise the limit on open files to what the kernel allows. Sessions get three
- * quarters of them at most: the store, the way out and the probes must go on
- * when clients have taken all they can.
+ * Raise the limit on open files to what the kernel allows. How many of them
+ * sessions may have: three quarters of what the process does not hold anyway,
+ * since the store, the way out and the probes must go on when clients have
+ * taken all they can.
  */
-size_t privilege_session_ceiling(void);
+size_t privilege_session_ceiling(size_t workers, size_t listeners);

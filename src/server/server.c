@@ -501,7 +501,8 @@ static int bring_up(struct server *s, struct err *e)
 	int rc = 0;
 
 	s->worker_count = count_workers(s->config);
-	s->session_ceiling = privilege_session_ceiling();
+	s->session_ceiling = privilege_session_ceiling(
+	    s->worker_count, s->config->listeners.count);
 	warnings_log(s->config, s->session_ceiling);
 	for (size_t i = 0; rc == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
 		rc = steps[i](s, e);

@@ -280,11 +280,18 @@ class Rate(Case):
 
 class FewDescriptors(Case):
     open_files = 128
+    workers = 2
+
+    def config(self, **settings):
+        path = super().config(**settings)
+        path.write_text(path.read_text().replace(
+            "threads: 2", f"threads: {self.workers}"))
+        return path
 
     def test_clients_cannot_take_what_the_store_and_the_probes_need(self):
         self.assertTrue(self.server.events("few_descriptors"))
         crowd = [socket.create_connection(("127.0.0.1", self.starttls), timeout=30)
-                 for _ in range(110)]
+                 for _ in range(self.open_files - 18)]
         greetings = [s.makefile("rb").readline()[:3] for s in crowd]
         self.assertIn(b"421", greetings)
         self.assertEqual(http(f"{self.stats}/livez")[0], 200)
@@ -293,6 +300,12 @@ class FewDescriptors(Case):
         eventually(lambda: self.send(self.client())[0] == 250, "mail goes again")
         for sock in crowd[20:]:
             sock.close()
+
+
+class FewDescriptorsManyWorkers(FewDescriptors):
+    """Most are taken before the first client comes."""
+    open_files = 256
+    workers = 12
 
 
 class Clients(Case):
