@@ -6,6 +6,8 @@
 #include <openssl/x509v3.h>
 
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <support/unit.h>
@@ -41,57 +43,56 @@ static X509 *make_certificate(EVP_PKEY *key, const char *name)
 	return x;
 }
 
-static char *path_of(const struct certs *c, size_t i, const char *kind)
+/*
+ * A file that ends with the process, however that ends: tests that fail are
+ * not given the time to tidy up.
+ */
+static char *make_file(int *fd, FILE **f)
 {
-	char text[128];
+	char path[64];
 
-	(void)snprintf(text, sizeof(text), "%s/%zu.%s.pem", c->dir, i, kind);
-	char *path = span_dup(span_of(text));
-	ck_assert_ptr_nonnull(path);
-	return path;
+	*fd = memfd_create("certs", MFD_CLOEXEC);
+	ck_assert_int_ge(*fd, 0);
+	ck_assert_int_eq(fchmod(*fd, 0600), 0);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
+	*f = fopen(path, "we");
+	ck_assert_ptr_nonnull(*f);
+	char *copy = span_dup(span_of(path));
+	ck_assert_ptr_nonnull(copy);
+	return copy;
 }
 
 void certs_init(struct certs *c)
 {
-	*c = (struct certs){ .dir = "/tmp/postern-certs-XXXXXX" };
-	ck_assert_ptr_nonnull(mkdtemp(c->dir));
-	c->tls.certificates.items = c->items;
+	*c = (struct certs){ .tls.certificates.items = c->items };
 }
 
 void certs_add(struct certs *c, const char *name, enum certs_key type)
 {
 	size_t i = c->tls.certificates.count++;
-	char *cert = path_of(c, i, "cert"), *file = path_of(c, i, "key");
 	EVP_PKEY *key =
 	    type == CERTS_RSA ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+	FILE *f;
 
 	ck_assert_ptr_nonnull(key);
 	X509 *x = make_certificate(key, name);
-	FILE *f = fopen(cert, "we");
-	ck_assert_ptr_nonnull(f);
+	c->items[i].cert = make_file(&c->fds[i][0], &f);
 	ck_assert_int_eq(PEM_write_X509(f, x), 1);
 	(void)fclose(f);
-	f = fopen(file, "we");
-	ck_assert_ptr_nonnull(f);
+	c->items[i].key = make_file(&c->fds[i][1], &f);
 	ck_assert_int_eq(
 	    PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
 	(void)fclose(f);
 	X509_free(x);
 	EVP_PKEY_free(key);
-	c->items[i] = (struct config_certificate){ .cert = cert, .key = file };
 }
 
 void certs_finish(struct certs *c)
 {
 	for (size_t i = 0; i < c->tls.certificates.count; i++) {
-		char *cert = path_of(c, i, "cert"), *key = path_of(c, i, "key");
-
-		(void)unlink(cert);
-		(void)unlink(key);
-		free(cert);
-		free(key);
+		(void)close(c->fds[i][0]);
+		(void)close(c->fds[i][1]);
 		free((void *)(uintptr_t)c->items[i].cert);
 		free((void *)(uintptr_t)c->items[i].key);
 	}
-	(void)rmdir(c->dir);
 }

@@ -1,6 +1,6 @@
 /*
- * Certificates for tests, made when they are needed, in a directory of their
- * own that goes with them.
+ * Certificates for tests, made when they are needed, in files that only this
+ * process can see and that go with it.
  */
 #pragma once
 
@@ -12,7 +12,7 @@ enum certs_key {
 };
 
 struct certs {
-	char dir[64];
+	int fds[4][2]; /* certificate, key */
 	struct config_certificate items[4];
 	struct config_tls tls; /* of all items */
 };

@@ -188,12 +188,12 @@ static struct config *load_config(const char *routes)
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_ge(dprintf(fd, "%s%s", HEAD, routes), 0);
 	struct config *c = config_load(path, &helpers, &report);
+	close(fd);
+	(void)unlink(path);
 	if (!c)
 		config_report_print(&report, stderr);
 	ck_assert_ptr_nonnull(c);
 	config_report_finish(&report);
-	close(fd);
-	(void)unlink(path);
 	c->queue.retry_base_ms = 3;
 	c->queue.retry_cap_ms = 5;
 	c->queue.unknown_delay_ms = 5;
