@@ -166,7 +166,7 @@ struct store_body *store_body_new(
 	(void)s;
 	fakes.bodies++;
 	fakes.bodies_made++;
-	fakes.is_last_volatile = is_volatile;
+	fakes.bodies_volatile += is_volatile;
 	b->source.ops = &ops;
 	b->loop = l;
 	buf_init(&b->bytes, 64 * 1024 * 1024);
@@ -269,7 +269,7 @@ static void note_terms(const struct envelope_terms *t)
 		    &fakes.envelope, " envid=%.*s", SPAN_FMT(t->envid));
 	if (t->has_priority || t->priority)
 		(void)buf_printf(&fakes.envelope, " priority=%d", t->priority);
-	note_if(t->release_ms > 0, "held");
+	note_if(t->release_ms > 0, "later");
 }
 
 static void note_recipient(const struct envelope_recipient *r)
@@ -290,8 +290,6 @@ static void note(const struct deliver_submission *s)
 	uint64_t size = message_size(s->message);
 
 	fakes.submitted++;
-	fakes.mode = s->mode;
-	fakes.is_held = s->hold_reason != NULL;
 	buf_clear(&fakes.message);
 	ck_assert_int_eq(buf_reserve(&fakes.message, size), 0);
 	while (buf_len(&fakes.message) < size) {
@@ -304,6 +302,8 @@ static void note(const struct deliver_submission *s)
 	buf_clear(&fakes.envelope);
 	(void)buf_printf(&fakes.envelope, "<%.*s>", SPAN_FMT(e->sender));
 	note_terms(&e->terms);
+	note_if(s->hold_reason != NULL, "held");
+	note_if(s->mode == CONFIG_MODE_DIRECT, "direct");
 	for (size_t i = 0; i < e->recipient_count; i++)
 		note_recipient(&e->recipients[i]);
 }
@@ -399,13 +399,16 @@ static void check(struct auth_session *s, struct span user, struct span pass)
 
 static void step_plain(struct auth_session *s, struct span response)
 {
-	(void)span_cut(&response, '\0');
-	if (!response.ptr) {
-		s->answer.result = AUTH_MALFORMED;
+	if (response.len == 0) {
+		s->answer.result = AUTH_BAD_CREDENTIALS;
 		return;
 	}
+	(void)span_cut(&response, '\0');
 	struct span user = span_cut(&response, '\0');
-	check(s, user, response.ptr ? response : SPAN(""));
+	if (response.ptr)
+		check(s, user, response);
+	else
+		s->answer.result = AUTH_MALFORMED;
 }
 
 /* Is never good: says so, and then lets the client speak once more. */

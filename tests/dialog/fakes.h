@@ -32,10 +32,7 @@ struct fakes {
 	size_t submitted, abandoned; /* and not going on without a client */
 	size_t taken, given_back;
 	atomic_size_t config_refs; /* several loops */
-	atomic_size_t bodies, bodies_made;
-	bool is_last_volatile;
-	enum config_mode mode;
-	bool is_held;         /* the last one, for a person to let go */
+	atomic_size_t bodies, bodies_made, bodies_volatile;
 	struct buf message;   /* the last one, header and body */
 	struct buf envelope;  /* as script.h says of E: */
 	struct pending *held; /* the last one, when deaf */

@@ -330,6 +330,11 @@ static void check_books(struct play *p)
 	if (fakes.bodies_made != (size_t)p->settings.bodies)
 		failed_at(p, NULL, "bodies in files", "as #! bodies says",
 		    "another number");
+	if (fakes.bodies_volatile !=
+	    (p->settings.listener.mode == CONFIG_MODE_DIRECT ? fakes.bodies_made
+							     : 0))
+		failed_at(p, NULL, "bodies without a name",
+		    "in direct mode only", "others");
 	if (fakes.config_refs != 0)
 		failed_at(p, NULL, "config", "no references", "some");
 	if (counter_get(&p->server.counters.listeners[0].active) != 0)

@@ -17,7 +17,7 @@
  *   B: text         the next body line of the last message handed over
  *   E: text         its envelope: "<sender> <recipient> ...", and behind each
  *                   what was asked for it: 8bit utf8 ret= envid= priority=
- *                   held, and never success failure delay orcpt=
+ *                   later held direct, and never success failure delay orcpt=
  *   H: text         its header holds this text; line ends count as spaces
  *   L: text         the log holds this, after what the L: before named
  *   N: text         the log does not hold this
