@@ -183,7 +183,7 @@ class Networks(Abuse):
 
 
 class Penalty(Abuse):
-    auth = "failure_delay: 3s"
+    auth = "failure_delay: 10s"  # longer than being served takes
 
     def test_only_who_fails_waits(self):
         guesser = self.peer("127.0.0.2")

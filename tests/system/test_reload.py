@@ -53,6 +53,11 @@ class Reload(Case):
         self.addCleanup(smtp.close)
         return smtp
 
+    def greeting(self):
+        smtp = smtplib.SMTP(timeout=DEADLINE)
+        self.addCleanup(smtp.close)
+        return smtp.connect("localhost", self.starttls)[1]
+
     def port_of(self, name):
         return [e["port"] for e in self.server.events("listening")
                 if e["listener"] == name][-1]
@@ -132,7 +137,7 @@ class Changes(Reload):
         self.edit(("log: {", "smtp: {banner: Fresh, limits: "
                    "{max_message_size: 64KiB}}\nlog: {"))
         self.hangup()
-        code, text = self.connect(self.starttls).docmd("NOOP")
+        self.assertIn(b"ESMTP Fresh", self.greeting())
         fresh = self.client()
         self.assertEqual(fresh.esmtp_features["size"], "65536")
         self.assertEqual(self.send(old, body="x" * 990 + "\r\n" * 1)[0], 250)
@@ -323,9 +328,7 @@ class Rollback(Reload):
         self.hangup()
         keys = {e["key"] for e in self.server.logged("restart_needed", 2)}
         self.assertEqual(keys, {"spool.path", "threads"})
-        smtp = smtplib.SMTP(timeout=DEADLINE)
-        self.addCleanup(smtp.close)
-        self.assertIn(b"ESMTP New", smtp.connect("localhost", self.starttls)[1])
+        self.assertIn(b"ESMTP New", self.greeting())
         self.hangup()
         self.assertEqual(len(self.server.logged("restart_needed", 4)), 4)
 
