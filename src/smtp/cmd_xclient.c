@@ -221,6 +221,12 @@ static bool parse(const struct smtp_session *s, struct span args,
 
 /* --- what it changes --- */
 
+bool smtp_session_trusts_peer(const struct smtp_session *s)
+{
+	return CONFIG_NETWORKS_HAVE(
+	    s->listener->xclient_trusted, conn_peer_addr(s->conn));
+}
+
 static void apply(struct smtp_session *s, const struct xclient *x)
 {
 	/* The port of another address says nothing about this one. */
@@ -229,6 +235,8 @@ static void apply(struct smtp_session *s, const struct xclient *x)
 		peer.port = 0;
 	conn_set_peer(s->conn, &peer);
 	conn_set_local(s->conn, &x->local);
+	/* The proxy may pass on what this client says, XCLIENT included. */
+	s->may_xclient = !x->user && smtp_session_trusts_peer(s);
 	smtp_session_restart(s);
 	log_info("xclient", SMTP_LOG_CLIENT(s->conn),
 	    LOG_STR("session_id", s->id),

@@ -336,8 +336,7 @@ static struct smtp_session *session_new(struct smtp_service *service,
 	s->verb = COUNTER_VERBS;
 	s->reject = COUNTER_REJECTS;
 	s->is_admitted = true;
-	s->may_xclient = CONFIG_NETWORKS_HAVE(
-	    s->listener->xclient_trusted, conn_peer_addr(c));
+	s->may_xclient = smtp_session_trusts_peer(s);
 	id_format(id_make(), s->id);
 	smtp_line_init(&s->lines);
 	s->lines.takes_lf = s->listener->lenient_syntax;

@@ -141,7 +141,7 @@ struct smtp_session {
 	bool is_esmtp;
 	bool is_admitted;    /* counted by policy/peers */
 	bool is_probe;       /* a proxy's own: no session until it does work */
-	bool may_xclient;    /* the peer is trusted to name another */
+	bool may_xclient;    /* the client may name another */
 	bool is_eof;         /* the client will send no more */
 	bool has_spoken;     /* a first command was read */
 	unsigned violations; /* bits of enum smtp_violation: logged once */
@@ -197,6 +197,8 @@ enum smtp_next smtp_chunk_input(struct smtp_session *s);
 /* --- predicates: what is offered is what is checked --- */
 
 bool smtp_session_offers_tls(const struct smtp_session *s);
+/* Who the peer is now may say XCLIENT. */
+bool smtp_session_trusts_peer(const struct smtp_session *s);
 bool smtp_session_needs_tls(const struct smtp_session *s);
 bool smtp_session_needs_auth(const struct smtp_session *s);
 /* The connection as auth sees it; borrowed from the session. */
