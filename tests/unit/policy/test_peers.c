@@ -370,8 +370,10 @@ START_TEST(limits_sessions_of_a_user)
 	ck_assert(peers_user_enter(peers, "other", 2));
 	ck_assert(peers_user_enter(peers, "app", 0));
 	peers_user_leave(peers, "app");
+	ck_assert(!peers_user_enter(peers, "app", 2));
 	peers_user_leave(peers, "app");
 	ck_assert(peers_user_enter(peers, "app", 2));
+	ck_assert(!peers_user_enter(peers, "app", 2));
 }
 END_TEST
 
