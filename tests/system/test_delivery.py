@@ -288,6 +288,12 @@ class FewDescriptors(Case):
             "threads: 2", f"threads: {self.workers}"))
         return path
 
+    def mail_goes(self):
+        try:
+            return self.send(self.client())[0] == 250
+        except OSError:  # of which smtplib's are
+            return False  # those who left are not gone yet
+
     def test_clients_cannot_take_what_the_store_and_the_probes_need(self):
         self.assertTrue(self.server.events("few_descriptors"))
         crowd = [socket.create_connection(("127.0.0.1", self.starttls), timeout=30)
@@ -297,7 +303,7 @@ class FewDescriptors(Case):
         self.assertEqual(http(f"{self.stats}/livez")[0], 200)
         for sock in crowd[:20]:
             sock.close()
-        eventually(lambda: self.send(self.client())[0] == 250, "mail goes again")
+        eventually(self.mail_goes, "mail goes again")
         for sock in crowd[20:]:
             sock.close()
 

@@ -2,7 +2,6 @@
 import base64
 import contextlib
 import os
-import smtplib
 import socket
 import threading
 import unittest

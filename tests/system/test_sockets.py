@@ -2,7 +2,6 @@
 and restarts during which no client is refused."""
 import contextlib
 import os
-import pathlib
 import pwd
 import re
 import signal
