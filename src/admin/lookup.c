@@ -31,9 +31,13 @@ const char *lookup_state_name(enum store_state state)
 	case STORE_STARTED:
 		return "started";
 	case STORE_SENT:
+	case STORE_SENT_OWED:
 		return "sent";
 	case STORE_FAILED:
+	case STORE_FAILED_OWED:
 		return "failed";
+	case STORE_BOUNCED:
+		return "bounced";
 	case STORE_HELD:
 		return "held";
 	case STORE_DROPPED:

@@ -379,14 +379,20 @@ static int memory_search(struct store *s, struct store_search *r)
 	return 0;
 }
 
+static int64_t due_of_recipient(const struct store_recipient *r, int64_t now_ms)
+{
+	if (r->state == STORE_PENDING)
+		return r->due_ms;
+	return r->state == STORE_HELD || store_state_is_final(r->state)
+		   ? INT64_MAX
+		   : now_ms;
+}
+
 static int64_t due_of(const struct store_entry *e, int64_t now_ms)
 {
 	int64_t due = INT64_MAX;
 	for (size_t i = 0; i < e->recipient_count; i++) {
-		const struct store_recipient *r = &e->recipients[i];
-		int64_t at = r->state == STORE_PENDING   ? r->due_ms
-			     : r->state == STORE_STARTED ? now_ms
-							 : INT64_MAX;
+		int64_t at = due_of_recipient(&e->recipients[i], now_ms);
 		if (at < due)
 			due = at;
 	}

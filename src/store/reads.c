@@ -35,16 +35,16 @@ static const char *const statements[Q_COUNT] = {
 	[Q_ATTEMPT_COUNT] = "SELECT count(*) FROM attempt WHERE message = ?1",
 	[Q_ATTEMPTS] =
 	    "SELECT recipient, at_ms, provider, class, status, provider_id,"
-	    " reason, duration_ms FROM attempt WHERE message = ?1"
+	    " reason, duration_ms, refusal FROM attempt WHERE message = ?1"
 	    " ORDER BY seq LIMIT ?2",
-	/* States: 0 waits until at_ms, 1 was started, 4 is held. */
-	[Q_PENDING] =
-	    "SELECT body.message, min(CASE state WHEN 0 THEN at_ms"
-	    " WHEN 1 THEN ?1 ELSE 9223372036854775807 END), priority"
-	    " FROM body CROSS JOIN recipient"
-	    " ON recipient.message = body.message AND state <> 2 AND state <> 3"
-	    " AND state <> 5"
-	    " GROUP BY body.message ORDER BY body.message",
+	/* States: 0 waits until at_ms; 1 was started, 7 and 8 owe a report;
+	 * 4 is held. */
+	[Q_PENDING] = "SELECT body.message, min(CASE state WHEN 0 THEN at_ms"
+		      " WHEN 1 THEN ?1 WHEN 7 THEN ?1 WHEN 8 THEN ?1 ELSE "
+		      "9223372036854775807 END), priority"
+		      " FROM body CROSS JOIN recipient"
+		      " ON recipient.message = body.message AND " SCHEMA_IS_OPEN
+		      " GROUP BY body.message ORDER BY body.message",
 	[Q_QUOTA] = "SELECT user, day, messages FROM quota",
 	[Q_SEGMENTS] = "SELECT segment, count(*), sum(size),"
 		       " max(offset + size) FROM body GROUP BY segment",
@@ -98,8 +98,8 @@ void reads_end(struct reads *r)
 /* A state a later version may have added is left to a person. */
 static enum store_state state_of(int64_t v)
 {
-	return v >= STORE_PENDING && v <= STORE_DROPPED ? (enum store_state)v
-							: STORE_HELD;
+	return v >= STORE_PENDING && v <= STORE_SENT_OWED ? (enum store_state)v
+							  : STORE_HELD;
 }
 
 static enum postern_class class_of(int64_t v)
@@ -107,6 +107,13 @@ static enum postern_class class_of(int64_t v)
 	return v >= POSTERN_ACCEPTED && v <= POSTERN_UNKNOWN
 		   ? (enum postern_class)v
 		   : POSTERN_UNKNOWN;
+}
+
+static enum postern_refusal refusal_of(int64_t v)
+{
+	return v >= POSTERN_REFUSED_MESSAGE && v <= POSTERN_REFUSED_SUPPRESSED
+		   ? (enum postern_refusal)v
+		   : POSTERN_REFUSED_MESSAGE;
 }
 
 static enum envelope_body body_of(int64_t v)
@@ -142,6 +149,7 @@ static int take_recipient(sqlite3_stmt *q, struct store_entry *e)
 	r->is_pinned = (flags & SCHEMA_PINNED) != 0;
 	r->is_single = (flags & SCHEMA_SINGLE) != 0;
 	r->key_turn = (uint8_t)(flags >> SCHEMA_TURN_SHIFT);
+	r->is_told = (flags & SCHEMA_TOLD) != 0;
 	r->notify = (uint8_t)sqlite3_column_int(q, 6) & ENVELOPE_NOTIFY_ALL;
 	if (entry_span(e, sqlite_column_span(q, 7), &r->orcpt) < 0)
 		return -ENOMEM;
@@ -178,6 +186,7 @@ static int take_terms(sqlite3_stmt *q, int i, struct store_entry *e)
 	t->body = body_of(sqlite3_column_int64(q, i));
 	t->is_utf8 = (flags & SCHEMA_UTF8) != 0;
 	t->has_priority = (flags & SCHEMA_PRIORITY) != 0;
+	e->is_report = (flags & SCHEMA_REPORT) != 0;
 	t->ret = ret_of(sqlite3_column_int64(q, i + 2));
 	t->priority = priority_of(sqlite3_column_int64(q, i + 4));
 	t->release_ms = sqlite3_column_int64(q, i + 5);
@@ -249,6 +258,7 @@ static int take_attempt(
 	a->result = class_of(sqlite3_column_int64(q, 3));
 	a->status = sqlite3_column_int(q, 4);
 	a->duration_ms = (uint32_t)sqlite3_column_int64(q, 7);
+	a->refusal = refusal_of(sqlite3_column_int64(q, 8));
 	int rc = entry_span(e, sqlite_column_span(q, 5), &a->provider_id);
 	return rc < 0 ? rc
 		      : entry_span(e, sqlite_column_span(q, 6), &a->reason);

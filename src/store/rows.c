@@ -41,7 +41,6 @@ enum rows_statement {
 	"UPDATE recipient SET state = ?3, attempts = ?4, at_ms = ?5,"          \
 	" provider = ?6, pinned = ?7 WHERE message = ?1 AND n = ?2"
 
-/* States 2, 3 and 5 are final: store_state_is_final. */
 static const char *const statements[Q_COUNT] = {
 	[Q_BEGIN] = "BEGIN IMMEDIATE",
 	[Q_COMMIT] = "COMMIT",
@@ -57,15 +56,15 @@ static const char *const statements[Q_COUNT] = {
 	[Q_SET_FINAL] = SET_RECIPIENT,
 	[Q_SET_OPEN] =
 	    SET_RECIPIENT " AND EXISTS (SELECT 1 FROM body WHERE message = ?1)",
-	[Q_ATTEMPT] = "INSERT INTO attempt VALUES (?1,"
-		      " (SELECT coalesce(max(seq) + 1, 0) FROM attempt"
-		      " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[Q_ATTEMPT] =
+	    "INSERT INTO attempt VALUES (?1,"
+	    " (SELECT coalesce(max(seq) + 1, 0) FROM attempt"
+	    " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[Q_KNOWN] = "SELECT 1 FROM message WHERE id = ?1",
-	/* A list for IN would be built as a tree, each time. */
 	[Q_FINISHED] = "SELECT segment, offset, size, header, crc FROM body"
 		       " WHERE message = ?1 AND NOT EXISTS"
 		       " (SELECT 1 FROM recipient WHERE message = ?1"
-		       " AND state <> 2 AND state <> 3 AND state <> 5)",
+		       " AND " SCHEMA_IS_OPEN ")",
 	[Q_RELEASE_BODY] = "DELETE FROM body WHERE message = ?1",
 	[Q_CHARGE] = "INSERT INTO quota VALUES (?1, ?2, ?3) ON CONFLICT DO"
 		     " UPDATE SET messages = messages + excluded.messages",
@@ -147,6 +146,7 @@ static int64_t flags_of(const struct store_recipient *to)
 {
 	return (to->is_pinned ? SCHEMA_PINNED : 0) |
 	       (to->is_single ? SCHEMA_SINGLE : 0) |
+	       (to->is_told ? SCHEMA_TOLD : 0) |
 	       (int64_t)to->key_turn << SCHEMA_TURN_SHIFT;
 }
 
@@ -182,12 +182,14 @@ static int add_body(
 }
 
 /* Six columns, from i on. */
-static void bind_terms(sqlite3_stmt *q, int i, const struct envelope_terms *t)
+static void bind_terms(sqlite3_stmt *q, int i, const struct store_entry *e)
 {
+	const struct envelope_terms *t = &e->terms;
 	sqlite_bind_int(q, i, t->body);
 	sqlite_bind_int(q, i + 1,
 	    (t->is_utf8 ? SCHEMA_UTF8 : 0) |
-		(t->has_priority ? SCHEMA_PRIORITY : 0));
+		(t->has_priority ? SCHEMA_PRIORITY : 0) |
+		(e->is_report ? SCHEMA_REPORT : 0));
 	sqlite_bind_int(q, i + 2, t->ret);
 	sqlite_bind_span(q, i + 3, t->envid);
 	sqlite_bind_int(q, i + 4, t->priority);
@@ -205,7 +207,7 @@ int rows_accept(
 	sqlite_bind_int(
 	    q, 5, e->message ? (int64_t)message_size(e->message) : 0);
 	sqlite_bind_int(q, 6, (int64_t)e->recipient_count);
-	bind_terms(q, 7, &e->terms);
+	bind_terms(q, 7, e);
 	int rc = sqlite_run(q);
 	for (size_t i = 0; rc == 0 && i < e->recipient_count; i++)
 		rc = add_recipient(r, &e->id, i, &e->recipients[i]);
@@ -246,6 +248,7 @@ static int add_attempt(
 	sqlite_bind_span(q, 7, a->provider_id);
 	sqlite_bind_span(q, 8, a->reason);
 	sqlite_bind_int(q, 9, a->duration_ms);
+	sqlite_bind_int(q, 10, a->refusal);
 	return sqlite_run(q);
 }
 

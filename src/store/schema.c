@@ -81,8 +81,12 @@ static const char version_2[] =
     "ALTER TABLE recipient ADD COLUMN orcpt TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE body ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;";
 
+/* What a refusal was about, for reports. */
+static const char version_3[] =
+    "ALTER TABLE attempt ADD COLUMN refusal INTEGER NOT NULL DEFAULT 0;";
+
 /* migrations[v] leads from format v to v + 1; 0 is an empty file. */
-static const char *const migrations[] = { version_1, version_2 };
+static const char *const migrations[] = { version_1, version_2, version_3 };
 
 enum {
 	VERSION = sizeof(migrations) / sizeof(migrations[0])

@@ -6,17 +6,23 @@
 enum {
 	/* Pages of WAL after which it is carried into the database: 16 MB. */
 	SCHEMA_CHECKPOINT_PAGES = 4096,
-	/* Of recipient.pinned; is_pinned and is_single. */
+	/* Of recipient.pinned; is_pinned, is_single and is_told. */
 	SCHEMA_PINNED = 1 << 0,
 	SCHEMA_SINGLE = 1 << 1,
+	SCHEMA_TOLD = 1 << 2,
 	/* And eight bits from here on: key_turn. */
 	SCHEMA_TURN_SHIFT = 8,
 	/* Of attempt.class: is_operator, no enum postern_class. */
 	SCHEMA_OPERATOR = 64,
-	/* Of message.flags; terms.is_utf8 and terms.has_priority. */
+	/* Of message.flags; terms.is_utf8, terms.has_priority, is_report. */
 	SCHEMA_UTF8 = 1 << 0,
-	SCHEMA_PRIORITY = 1 << 1
+	SCHEMA_PRIORITY = 1 << 1,
+	SCHEMA_REPORT = 1 << 2
 };
+
+/* store_state_is_final of recipient.state, not. A list for IN would be built
+ * as a tree, each time. */
+#define SCHEMA_IS_OPEN "state <> 2 AND state <> 3 AND state <> 5 AND state <> 6"
 
 /*
  * Settings of the writing connection, then the tables: created (*out_is_new),

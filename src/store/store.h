@@ -45,7 +45,11 @@ enum store_state {
 	STORE_SENT,        /* final: a provider took it */
 	STORE_FAILED,      /* final: refused or expired */
 	STORE_HELD,        /* a person decides */
-	STORE_DROPPED      /* final: given back to the client, or a person's */
+	STORE_DROPPED,     /* final: given back, or a person's wish */
+	STORE_BOUNCED,     /* final: as FAILED, and the sender was told */
+	/* What it says, but the sender is still to be told, so not final. */
+	STORE_FAILED_OWED,
+	STORE_SENT_OWED
 };
 
 enum {
@@ -60,6 +64,7 @@ struct store_recipient {
 	char provider[STORE_NAME_SIZE]; /* STARTED: whose; else the last one */
 	bool is_pinned;   /* outcome unknown: only provider may try again */
 	bool is_single;   /* goes alone: one of several was refused, unnamed */
+	bool is_told;     /* the sender heard that it takes long */
 	uint8_t key_turn; /* how often a person wanted it sent anew */
 	/* As in the envelope; what an accept said stays. */
 	uint8_t notify;
@@ -72,6 +77,7 @@ struct store_entry {
 	int64_t created_ms;
 	struct span user, sender;
 	struct envelope_terms terms;
+	bool is_report; /* one of ours (RFC 3464) */
 	struct store_recipient *recipients;
 	size_t recipient_count;
 	struct message *message; /* NULL where only rows were asked for */
@@ -87,9 +93,10 @@ struct store_attempt {
 	char provider[STORE_NAME_SIZE];
 	bool is_operator; /* a person: only the reason says more */
 	enum postern_class result;
-	int status;              /* HTTP, 0 without an answer */
-	struct span provider_id; /* borrowed until the request is done */
-	struct span reason;      /* likewise; bounded, secrets masked */
+	enum postern_refusal refusal; /* REJECTED: of what */
+	int status;                   /* HTTP, 0 without an answer */
+	struct span provider_id;      /* borrowed until the request is done */
+	struct span reason;           /* likewise; bounded, secrets masked */
 	uint32_t duration_ms;
 };
 

@@ -105,7 +105,7 @@ void store_answer(struct store_request *chain);
 static inline bool store_state_is_final(enum store_state state)
 {
 	return state == STORE_SENT || state == STORE_FAILED ||
-	       state == STORE_DROPPED;
+	       state == STORE_DROPPED || state == STORE_BOUNCED;
 }
 
 /* Somebody still has to work on it, so its body is kept. */

@@ -46,7 +46,7 @@ static void check_terms(
 
 START_TEST(keeps_every_field_of_an_entry)
 {
-	struct store_recipient to[3] = {
+	struct store_recipient to[5] = {
 		{ .address = SPAN("a@example.org"),
 		    .state = STORE_PENDING,
 		    .attempts = 7,
@@ -62,6 +62,10 @@ START_TEST(keeps_every_field_of_an_entry)
 		    .state = STORE_HELD,
 		    .is_single = true,
 		    .key_turn = 255 },
+		{ .address = SPAN("d"), .state = STORE_FAILED_OWED },
+		{ .address = SPAN("e"),
+		    .state = STORE_SENT_OWED,
+		    .is_told = true },
 	};
 	struct store_entry e = { .id = id_make(),
 		.created_ms = 99,
@@ -74,8 +78,9 @@ START_TEST(keeps_every_field_of_an_entry)
 		    .priority = -3,
 		    .has_priority = true,
 		    .release_ms = INT64_C(1800000000123) },
+		.is_report = true,
 		.recipients = to,
-		.recipient_count = 3,
+		.recipient_count = 5,
 		.message = fix_message(1, 500) };
 	struct store_accept a = { .entry = &e };
 	struct store_update u = { .id = e.id,
@@ -94,8 +99,9 @@ START_TEST(keeps_every_field_of_an_entry)
 	ck_assert_int_eq(l.entry->created_ms, 99);
 	ck_assert(span_eq(l.entry->user, e.user));
 	ck_assert_uint_eq(l.entry->sender.len, 0);
-	ck_assert_uint_eq(l.entry->recipient_count, 3);
-	for (size_t i = 0; i < 3; i++) {
+	ck_assert(l.entry->is_report);
+	ck_assert_uint_eq(l.entry->recipient_count, 5);
+	for (size_t i = 0; i < 5; i++) {
 		const struct store_recipient *r = &l.entry->recipients[i];
 		ck_assert(span_eq(r->address, to[i].address));
 		ck_assert_int_eq(r->state, to[i].state);
@@ -105,6 +111,7 @@ START_TEST(keeps_every_field_of_an_entry)
 		ck_assert(r->is_pinned == to[i].is_pinned);
 		ck_assert(r->is_single == to[i].is_single);
 		ck_assert_uint_eq(r->key_turn, to[i].key_turn);
+		ck_assert(r->is_told == to[i].is_told);
 		ck_assert_uint_eq(r->notify, to[i].notify);
 		ck_assert(span_eq(r->orcpt, to[i].orcpt));
 	}
@@ -160,12 +167,14 @@ END_TEST
 START_TEST(releases_the_body_with_the_last_recipient)
 {
 	static const enum store_state finals[] = { STORE_SENT, STORE_FAILED,
-		STORE_DROPPED };
+		STORE_DROPPED, STORE_BOUNCED };
 	struct store_stats stats;
 	start(_i);
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		struct id id = fix_add(&f, i, 5000, NULL);
 		ck_assert_int_eq(fix_set(&f, id, STORE_STARTED), 0);
+		ck_assert_int_eq(fix_set(&f, id, STORE_SENT_OWED), 0);
+		ck_assert_int_eq(fix_set(&f, id, STORE_FAILED_OWED), 0);
 		ck_assert_int_eq(fix_verify(&f, id, i, 5000), 0);
 		store_stats(f.store, &stats);
 		ck_assert_uint_eq(stats.messages, 1);
@@ -216,6 +225,7 @@ START_TEST(finds_the_ledger_in_order)
 			.status = (int)(500 + i),
 			.provider_id = SPAN("id"),
 			.reason = span_of(providers[i]),
+			.refusal = (enum postern_refusal)i,
 			.duration_ms = i };
 		strncpy(a.provider, providers[i], sizeof(a.provider) - 1);
 		struct store_update u = {
@@ -238,6 +248,7 @@ START_TEST(finds_the_ledger_in_order)
 			ck_assert_int_eq(a->result, POSTERN_REJECTED + (int)i);
 		ck_assert_int_eq(a->at_ms, 30 - i);
 		ck_assert_uint_eq(a->duration_ms, i);
+		ck_assert_int_eq(a->refusal, (int)i);
 	}
 	store_find_finish(&d);
 	stop();
@@ -367,6 +378,25 @@ START_TEST(tells_what_is_pending_oldest_first)
 	ck_assert_int_eq(s.priorities[1], 0);
 	for (unsigned i = 0; i < 4; i++)
 		fix_mail_finish(&m[i]);
+	stop();
+}
+END_TEST
+
+START_TEST(what_owes_a_report_is_due_at_once)
+{
+	static const enum store_state owed[] = { STORE_FAILED_OWED,
+		STORE_SENT_OWED };
+	start(_i);
+	for (unsigned i = 0; i < 2; i++) {
+		struct seen s = { .count = 0 };
+		struct id id = fix_add(&f, i, 100, NULL);
+		ck_assert_int_eq(fix_set(&f, id, owed[i]), 0);
+		ck_assert_int_eq(store_each_pending(f.store, see, &s), 0);
+		ck_assert_uint_eq(s.count, 1);
+		ck_assert_int_ne(s.due[0], INT64_MAX);
+		ck_assert_int_le(s.due[0], clock_wall_ms());
+		ck_assert_int_eq(fix_set(&f, id, STORE_BOUNCED), 0);
+	}
 	stop();
 }
 END_TEST
@@ -567,6 +597,7 @@ static Suite *make_suite(void)
 		handles_many_recipients_piece_by_piece,
 		an_update_that_fails_changes_nothing,
 		tells_what_is_pending_oldest_first,
+		what_owes_a_report_is_due_at_once,
 		counts_quotas_with_the_accept,
 		accepts_what_is_final_already_as_history,
 		refuses_open_recipients_without_a_message,
