@@ -56,6 +56,17 @@ struct id id_make(void)
 	return id;
 }
 
+struct id id_derive(struct id from, struct span salt)
+{
+	uint8_t digest[HASH_SHA256_SIZE];
+	struct id id = from;
+
+	hash_hmac_sha256(
+	    span_make(from.bytes, sizeof(from.bytes)), salt, digest);
+	memcpy(id.bytes + TIME_SIZE, digest, RANDOM_SIZE);
+	return id;
+}
+
 /*
  * 26 characters of 5 bits hold 130: two zero bits are in front, so the first
  * character is at most 7 and text sorts as the bytes do.

@@ -198,6 +198,20 @@ START_TEST(does_not_repeat_after_a_fork)
 }
 END_TEST
 
+START_TEST(follows_from_another_the_same_way_each_time)
+{
+	struct id from = id_make();
+	struct id a = id_derive(from, SPAN("a")),
+		  b = id_derive(from, SPAN("b"));
+
+	ck_assert(id_eq(a, id_derive(from, SPAN("a"))));
+	ck_assert(!id_eq(a, b));
+	ck_assert(!id_eq(a, from));
+	ck_assert(!id_eq(a, id_derive(id_make(), SPAN("a"))));
+	ck_assert_mem_eq(a.bytes, from.bytes, 6);
+}
+END_TEST
+
 START_TEST(spreads_over_loops_within_a_millisecond)
 {
 	int counts[7] = { 0 };
@@ -228,6 +242,7 @@ static Suite *suite(void)
 	tcase_add_test(t, text_sorts_by_time);
 	tcase_add_test(t, never_repeats_on_any_thread);
 	tcase_add_test(t, does_not_repeat_after_a_fork);
+	tcase_add_test(t, follows_from_another_the_same_way_each_time);
 	tcase_add_test(t, spreads_over_loops_within_a_millisecond);
 	suite_add_tcase(s, t);
 	return s;
