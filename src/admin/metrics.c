@@ -205,6 +205,13 @@ static void render_queue(struct metrics *r)
 	    counter_get(&r->c->failed_recipients));
 	metrics_counter(r, "delivery_retries",
 	    "Messages put off to a later attempt.", &r->c->deferred);
+	exposition_family(&r->x, "dsn_sent", EXPOSITION_COUNTER,
+	    "Reports to senders (RFC 3464) that were queued.");
+	for (size_t i = 0; i < COUNTER_REPORTS; i++)
+		exposition_u64(&r->x, LABELS("action", counter_report_names[i]),
+		    counter_get(&r->c->dsn_sent[i]));
+	metrics_counter(r, "double_bounce", "Reports that failed themselves.",
+	    &r->c->double_bounces);
 	metrics_counter(r, "unknown_outcomes",
 	    "Attempts of which nobody knows whether they were accepted.",
 	    &r->c->unknown);

@@ -95,6 +95,12 @@ const char *const counter_reject_names[COUNTER_REJECTS] = {
 	[COUNTER_REJECT_PROVIDER] = "provider",
 };
 
+const char *const counter_report_names[COUNTER_REPORTS] = {
+	[COUNTER_REPORT_FAILED] = "failed",
+	[COUNTER_REPORT_DELAYED] = "delayed",
+	[COUNTER_REPORT_RELAYED] = "relayed",
+};
+
 const char *const counter_tls_version_names[COUNTER_TLS_VERSIONS] = {
 	[COUNTER_TLS_1_0] = "TLSv1",
 	[COUNTER_TLS_1_1] = "TLSv1.1",

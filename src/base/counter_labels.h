@@ -135,6 +135,14 @@ enum counter_tls_failure {
 	COUNTER_TLS_FAILURES
 };
 
+/* Reports to senders; in the order of enum report_action. */
+enum counter_report {
+	COUNTER_REPORT_FAILED = 0,
+	COUNTER_REPORT_DELAYED,
+	COUNTER_REPORT_RELAYED,
+	COUNTER_REPORTS
+};
+
 extern const char *const counter_refusal_names[COUNTER_REFUSALS];
 extern const char *const counter_proxy_error_names[COUNTER_PROXY_ERRORS];
 extern const char *const counter_end_names[COUNTER_ENDS];
@@ -144,6 +152,7 @@ extern const char *const counter_login_names[COUNTER_LOGINS];
 extern const char *const counter_verb_names[COUNTER_VERBS];
 extern const char *const counter_stage_names[COUNTER_STAGES];
 extern const char *const counter_reject_names[COUNTER_REJECTS];
+extern const char *const counter_report_names[COUNTER_REPORTS];
 extern const char *const counter_tls_version_names[COUNTER_TLS_VERSIONS];
 extern const char *const counter_tls_failure_names[COUNTER_TLS_FAILURES];
 

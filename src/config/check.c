@@ -376,6 +376,7 @@ void check_config(struct check *c)
 	check_tls(c);
 	check_auth(c);
 	check_providers(c);
+	check_dsn(c);
 	check_routes(c);
 	check_queue(c);
 	check_texts(c);

@@ -30,7 +30,8 @@ void check_users(struct check *c); /* and makes user_by_name */
 void check_listeners(struct check *c);
 void check_tls(struct check *c);
 void check_providers(struct check *c); /* and loads their modules */
-void check_routes(struct check *c);    /* and resolves their providers */
+void check_dsn(struct check *c);
+void check_routes(struct check *c); /* and resolves their providers */
 void check_auth(struct check *c);
 /* How user, described by map, can log in. */
 void check_credentials(

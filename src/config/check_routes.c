@@ -168,6 +168,25 @@ static bool matches_everything(const struct config_route *route)
 	       route->match.recipient.count == 0;
 }
 
+static void check_route_providers(
+    struct check *c, const struct node *n, struct config_route *route)
+{
+	const struct node *list = node_get(n, "providers");
+
+	if (route->providers.count > COUNTER_PROVIDERS_MAX) {
+		report_error(c->report, list,
+		    "must have at most %d entries, has %zu",
+		    COUNTER_PROVIDERS_MAX, route->providers.count);
+		return;
+	}
+	route->provider_index = arena_alloc(
+	    c->decoder->values, (route->providers.count + 1) * sizeof(size_t));
+	if (route->provider_index)
+		resolve_providers(c, n, route);
+	else
+		report_error(c->report, n, "out of memory");
+}
+
 static void check_route(
     struct check *c, const struct node *n, struct config_route *routes)
 {
@@ -182,20 +201,29 @@ static void check_route(
 	if (list && list->type == NODE_SEQUENCE && list->count == 0)
 		report_error(
 		    c->report, list, "must name at least one provider");
-	if (route->providers.count > COUNTER_PROVIDERS_MAX) {
-		report_error(c->report, list,
-		    "must have at most %d entries, has %zu",
-		    COUNTER_PROVIDERS_MAX, route->providers.count);
-		return;
-	}
-	route->provider_index = arena_alloc(
-	    c->decoder->values, (route->providers.count + 1) * sizeof(size_t));
-	if (!route->provider_index) {
-		report_error(c->report, n, "out of memory");
-		return;
-	}
-	resolve_providers(c, n, route);
+	check_route_providers(c, n, route);
 	check_match(c, n, &route->match);
+}
+
+/* Before check_routes, which asks who is used. */
+void check_dsn(struct check *c)
+{
+	struct config_dsn *dsn = &c->config->dsn;
+	const struct node *n = node_get(c->root, "dsn");
+	struct span from = span_of(dsn->from);
+
+	dsn->route.name = "dsn";
+	if (dsn->route.providers.count == 0)
+		return;
+	check_route_providers(c, n, &dsn->route);
+	if (!dsn->from)
+		report_error(
+		    c->report, n, "needs from, the address reports come from");
+	else if (from.ptr[0] == '@' || !span_is_ascii(from) ||
+		 strpbrk(from.ptr, "<>()[]\\,;:\"") ||
+		 !words_is_pattern(from) || span_eq(from, SPAN("*")))
+		report_error(c->report, node_get(n, "from"),
+		    "must be an address (postmaster@example.com)");
 }
 
 /* Without routes every message goes to the first provider that takes it. */
@@ -223,18 +251,23 @@ static void make_default_route(struct check *c)
 	c->config->routes = (struct postern_list){ route, 1 };
 }
 
+static bool is_used_by(const struct config_route *route, size_t provider)
+{
+	for (size_t i = 0; i < route->providers.count; i++)
+		if (route->provider_index &&
+		    route->provider_index[i] == provider)
+			return true;
+	return false;
+}
+
 static bool is_used(const struct config *config, size_t provider)
 {
-	for (size_t i = 0; i < config->routes.count; i++) {
-		const struct config_route *route =
-		    CONFIG_AT(config->routes, struct config_route, i);
-
-		for (size_t j = 0; j < route->providers.count; j++)
-			if (route->provider_index &&
-			    route->provider_index[j] == provider)
-				return true;
-	}
-	return false;
+	for (size_t i = 0; i < config->routes.count; i++)
+		if (is_used_by(
+			CONFIG_AT(config->routes, struct config_route, i),
+			provider))
+			return true;
+	return is_used_by(&config->dsn.route, provider);
 }
 
 /* What is no mistake, and yet hardly meant. */

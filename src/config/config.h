@@ -198,6 +198,15 @@ struct config_queue {
 	uint64_t history_ms;
 };
 
+/* Reports to senders (RFC 3464). */
+struct config_dsn {
+	/* Whose providers carry them; none: there are no reports. */
+	struct config_route route;
+	const char *from;
+	uint64_t delay_after_ms;  /* 0 = delays are not reported */
+	struct postern_rate rate; /* per address */
+};
+
 struct config_spool {
 	const char *path;
 	uint64_t min_free;
@@ -305,6 +314,7 @@ struct config {
 	struct postern_list providers; /* struct config_provider */
 	struct postern_list routes;    /* struct config_route */
 	struct config_queue queue;
+	struct config_dsn dsn;
 	struct config_spool spool;
 	struct config_smtp smtp;
 	struct config_http http;

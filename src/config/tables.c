@@ -149,6 +149,25 @@ static const struct postern_field queue_rows[] = {
 	{ .name = NULL },
 };
 
+static const struct postern_field dsn_rows[] = {
+	{ .name = "providers", .type = POSTERN_TYPE_STRINGS,
+	  AT(config_dsn, route.providers), .flags = RELOAD,
+	  .doc = "who carries reports, in the order they are tried; none: "
+		 "what failed is only logged and counted" },
+	{ .name = "from", .type = POSTERN_TYPE_STRING,
+	  AT(config_dsn, from), .flags = RELOAD,
+	  .doc = "address they come from, which the providers must accept" },
+	{ .name = "delay_after", .type = POSTERN_TYPE_DURATION,
+	  AT(config_dsn, delay_after_ms), .preset = "4h",
+	  RANGE(0, 30 * DAY), .flags = RELOAD,
+	  .doc = "when who asked for it (NOTIFY=DELAY) hears that mail still "
+		 "waits; 0 = never" },
+	{ .name = "rate", .type = POSTERN_TYPE_RATE,
+	  AT(config_dsn, rate), .preset = "20/hour", .flags = RELOAD,
+	  .doc = "reports to one address, at most" },
+	{ .name = NULL },
+};
+
 static const struct postern_field spool_rows[] = {
 	{ .name = "path", .type = POSTERN_TYPE_STRING,
 	  AT(config_spool, path), .preset = "/var/lib/postern",
@@ -282,6 +301,9 @@ const struct postern_field tables_root[] = {
 	{ .name = "queue", .type = POSTERN_TYPE_MAP,
 	  AT(config, queue), .fields = queue_rows,
 	  .doc = "when mail is acknowledged, and how long it is tried" },
+	{ .name = "dsn", .type = POSTERN_TYPE_MAP,
+	  AT(config, dsn), .fields = dsn_rows,
+	  .doc = "reports to senders about mail that failed or waits" },
 	{ .name = "spool", .type = POSTERN_TYPE_MAP,
 	  AT(config, spool), .fields = spool_rows, .doc = "where mail waits" },
 	{ .name = "smtp", .type = POSTERN_TYPE_MAP,

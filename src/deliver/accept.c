@@ -65,9 +65,9 @@ static struct progress look(const struct delivery *d)
 
 		if (d->targets[i].is_open)
 			p.open++;
-		else if (state == STORE_SENT)
+		else if (state == STORE_SENT || state == STORE_SENT_OWED)
 			p.sent++;
-		else if (state == STORE_FAILED)
+		else if (state == STORE_FAILED || state == STORE_FAILED_OWED)
 			p.failed++;
 		else
 			p.undecided++;
@@ -122,8 +122,43 @@ void accept_review(struct delivery *d, bool is_over)
 void accept_hurry(struct delivery *d)
 {
 	d->is_budget_over = true;
-	if (d->is_durable && !delivery_is_direct(d))
+	if (d->is_durable && !delivery_is_direct(d) && !d->is_refusing)
 		answer(d, DELIVER_QUEUED);
+}
+
+void accept_prepare(struct delivery *d)
+{
+	if (!d->submission || delivery_is_direct(d) || d->is_unrecorded ||
+	    look(d).failed < d->count)
+		return;
+	d->is_refusing = true;
+	for (size_t i = 0; i < d->count; i++) {
+		struct store_recipient *r = &d->recipients[i];
+
+		if (r->state != STORE_FAILED_OWED)
+			continue;
+		r->state = STORE_FAILED;
+		d->targets[i].is_changed = true;
+	}
+}
+
+bool accept_owe_again(struct delivery *d)
+{
+	if (!d->is_refusing)
+		return false;
+	d->is_refusing = false;
+	for (size_t i = 0; i < d->count; i++) {
+		struct store_recipient *r = &d->recipients[i];
+
+		if (r->state != STORE_FAILED ||
+		    !notice_is_wanted(d, i, ENVELOPE_NOTIFY_FAILURE))
+			continue;
+		r->state = STORE_FAILED_OWED;
+		d->targets[i].is_changed = true;
+	}
+	if (d->is_budget_over)
+		answer(d, DELIVER_QUEUED);
+	return true;
 }
 
 static void on_budget_over(struct loop_timer *t)

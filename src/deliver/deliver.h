@@ -23,6 +23,7 @@ struct http;
 struct loop;
 struct quota;
 struct store;
+struct throttle;
 
 struct deliver_services {
 	struct loop *loop;
@@ -31,6 +32,7 @@ struct deliver_services {
 	struct store *volatile_store; /* memory twin for direct mode */
 	struct blocking *pool;        /* heavy builds */
 	struct counters *counters;    /* this worker's */
+	struct throttle *reports;     /* per address they go to */
 };
 
 struct deliver *deliver_new(

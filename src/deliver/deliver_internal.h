@@ -10,6 +10,7 @@
  *   outcome.c              what the result does to each recipient
  *   round.c                records that together with the next mark, or ends
  *   operate.c              or a person changes what waits, without an attempt
+ *   notice.c               before it ends: tells the sender what is owed
  *
  * A delivery has one thing under way at a time: a store request, a wait at a
  * gate or for credentials, a build in the pool, or an HTTP call. It is freed
@@ -28,6 +29,7 @@
 #include <http/http.h>
 #include <loop/blocking.h>
 #include <loop/loop.h>
+#include <mail/report.h>
 #include <provider/provider.h>
 #include <store/store.h>
 
@@ -77,6 +79,7 @@ struct target {
 	bool is_open;      /* has a provider to try in this round */
 	bool is_changed;   /* differs from what the store has */
 	bool may_wait;     /* not every provider has refused for good */
+	bool owes_delay;   /* the sender is to be told that it takes long */
 	/* What the gates said in this round. */
 	bool was_tried, is_retry;
 	bool is_some_closed; /* not all were passed over as open */
@@ -104,6 +107,14 @@ struct attempt {
 
 struct deliver_operation;
 
+/* The report that is being made; notice.c. */
+struct notice {
+	enum report_action action;
+	struct store_entry entry;
+	struct store_recipient recipient;
+	size_t count; /* recipients it is about */
+};
+
 /* One message at work. Owned by deliver. */
 struct delivery {
 	struct deliver *owner;
@@ -116,6 +127,7 @@ struct delivery {
 	struct store_entry *loaded; /* resumed ones: owns what follows */
 	struct span user, sender;
 	struct envelope_terms terms;
+	bool is_report; /* one of ours (RFC 3464) */
 	int64_t created_ms;
 	struct message *message; /* a reference */
 	struct store_recipient *recipients;
@@ -138,6 +150,7 @@ struct delivery {
 	struct deliver_submission *submission; /* NULL: nobody waits */
 	bool is_durable, is_budget_over;
 	bool is_withdrawn; /* the client was told that it is not taken */
+	bool is_refusing;  /* it will be, once that is recorded */
 	struct loop_timer budget;
 
 	/* The batch at work: indices of recipients, in order. */
@@ -146,6 +159,7 @@ struct delivery {
 	struct span *batch_addresses;
 	uint8_t *rejected_bits;
 	struct attempt attempt;
+	struct notice notice;
 	struct provider_result result;
 	char reason[POSTERN_REASON_SIZE]; /* of the last trouble, one line */
 	enum postern_class last_class;
@@ -175,6 +189,7 @@ struct delivery {
 		struct store_accept accept;
 		struct store_update update;
 		struct store_load load;
+		struct store_find find;
 	} request;
 	struct store_entry entry; /* of accept */
 	size_t *changed;
@@ -215,6 +230,13 @@ struct counter_provider *deliver_counter(
 void accept_review(struct delivery *d, bool is_over);
 /* The budget is over before its time: answer as soon as it is durable. */
 void accept_hurry(struct delivery *d);
+/*
+ * The round is over. When the client is still there to hear that all is
+ * refused, no recipient owes a report.
+ */
+void accept_prepare(struct delivery *d);
+/* It did not hear it: they do. True when that changed something. */
+bool accept_owe_again(struct delivery *d);
 /* Answer those whom deliver_submit could not serve. */
 void accept_answer_refused(struct deliver *owner);
 
@@ -261,6 +283,10 @@ void round_go(struct delivery *d);
 void round_next(struct delivery *d);
 /* The drain has begun: who waits to record tries a last time now. */
 void round_hurry(struct delivery *d);
+/* Record what changed; else tell the sender what is owed; else finish. */
+void round_close(struct delivery *d);
+/* The route of recipient i as things are now, or NULL. */
+const struct config_route *round_route(const struct delivery *d, size_t i);
 /* Providers to try for recipient i: how many; 1 when it is pinned. */
 size_t round_provider_count(const struct delivery *d, size_t i);
 /* Index in config.providers of the one to try next; SIZE_MAX: gone. */
@@ -316,6 +342,18 @@ void attempt_start(struct delivery *d);
 void attempt_wake(struct deliver *owner);
 /* The message is not in memory for this attempt any more. */
 void attempt_leave(struct delivery *d);
+
+/* --- notice.c --- */
+
+/* Whether the sender is to hear that of recipient i. */
+bool notice_is_wanted(
+    const struct delivery *d, size_t i, enum envelope_notify what);
+bool notice_of_delay_is_wanted(const struct delivery *d, size_t i);
+/*
+ * Make the next report that is owed, if any: true, and it leads to
+ * round_close, perhaps inside.
+ */
+bool notice_begin(struct delivery *d);
 
 /* --- outcome.c --- */
 

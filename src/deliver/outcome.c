@@ -54,15 +54,26 @@ static void set_sent(struct delivery *d, size_t i)
 	(void)snprintf(
 	    d->sent_by, sizeof(d->sent_by), "%s", d->recipients[i].provider);
 	d->news.sent++;
-	set_state(d, i, STORE_SENT);
+	set_state(d, i,
+	    notice_is_wanted(d, i, ENVELOPE_NOTIFY_SUCCESS) ? STORE_SENT_OWED
+							    : STORE_SENT);
 	counter_add(&c->sent_recipients, 1);
 }
 
 static void set_failed(struct delivery *d, size_t i)
 {
+	struct counters *c = d->owner->services.counters;
+
 	d->news.failed++;
-	set_state(d, i, STORE_FAILED);
-	counter_add(&d->owner->services.counters->failed_recipients, 1);
+	set_state(d, i,
+	    notice_is_wanted(d, i, ENVELOPE_NOTIFY_FAILURE) ? STORE_FAILED_OWED
+							    : STORE_FAILED);
+	counter_add(&c->failed_recipients, 1);
+	if (!d->is_report)
+		return;
+	counter_add(&c->double_bounces, 1);
+	log_warn("double_bounce", LOG_STR("queue_id", d->id_text),
+	    LOG_STR("reason", d->reason), LOG_SPAN("user", d->user));
 }
 
 /* Direct mode keeps nothing for later: the client comes back, or not. */
@@ -105,6 +116,7 @@ void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms)
 	r->due_ms = d->now_ms + (int64_t)delay_ms;
 	if (r->due_ms > last)
 		r->due_ms = last;
+	d->targets[i].owes_delay = notice_of_delay_is_wanted(d, i);
 	d->news.waiting++;
 	set_state(d, i, STORE_PENDING);
 }
@@ -248,6 +260,18 @@ static void set_unknown(struct delivery *d, size_t i)
 
 /* --- ledger --- */
 
+/* Of one recipient among accepted ones nothing more is known. */
+static enum postern_refusal refusal_of(
+    const struct delivery *d, enum postern_class result)
+{
+	const struct postern_outcome *o = &d->result.outcome;
+
+	if (result != POSTERN_REJECTED)
+		return POSTERN_REFUSED_MESSAGE;
+	return o->result == POSTERN_REJECTED ? o->refusal
+					     : POSTERN_REFUSED_RECIPIENT;
+}
+
 static void add_row(struct delivery *d, size_t i, enum postern_class result,
     uint32_t duration_ms)
 {
@@ -261,6 +285,7 @@ static void add_row(struct delivery *d, size_t i, enum postern_class result,
 	*row = (struct store_attempt){ .recipient = i,
 		.at_ms = d->now_ms,
 		.result = result,
+		.refusal = refusal_of(d, result),
 		.status = d->result.status,
 		.provider_id = span_of(is_sent ? o->provider_id : ""),
 		.reason = span_of(is_sent ? "" : o->reason),
@@ -358,14 +383,10 @@ static void note_refusal(struct delivery *d, enum postern_refusal refusal)
 
 static void note_trouble(struct delivery *d, enum postern_class result)
 {
-	const struct postern_outcome *o = &d->result.outcome;
-
 	if (result == POSTERN_ACCEPTED)
 		return;
 	if (result == POSTERN_REJECTED && !is_ambiguous(d))
-		note_refusal(d, o->result == POSTERN_REJECTED
-				    ? o->refusal
-				    : POSTERN_REFUSED_RECIPIENT);
+		note_refusal(d, refusal_of(d, result));
 	d->last_class = result;
 	outcome_set_reason(d, d->result.outcome.reason);
 }
@@ -436,9 +457,10 @@ void outcome_not_sent(struct delivery *d, int rc, const char *why)
 
 	d->now_ms = clock_wall_ms();
 	make_result(d, result, why);
+	if (rc == -EMSGSIZE)
+		d->result.outcome.refusal = POSTERN_REFUSED_SIZE;
 	if (is_refusal)
-		note_refusal(d, rc == -EMSGSIZE ? POSTERN_REFUSED_SIZE
-						: POSTERN_REFUSED_MESSAGE);
+		note_refusal(d, d->result.outcome.refusal);
 	log_warn("not_sent", LOG_STR("queue_id", d->id_text),
 	    LOG_STR("provider", d->attempt.provider->name),
 	    LOG_NUM("nrcpt", d->batch_count),

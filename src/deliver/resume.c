@@ -9,7 +9,6 @@
 
 #include <base/clock.h>
 #include <base/log.h>
-#include <route/router.h>
 
 enum {
 	/* After a failed read. */
@@ -66,8 +65,7 @@ static void settle_interrupted(struct delivery *d)
 
 		if (r->state != STORE_STARTED)
 			continue;
-		d->targets[i].route =
-		    router_find(d->config, d->user, d->sender, r->address);
+		d->targets[i].route = round_route(d, i);
 		provider = r->provider;
 		outcome_interrupted(d, i);
 		count++;
@@ -86,6 +84,7 @@ int resume_take(struct delivery *d, struct store_entry *e)
 	d->user = e->user;
 	d->sender = e->sender;
 	d->terms = e->terms;
+	d->is_report = e->is_report;
 	d->created_ms = e->created_ms;
 	d->recipients = e->recipients;
 	d->message = e->message;

@@ -29,6 +29,16 @@ static const struct config_provider *provider_at(
 	return CONFIG_AT(d->config->providers, struct config_provider, index);
 }
 
+const struct config_route *round_route(const struct delivery *d, size_t i)
+{
+	const struct config_route *reports = &d->config->dsn.route;
+
+	if (d->is_report)
+		return reports->providers.count > 0 ? reports : NULL;
+	return router_find(
+	    d->config, d->user, d->sender, d->recipients[i].address);
+}
+
 /* SIZE_MAX when no provider has that name any more. */
 static size_t find_provider(const struct config *c, const char *name)
 {
@@ -130,11 +140,11 @@ static void open_target(struct delivery *d, size_t i)
 	const struct store_recipient *r = &d->recipients[i];
 	struct target *t = &d->targets[i];
 
-	if (!config_find_user(d->config, d->user)) {
+	if (!d->is_report && !config_find_user(d->config, d->user)) {
 		hold_ownerless(d, i);
 		return;
 	}
-	t->route = router_find(d->config, d->user, d->sender, r->address);
+	t->route = round_route(d, i);
 	if (r->is_pinned && find_provider(d->config, r->provider) == SIZE_MAX) {
 		hold_orphan(d, i);
 		return;
@@ -336,6 +346,11 @@ static void record_later(struct delivery *d, int rc)
 		    LOG_STR("reason", strerror(-rc)));
 	d->is_unrecorded = true;
 	operate_recorded(d, may_record_later(d, rc) ? -EINPROGRESS : rc);
+	/* The client cannot wait for it, so its sender is told instead. */
+	if (accept_owe_again(d)) {
+		for (size_t k = 0; k < d->request.update.recipient_count; k++)
+			d->values[k] = d->recipients[d->changed[k]];
+	}
 	if (may_record_later(d, rc)) {
 		loop_timer_start(
 		    d->owner->services.loop, &d->record_again, RECORD_AGAIN_MS);
@@ -400,11 +415,13 @@ static bool is_anything_changed(const struct delivery *d)
 	return d->row_count > 0;
 }
 
-static void record_or_finish(struct delivery *d)
+void round_close(struct delivery *d)
 {
+	if (!d->submission)
+		(void)accept_owe_again(d);
 	if (is_anything_changed(d))
 		record(d);
-	else
+	else if (!notice_begin(d))
 		delivery_finish(d);
 }
 
@@ -415,6 +432,7 @@ void round_next(struct delivery *d)
 		outcome_park(d);
 	(void)round_plan(d, false);
 	accept_review(d, false);
+	accept_prepare(d);
 	if (is_anything_changed(d))
 		record(d);
 	else
@@ -430,7 +448,8 @@ void round_seek(struct delivery *d)
 	if (round_plan(d, true) == ROUND_LATER)
 		return;
 	accept_review(d, false);
-	record_or_finish(d);
+	accept_prepare(d);
+	round_close(d);
 }
 
 static void begin(struct delivery *d)
@@ -465,5 +484,5 @@ void round_go(struct delivery *d)
 	if (first_open(d) < d->count)
 		round_seek(d);
 	else
-		record_or_finish(d);
+		round_close(d);
 }

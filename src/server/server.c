@@ -17,6 +17,7 @@
 #include <net/tls.h>
 #include <policy/peers.h>
 #include <policy/quota.h>
+#include <policy/throttle.h>
 #include <server/admin_socket.h>
 #include <server/certificates.h>
 #include <server/confine.h>
@@ -57,6 +58,7 @@ struct server {
 	struct quota *quota;
 	struct blocking *pool;
 	struct peers *peers;
+	struct throttle *reports;
 	size_t session_ceiling; /* by descriptors */
 	struct ports ports;
 	bool wants_takeover;
@@ -297,7 +299,8 @@ static int make_services(struct server *s, struct err *e)
 	s->pool = blocking_new(POOL_THREADS, POOL_WAITING);
 	s->quota = quota_new();
 	s->peers = peers_new(s->session_ceiling);
-	if (!s->pool || !s->quota || !s->peers)
+	s->reports = throttle_new();
+	if (!s->pool || !s->quota || !s->peers || !s->reports)
 		return err_set(e, -ENOMEM, "no memory for the services");
 	int rc = store_each_quota(s->store, restore_quota, s);
 	if (rc)
@@ -355,6 +358,7 @@ static int make_workers(struct server *s, struct err *e)
 		.volatile_store = s->volatile_store,
 		.pool = s->pool,
 		.peers = s->peers,
+		.reports = s->reports,
 		.on_finished = on_worker_finished,
 		.ctx = s,
 	};
@@ -537,6 +541,7 @@ static int take_down(struct server *s)
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_free(s->workers[i]);
 	peers_free(s->peers);
+	throttle_free(s->reports);
 	quota_free(s->quota);
 	certificates_free(s->certificates);
 	free(s->tls);

@@ -265,6 +265,7 @@ static int make_parts(struct worker *w, struct err *e)
 		.volatile_store = s->volatile_store,
 		.pool = s->pool,
 		.counters = &w->counters,
+		.reports = s->reports,
 	};
 	w->deliver = deliver_new(&d, s->config);
 	if (!w->deliver)

@@ -19,6 +19,7 @@ struct deliver;
 struct loop;
 struct quota;
 struct peers;
+struct throttle;
 struct port;
 struct store;
 struct tls_set;
@@ -36,6 +37,7 @@ struct worker_services {
 	struct store *store, *volatile_store;
 	struct blocking *pool;
 	struct peers *peers;
+	struct throttle *reports;
 	struct tls_set *tls; /* this worker's own; NULL without certificates */
 	/* Runs on the worker's thread when it has nothing left to do. */
 	void (*on_finished)(struct worker *w, void *ctx);

@@ -189,6 +189,7 @@ stats: {{address: "127.0.0.1:0"}}
 admin: {{socket: {home}/admin/admin.sock}}
 log: {{level: debug, format: json{log_extra}}}
 shutdown: {{lame_duck: {lame_duck}, grace: {grace}}}
+{extra}
 """
 
 
@@ -216,7 +217,7 @@ class Case(unittest.TestCase):
                       sync_budget="5s", timeout="10s", max_age="1h",
                       providers="sendgrid, ses, mailgun", on_unknown="retry",
                       user_extra="", provider_extra="", hardening=HARDENING, log_extra="",
-                      lame_duck="0s", grace="10s")
+                      lame_duck="0s", grace="10s", extra="")
         values.update(settings)
         path = self.home / "postern.yaml"
         path.write_text(CONFIG.format(**values))

@@ -10,6 +10,7 @@
 #include <base/log.h>
 #include <health/health.h>
 #include <http/http.h>
+#include <policy/throttle.h>
 #include <postern/provider.h>
 
 enum {
@@ -424,6 +425,20 @@ static int answer_fault(struct passage *p)
 	return 0;
 }
 
+static void note_report(const struct store_entry *e)
+{
+	ssize_t len =
+	    message_read(e->message, 0, rig.report, sizeof(rig.report) - 1);
+
+	ck_assert_int_ge(len, 0);
+	rig.report[len] = '\0';
+	ck_assert_uint_eq(e->sender.len, 0);
+	ck_assert_uint_eq(e->recipient_count, 1);
+	(void)snprintf(rig.report_to, sizeof(rig.report_to), "%.*s",
+	    SPAN_FMT(e->recipients[0].address));
+	rig.report_count++;
+}
+
 static void on_accept(struct store_request *r)
 {
 	const struct store_accept *a = (const struct store_accept *)(void *)r;
@@ -434,6 +449,8 @@ static void on_accept(struct store_request *r)
 		for (size_t i = 0; i < e->recipient_count; i++)
 			rig.durable[i] = e->recipients[i];
 	}
+	if (r->result == 0 && e->is_report)
+		note_report(e);
 	go_on(passage_of(r));
 }
 
@@ -555,7 +572,8 @@ void rig_submit(enum config_mode mode, size_t recipients, size_t body_size)
 		    address, sizeof(address), "rcpt%zu@x.example", i);
 		ck_assert_int_eq(envelope_add_recipient(&rig.envelope,
 				     &(struct envelope_recipient){
-					 .address = span_of(address) }),
+					 .address = span_of(address),
+					 .notify = rig.notify }),
 		    0);
 	}
 	rig.id = id_make();
@@ -676,7 +694,9 @@ void rig_setup(void)
 	rig.volatile_store = store_open(&settings, &e);
 	rig.config = load_config("  - {name: all, providers: [a, b]}\n");
 	open_gates(rig.config, NULL);
+	rig.reports = throttle_new();
 	struct deliver_services services = { .loop = rig.loop,
+		.reports = rig.reports,
 		.store = rig.store,
 		.volatile_store = rig.volatile_store,
 		.pool = rig.pool,
@@ -691,6 +711,7 @@ void rig_teardown(void)
 	store_close(rig.store);
 	store_close(rig.volatile_store);
 	blocking_free(rig.pool);
+	throttle_free(rig.reports);
 	loop_free(rig.loop);
 	config_unref(rig.config);
 }

@@ -43,6 +43,7 @@ struct rig {
 	struct deliver *deliver;
 	struct config *config;
 	struct counters counters;
+	struct throttle *reports;
 
 	/* Answers of provider "a" to "e" in turn; the last one stays. Only "d"
 	 * carries SMTPUTF8, only "e" wants content. */
@@ -63,6 +64,11 @@ struct rig {
 	char last_row_id[64], last_row_reason[256];
 	bool is_volatile; /* it went to the volatile store */
 
+	/* Messages of our own that were stored. */
+	size_t report_count;
+	char report[8192]; /* the last one */
+	char report_to[64];
+
 	/* Faults: negative errno for the nth coming request, 0 = none. */
 	int accept_rc, accept_done_rc;
 	int update_done_rc;
@@ -76,6 +82,7 @@ struct rig {
 	const char *hold_reason;     /* likewise */
 	struct envelope_terms terms; /* of what rig_submit, rig_store make */
 	const char *sender;          /* of rig_submit, when not a@b.example */
+	unsigned notify;             /* of its recipients */
 	bool is_answered, is_idle;
 	enum deliver_verdict verdict;
 	enum postern_refusal refusal;
