@@ -249,6 +249,8 @@ struct held {
 
 static void see_held(void *ctx)
 {
+	if (list_is_empty(&server.service.sessions))
+		return; /* not accepted yet */
 	const struct conn *c = only_session()->conn;
 
 	*(struct held *)ctx = (struct held){
