@@ -59,10 +59,10 @@ struct provider_grant *provider_preparation_grant(
 {
 	struct postern_secret from = c->shown.grant;
 	struct provider_grant *g = calloc(1, sizeof(*g) + from.len + 1);
-	char *bytes = (char *)(g + 1);
 
 	if (!g)
 		return NULL;
+	char *bytes = (char *)(g + 1);
 	memcpy(bytes, from.ptr, from.len);
 	*g = (struct provider_grant){ .refs = 1,
 		.bytes = { bytes, from.len },
