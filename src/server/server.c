@@ -81,13 +81,6 @@ struct server {
 	struct loop **loops;              /* likewise */
 };
 
-static unsigned count_workers(const struct config *c)
-{
-	int64_t n = c->threads > 0 ? c->threads : sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n > 0 ? (unsigned)n : 1;
-}
-
 /* --- going down --- */
 
 static void on_admin_closed(void *ctx)
@@ -504,7 +497,7 @@ static int bring_up(struct server *s, struct err *e)
 		make_workers, start_admin, make_reload, start_threads };
 	int rc = 0;
 
-	s->worker_count = count_workers(s->config);
+	s->worker_count = worker_count_wanted(s->config);
 	s->session_ceiling = privilege_session_ceiling(
 	    s->worker_count, s->config->listeners.count);
 	warnings_log(s->config, s->session_ceiling);

@@ -443,6 +443,13 @@ void worker_free(struct worker *w)
 	free(w);
 }
 
+unsigned worker_count_wanted(const struct config *c)
+{
+	int64_t n = c->threads > 0 ? c->threads : sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (unsigned)n : 1;
+}
+
 const struct counters *worker_counters(const struct worker *w)
 {
 	return &w->counters;

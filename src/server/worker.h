@@ -93,6 +93,9 @@ void worker_free(struct worker *w); /* accepts NULL */
  */
 int worker_set_tls(struct worker *w, struct tls_set *set);
 
+/* How many of them a configuration wants. */
+unsigned worker_count_wanted(const struct config *c);
+
 const struct counters *worker_counters(const struct worker *w);
 struct loop *worker_loop(const struct worker *w);
 struct deliver *worker_deliver(const struct worker *w);
