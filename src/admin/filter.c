@@ -12,7 +12,7 @@ enum {
 };
 
 static const char *const words[FILTER_WORDS] = { "user", "sender", "recipient",
-	"provider", "provider_id" };
+	"provider", "provider_id", "message_id" };
 
 bool filter_knows(const char *word)
 {
@@ -33,12 +33,20 @@ static unsigned states_of(const char *name)
 	return strcmp(name, "unknown") == 0 ? 0 : states;
 }
 
+/* People copy it either way. */
+static struct span without_brackets(struct span id)
+{
+	if (id.len >= 2 && id.ptr[0] == '<' && id.ptr[id.len - 1] == '>')
+		return span_make(id.ptr + 1, id.len - 2);
+	return id;
+}
+
 int filter_parse(struct filter *f,
     const char *(*get)(void *ctx, const char *word), void *ctx, struct err *e)
 {
 	struct store_filter *w = &f->wanted;
 	struct span *const to[FILTER_WORDS] = { &w->user, &w->sender,
-		&w->recipient, &w->provider, &w->provider_id };
+		&w->recipient, &w->provider, &w->provider_id, &w->message_id };
 	const char *state = get(ctx, "state");
 
 	*f = (struct filter){ .wanted = { .is_open = false } };
@@ -53,6 +61,7 @@ int filter_parse(struct filter *f,
 			return err_set(e, -ENOMEM, "out of memory");
 		*to[i] = span_of(f->copies[i]);
 	}
+	w->message_id = without_brackets(w->message_id);
 	if (!state || !*state)
 		return 0;
 	w->states = states_of(state);
@@ -74,5 +83,6 @@ bool filter_is_empty(const struct filter *f)
 	const struct store_filter *w = &f->wanted;
 
 	return !w->states && !w->user.len && !w->sender.len &&
-	       !w->recipient.len && !w->provider.len && !w->provider_id.len;
+	       !w->recipient.len && !w->provider.len && !w->provider_id.len &&
+	       !w->message_id.len;
 }

@@ -5,7 +5,7 @@
 #include <store/store.h>
 
 enum {
-	FILTER_WORDS = 5
+	FILTER_WORDS = 6
 };
 
 struct filter {
@@ -15,8 +15,8 @@ struct filter {
 
 /*
  * get tells the value of a word or NULL: state, user, sender, recipient,
- * provider, provider_id. 0, or a negative errno with e filled; to be finished
- * in any case.
+ * provider, provider_id, message_id. 0, or a negative errno with e filled; to
+ * be finished in any case.
  */
 int filter_parse(struct filter *f,
     const char *(*get)(void *ctx, const char *word), void *ctx, struct err *e);

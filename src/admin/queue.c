@@ -61,12 +61,13 @@ static json_t *message(const struct store_entry *e)
 	char id[ID_TEXT_SIZE];
 
 	id_format(e->id, id);
-	return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:I}",
+	return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I}",
 	    "queue_name", queue_name(e), "queue_id", id, "arrival_time",
 	    (json_int_t)(e->created_ms / 1000), "message_size",
 	    (json_int_t)e->size, "user", reply_string(e->user), "sender",
-	    reply_string(e->sender), "recipients", recipients(e),
-	    "recipient_count", (json_int_t)e->recipient_total);
+	    reply_string(e->sender), "message_id", reply_string(e->message_id),
+	    "recipients", recipients(e), "recipient_count",
+	    (json_int_t)e->recipient_total);
 }
 
 static json_t *page(const struct store_search *s)

@@ -19,7 +19,7 @@ enum cli_queue_verb {
 };
 
 enum {
-	CLI_QUEUE_FILTERS = 6
+	CLI_QUEUE_FILTERS = 7
 };
 
 struct cli_queue {

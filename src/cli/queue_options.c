@@ -18,8 +18,8 @@ static const char usage[] =
     "gives them up as too old, rm drops them and nobody is told.\n"
     "\n"
     "FILTER is --state pending|started|held|sent|failed|dropped, --user NAME,\n"
-    "--sender ADDRESS, --recipient ADDRESS, --provider NAME or\n"
-    "--provider-id ID; messages must match all. Others:\n"
+    "--sender ADDRESS, --recipient ADDRESS, --provider NAME,\n"
+    "--provider-id ID or --message-id ID; messages must match all. Others:\n"
     "  --reason TEXT   kept in the ledger       --dry-run  only count\n"
     "  --yes           do not ask               -o json    one object per "
     "line\n"
@@ -39,10 +39,11 @@ static const struct {
 };
 
 const char *const cli_queue_filters[CLI_QUEUE_FILTERS] = { "state", "user",
-	"sender", "recipient", "provider", "provider_id" };
+	"sender", "recipient", "provider", "provider_id", "message_id" };
 
 static const char *const filter_options[CLI_QUEUE_FILTERS] = { "--state",
-	"--user", "--sender", "--recipient", "--provider", "--provider-id" };
+	"--user", "--sender", "--recipient", "--provider", "--provider-id",
+	"--message-id" };
 
 const char *cli_queue_action(enum cli_queue_verb verb)
 {

@@ -30,7 +30,12 @@
 #include <base/clock.h>
 #include <base/date.h>
 #include <base/log.h>
+#include <mail/header.h>
 #include <route/router.h>
+
+enum {
+	MESSAGE_ID_MAX = 250 /* what providers and people keep of it */
+};
 
 /* --- the answer --- */
 
@@ -211,6 +216,19 @@ static void on_accepted(struct store_request *r)
 	round_go(d);
 }
 
+struct span accept_message_id(const struct message *m)
+{
+	struct message_field field;
+
+	if (!header_find(message_header(m), SPAN("Message-ID"), &field))
+		return SPAN("");
+	struct span id = span_trim(field.value);
+
+	if (id.len >= 2 && id.ptr[0] == '<' && id.ptr[id.len - 1] == '>')
+		id = span_make(id.ptr + 1, id.len - 2);
+	return span_first(id, MESSAGE_ID_MAX);
+}
+
 /* Ask for durability with the mark of the first attempt. */
 static int store_it(struct delivery *d, int64_t quota_day)
 {
@@ -220,6 +238,7 @@ static int store_it(struct delivery *d, int64_t quota_day)
 		.created_ms = d->created_ms,
 		.user = d->user,
 		.sender = d->sender,
+		.message_id = accept_message_id(d->message),
 		.terms = d->terms,
 		.recipients = d->recipients,
 		.recipient_count = d->count,

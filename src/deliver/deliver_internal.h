@@ -237,6 +237,8 @@ void accept_hurry(struct delivery *d);
 void accept_prepare(struct delivery *d);
 /* It did not hear it: they do. True when that changed something. */
 bool accept_owe_again(struct delivery *d);
+/* Of the message as it is stored: bounded, without brackets; "" for none. */
+struct span accept_message_id(const struct message *m);
 /* Answer those whom deliver_submit could not serve. */
 void accept_answer_refused(struct deliver *owner);
 

@@ -201,8 +201,11 @@ static int describe_all(struct delivery *d, const struct store_find *f,
 		free(list);
 		return -ENOMEM;
 	}
-	for (size_t k = 0; k < f->attempt_count; k++)
+	for (size_t k = 0; k < f->attempt_count; k++) {
+		if (f->attempts[k].is_operator)
+			continue; /* who gave it up is not the sender's */
 		last[f->attempts[k].recipient] = &f->attempts[k];
+	}
 	for (size_t i = 0; i < d->count; i++) {
 		if (is_of(d, i, d->notice.action))
 			describe(d, i, last[i], &list[count++]);
@@ -273,6 +276,7 @@ static void store_it(struct delivery *d)
 	n->entry.created_ms = d->now_ms;
 	n->entry.user = d->user;
 	n->entry.sender = SPAN("");
+	n->entry.message_id = accept_message_id(n->entry.message);
 	n->entry.terms = (struct envelope_terms){ .is_utf8 = d->terms.is_utf8,
 		.body = ENVELOPE_BODY_8BITMIME,
 		.envid = SPAN("") };

@@ -76,6 +76,7 @@ static int copy_rows(struct store_entry *to, const struct store_entry *from)
 	to->is_report = from->is_report;
 	if (entry_span(to, from->user, &to->user) < 0 ||
 	    entry_span(to, from->sender, &to->sender) < 0 ||
+	    entry_span(to, from->message_id, &to->message_id) < 0 ||
 	    entry_span(to, from->terms.envid, &to->terms.envid) < 0 ||
 	    entry_reserve(to, from->recipient_count) < 0)
 		return -ENOMEM;

@@ -25,7 +25,8 @@ static const char *const statements[Q_COUNT] = {
 	[Q_BEGIN] = "BEGIN",
 	[Q_END] = "COMMIT",
 	[Q_MESSAGE] = "SELECT created_ms, user, sender, recipients, content,"
-		      " flags, ret, envid, priority, release_ms, size"
+		      " flags, ret, envid, priority, release_ms, size,"
+		      " message_id"
 		      " FROM message WHERE id = ?1",
 	[Q_RECIPIENTS] =
 	    "SELECT address, state, attempts, at_ms, provider, pinned, notify,"
@@ -206,6 +207,8 @@ static int read_entry(struct reads *r, struct store_entry *e, size_t max)
 		rc = entry_span(e, sqlite_column_span(q, 2), &e->sender);
 	if (rc == 0)
 		rc = take_terms(q, 4, e);
+	if (rc == 0)
+		rc = entry_span(e, sqlite_column_span(q, 11), &e->message_id);
 	int64_t count = sqlite3_column_int64(q, 3);
 	e->size = (uint64_t)sqlite3_column_int64(q, 10);
 	(void)sqlite3_reset(q);

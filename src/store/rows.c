@@ -49,7 +49,7 @@ static const char *const statements[Q_COUNT] = {
 	[Q_RELEASE] = "RELEASE request",
 	[Q_UNDO] = "ROLLBACK TO request",
 	[Q_MESSAGE] = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
-		      " ?8, ?9, ?10, ?11, ?12)",
+		      " ?8, ?9, ?10, ?11, ?12, ?13)",
 	[Q_RECIPIENT] = "INSERT INTO recipient VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
 			" ?7, ?8, ?9, ?10)",
 	[Q_BODY] = "INSERT INTO body VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -208,6 +208,7 @@ int rows_accept(
 	    q, 5, e->message ? (int64_t)message_size(e->message) : 0);
 	sqlite_bind_int(q, 6, (int64_t)e->recipient_count);
 	bind_terms(q, 7, e);
+	sqlite_bind_span(q, 13, e->message_id);
 	int rc = sqlite_run(q);
 	for (size_t i = 0; rc == 0 && i < e->recipient_count; i++)
 		rc = add_recipient(r, &e->id, i, &e->recipients[i]);

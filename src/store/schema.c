@@ -85,8 +85,13 @@ static const char version_2[] =
 static const char version_3[] =
     "ALTER TABLE attempt ADD COLUMN refusal INTEGER NOT NULL DEFAULT 0;";
 
+/* For who looks for a message by what its client knows of it. */
+static const char version_4[] =
+    "ALTER TABLE message ADD COLUMN message_id TEXT NOT NULL DEFAULT '';";
+
 /* migrations[v] leads from format v to v + 1; 0 is an empty file. */
-static const char *const migrations[] = { version_1, version_2, version_3 };
+static const char *const migrations[] = { version_1, version_2, version_3,
+	version_4 };
 
 enum {
 	VERSION = sizeof(migrations) / sizeof(migrations[0])

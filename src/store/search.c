@@ -22,7 +22,8 @@ enum {
 	PATH_SIZE = 4096
 };
 
-/* ?2 user, ?3 sender, ?4 states, ?5 recipient, ?6 provider, ?7 provider id. */
+/* ?2 user, ?3 sender, ?4 states, ?5 recipient, ?6 provider, ?7 provider id,
+ * ?8 Message-ID. */
 #define IS_MEANT                                                               \
 	" (?2 = '' OR user = ?2 COLLATE NOCASE)"                               \
 	" AND (?3 = '' OR sender = ?3 COLLATE NOCASE)"                         \
@@ -32,7 +33,8 @@ enum {
 	" AND (?5 = '' OR address = ?5 COLLATE NOCASE)"                        \
 	" AND (?6 = '' OR provider = ?6)))"                                    \
 	" AND (?7 = '' OR EXISTS (SELECT 1 FROM attempt AS a"                  \
-	" WHERE a.message = id AND provider_id = ?7))"
+	" WHERE a.message = id AND provider_id = ?7))"                         \
+	" AND (?8 = '' OR message_id = ?8)"
 
 enum search_statement {
 	Q_ALL = 0,
@@ -95,6 +97,7 @@ static void bind(sqlite3_stmt *q, const struct store_search *r)
 	sqlite_bind_span(q, 5, f->recipient);
 	sqlite_bind_span(q, 6, f->provider);
 	sqlite_bind_span(q, 7, f->provider_id);
+	sqlite_bind_span(q, 8, f->message_id);
 }
 
 static int take(struct search *s, struct store_search *r)

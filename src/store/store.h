@@ -76,6 +76,7 @@ struct store_entry {
 	struct id id;
 	int64_t created_ms;
 	struct span user, sender;
+	struct span message_id; /* of its header, without brackets */
 	struct envelope_terms terms;
 	bool is_report; /* one of ours (RFC 3464) */
 	struct store_recipient *recipients;
@@ -176,6 +177,7 @@ struct store_find {
 struct store_filter {
 	bool is_open; /* somebody must still work on it: what is in the queue */
 	struct span user, sender; /* in any case of letters */
+	struct span message_id;   /* as in struct store_entry */
 	struct span provider_id;  /* of one of its attempts */
 	/* One recipient must match all three: */
 	unsigned states; /* 1 << enum store_state */

@@ -96,7 +96,10 @@ class Look(Queue):
         record = self.final(done)
         self.assertEqual(self.entries("ls"), [])
         given = record["attempts"][-1]["provider_id"]
-        for words in (["--provider-id", given], ["--recipient", "ann@dest.example"],
+        own = record["message_id"]
+        self.assertIn("@", own)
+        for words in (["--provider-id", given], ["--message-id", own],
+                      ["--message-id", f"<{own}>"], ["--recipient", "ann@dest.example"],
                       ["--sender", "orders@shop.example"], ["--state", "sent"], []):
             found = self.entries("find", *words)
             self.assertEqual([e["queue_id"] for e in found], [done])

@@ -57,9 +57,10 @@ END_TEST
 START_TEST(takes_filters_by_their_names)
 {
 	ck_assert(parse("hold --state pending --user u --sender s "
-			"--recipient r --provider p --provider-id i"));
+			"--recipient r --provider p --provider-id i "
+			"--message-id m"));
 	static const char *const values[] = { "pending", "u", "s", "r", "p",
-		"i" };
+		"i", "m" };
 	for (size_t i = 0; i < CLI_QUEUE_FILTERS; i++)
 		ck_assert_str_eq(q.filters[i], values[i]);
 	ck_assert(cli_queue_has_filter(&q));

@@ -71,6 +71,7 @@ START_TEST(keeps_every_field_of_an_entry)
 		.created_ms = 99,
 		.user = SPAN("\xc3\xa4pp"),
 		.sender = SPAN(""),
+		.message_id = SPAN("20201122.1@example.org"),
 		.terms = { .body = ENVELOPE_BODY_8BITMIME,
 		    .is_utf8 = true,
 		    .ret = ENVELOPE_RET_HDRS,
@@ -99,6 +100,7 @@ START_TEST(keeps_every_field_of_an_entry)
 	ck_assert_int_eq(l.entry->created_ms, 99);
 	ck_assert(span_eq(l.entry->user, e.user));
 	ck_assert_uint_eq(l.entry->sender.len, 0);
+	ck_assert(span_eq(l.entry->message_id, e.message_id));
 	ck_assert(l.entry->is_report);
 	ck_assert_uint_eq(l.entry->recipient_count, 5);
 	for (size_t i = 0; i < 5; i++) {

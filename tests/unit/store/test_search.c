@@ -26,6 +26,7 @@ static void add(unsigned n)
 		.created_ms = 1000 + n,
 		.user = n % 2 ? SPAN("Other") : SPAN("app"),
 		.sender = SPAN("me@x"),
+		.message_id = n == 2 ? SPAN("two@x") : SPAN(""),
 		.recipients = to,
 		.recipient_count = 2,
 		.message = fix_message(n, 100 + n) };
@@ -129,6 +130,8 @@ START_TEST(finds_what_a_filter_means)
 		    "" },
 		{ { .provider = SPAN("ses"), .states = 1u << STORE_HELD },
 		    "3" },
+		{ { .message_id = SPAN("two@x") }, "2" },
+		{ { .message_id = SPAN("Two@x") }, "" },
 		{ { .provider_id = SPAN("id-4") }, "4" },
 		{ { .provider_id = SPAN("id-4"), .is_open = true }, "" },
 		{ { .provider_id = SPAN("id-9") }, "" },
