@@ -306,21 +306,24 @@ static enum cli_exit act_on_filter(struct cli_queue *q)
 	return code == CLI_OK && refused > 0 ? CLI_FAILED : code;
 }
 
+static enum cli_exit run(struct cli_queue *q)
+{
+	if (q->verb == CLI_QUEUE_SHOW)
+		return show(q);
+	if (!*cli_queue_action(q->verb))
+		return list(q);
+	if (!confirm(q))
+		return CLI_USAGE;
+	return q->id_count > 0 ? act_on_ids(q) : act_on_filter(q);
+}
+
 int cli_queue(int argc, char **argv)
 {
 	struct cli_queue q = { .ids = NULL };
 	enum cli_exit code = CLI_USAGE;
 
-	if (!cli_queue_parse(&q, argc, argv))
-		code = CLI_USAGE;
-	else if (q.verb == CLI_QUEUE_SHOW)
-		code = show(&q);
-	else if (!*cli_queue_action(q.verb))
-		code = list(&q);
-	else if (!confirm(&q))
-		code = CLI_USAGE;
-	else
-		code = q.id_count > 0 ? act_on_ids(&q) : act_on_filter(&q);
+	if (cli_queue_parse(&q, argc, argv))
+		code = run(&q);
 	cli_admin_finish(&q.admin);
 	return (int)code;
 }
