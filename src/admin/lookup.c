@@ -90,12 +90,13 @@ json_t *lookup_recipient(const struct store_recipient *to)
 {
 	int64_t next = to->state == STORE_PENDING ? to->due_ms : 0;
 
-	return json_pack("{s:o, s:s, s:I, s:o, s:o, s:o, s:o}", "address",
+	return json_pack("{s:o, s:s, s:I, s:o, s:b, s:o, s:o, s:o}", "address",
 	    reply_string(to->address), "state", lookup_state_name(to->state),
 	    "attempts", (json_int_t)to->attempts, "provider",
 	    to->provider[0] ? json_string(to->provider) : json_null(),
-	    "next_attempt", reply_time(next), "notify", notify(to->notify),
-	    "orcpt", said(to->orcpt));
+	    "outcome_unknown", (int)to->is_pinned, "next_attempt",
+	    reply_time(next), "notify", notify(to->notify), "orcpt",
+	    said(to->orcpt));
 }
 
 static json_t *recipients(const struct store_entry *entry)

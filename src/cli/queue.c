@@ -147,9 +147,12 @@ static void print_message(const json_t *m)
 	for (size_t i = 0; i < json_array_size(recipients); i++) {
 		const json_t *r = json_array_get(recipients, i);
 
-		(void)printf("  %-8s %s  %lld attempts%s%s%s%s\n",
+		(void)printf("  %-8s %s  %lld attempts%s%s%s%s%s\n",
 		    cli_admin_text(r, "state"), cli_admin_text(r, "address"),
 		    cli_admin_number(r, "attempts"),
+		    json_is_true(json_object_get(r, "outcome_unknown"))
+			? ", outcome unknown at"
+			: "",
 		    *cli_admin_text(r, "provider") ? "  " : "",
 		    cli_admin_text(r, "provider"),
 		    *cli_admin_text(r, "next_attempt") ? "  next " : "",

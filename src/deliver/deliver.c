@@ -338,7 +338,8 @@ bool deliver_is_active(const struct deliver *owner, struct id id)
 
 bool deliver_has(const struct deliver *owner, struct id id)
 {
-	return deliver_is_active(owner, id) || due_has(&owner->due, id);
+	return owner->is_draining || deliver_is_active(owner, id) ||
+	       due_has(&owner->due, id);
 }
 
 void deliver_set_config(struct deliver *owner, struct config *config)

@@ -48,7 +48,10 @@ struct deliver_operation {
 	void (*done)(struct deliver_operation *op);
 };
 
-/* This worker has the message at work, or it waits here for its time. */
+/*
+ * This worker has the message at work, or it waits here for its time. At stop
+ * it has them all: nobody is to be asked further.
+ */
 bool deliver_has(const struct deliver *d, struct id id);
 /* No other worker has it. */
 void deliver_operate(struct deliver *d, struct deliver_operation *op);

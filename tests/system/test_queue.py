@@ -195,6 +195,8 @@ class Unknown(Queue):
 
     def test_release_asks_the_same_provider(self):
         queue_id = self.held()
+        self.assertTrue(self.record(queue_id)["recipients"][0]["outcome_unknown"])
+        self.assertIn("outcome unknown at  sendgrid", self.queue("show", queue_id))
         self.sandbox.fault("sendgrid", status=503)
         self.queue("release", queue_id)
         eventually(lambda: len([a for a in self.record(queue_id)["attempts"]

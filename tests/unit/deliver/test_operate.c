@@ -372,6 +372,7 @@ START_TEST(a_stop_refuses)
 	op.action = DELIVER_HOLD;
 	rig_run(steps);
 	ck_assert_int_eq(op.result, -ECANCELED);
+	ck_assert(deliver_has(rig.deliver, id_make()));
 }
 END_TEST
 
