@@ -71,7 +71,7 @@ struct postern_host {
 	 */
 	const char *(*env)(struct postern_request *r, const char *name);
 	/*
-	 * The whole of a file of at most 64 KiB; read anew each time. 0 or a
+	 * The whole of a file of less than 64 KiB; read anew each time. 0 or a
 	 * negative errno, which does not stick. In prepare only.
 	 */
 	int (*file)(struct postern_request *r, const char *path,

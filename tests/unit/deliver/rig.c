@@ -45,6 +45,8 @@ static int fake_build(const void *settings, const struct postern_mail *mail,
 		rc = host->url(r, url);
 	if (!rc)
 		rc = host->header(r, "X-Key", mail->attempt_key);
+	if (!rc && host->grant(r).ptr)
+		rc = host->header(r, "X-Grant", host->grant(r).ptr);
 	for (size_t i = 0; !rc && i < mail->recipient_count; i++) {
 		rc = host->body(
 		    r, mail->recipients[i].ptr, mail->recipients[i].len);
@@ -52,6 +54,25 @@ static int fake_build(const void *settings, const struct postern_mail *mail,
 			rc = host->body(r, "\n", 1);
 	}
 	return rc;
+}
+
+/* In the pool. */
+static int keyed_prepare(const void *settings, struct postern_preparation *p,
+    const struct postern_host *host, struct postern_request *r)
+{
+	char *grant = host->alloc(r, 32);
+
+	(void)settings;
+	if (rig.grant_refusal) {
+		p->refusal = (enum postern_class)rig.grant_refusal;
+		return host->refuse(r, "the safe is shut");
+	}
+	if (!grant)
+		return -ENOMEM;
+	(void)snprintf(grant, 32, "grant-%d", rig.grants++);
+	p->grant = (struct postern_secret){ grant, strlen(grant) + 1 };
+	p->expires = p->now + 3600;
+	return 0;
 }
 
 static int shy_build(const void *settings, const struct postern_mail *mail,
@@ -101,6 +122,10 @@ static void fake_classify(const void *settings,
 		out->result = POSTERN_THROTTLED;
 		out->retry_after_ms = 600000;
 		break;
+	case 498:
+		out->result = POSTERN_ACCOUNT;
+		out->is_grant_stale = true;
+		break;
 	case 503:
 		out->result = POSTERN_TRANSIENT;
 		break;
@@ -140,6 +165,14 @@ static const struct postern_provider modules[] = {
 	    .settings_size = sizeof(struct fake_settings),
 	    .build = fake_build,
 	    .classify = fake_classify },
+	{ .abi = POSTERN_PROVIDER_ABI,
+	    .size = sizeof(struct postern_provider),
+	    .name = "keyed",
+	    .fields = fake_fields,
+	    .settings_size = sizeof(struct fake_settings),
+	    .build = fake_build,
+	    .classify = fake_classify,
+	    .prepare = keyed_prepare },
 };
 
 static const struct postern_provider *load_module(
@@ -176,6 +209,7 @@ static int check_password(struct span record, struct err *e)
 	"  - {name: shy, type: shy, mark: s}\n"                                \
 	"  - {name: d, type: unicode, mark: d}\n"                              \
 	"  - {name: e, type: curious, mark: e}\n"                              \
+	"  - {name: f, type: keyed, mark: f}\n"                                \
 	"routes:\n"
 
 static struct config *load_config(const char *routes)
@@ -276,6 +310,8 @@ static void note_call(const struct http_call *call)
 	(void)snprintf(c->provider, sizeof(c->provider), "%c", call->url[8]);
 	(void)snprintf(
 	    c->key, sizeof(c->key), "%s", header_of(call, "X-Key: "));
+	(void)snprintf(
+	    c->grant, sizeof(c->grant), "%s", header_of(call, "X-Grant: "));
 	(void)snprintf(
 	    c->first, sizeof(c->first), "%.*s", (int)strcspn(body, "\n"), body);
 	for (ptrdiff_t i = 0; i < len; i++)

@@ -34,6 +34,7 @@ struct rig_call {
 	char key[160];
 	size_t recipients;
 	char first[64]; /* recipient */
+	char grant[32]; /* it was made with, or "" */
 };
 
 struct rig {
@@ -45,10 +46,13 @@ struct rig {
 	struct counters counters;
 	struct throttle *reports;
 
-	/* Answers of provider "a" to "e" in turn; the last one stays. Only "d"
-	 * carries SMTPUTF8, only "e" wants content. */
-	const int *script[5];
-	size_t script_at[5];
+	/* Answers of provider "a" to "f" in turn; the last one stays. Only "d"
+	 * carries SMTPUTF8, only "e" wants content, only "f" a grant. */
+	const int *script[6];
+	size_t script_at[6];
+	/* What "f" says to who asks for one; 0: here it is. */
+	_Atomic int grant_refusal; /* enum postern_class */
+	_Atomic int grants;        /* given */
 	struct rig_call calls[RIG_CALLS_MAX];
 	size_t call_count;
 	size_t open_calls, most_open_calls;
