@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <admin/reply.h>
+#include <base/clock.h>
 #include <sandbox/describe.h>
 #include <sandbox/sandbox_internal.h>
 
@@ -46,6 +47,28 @@ static void post_fault(struct sandbox *s, struct httpd_request *r)
 static void delete_faults(struct sandbox *s, struct httpd_request *r)
 {
 	faults_remove(&s->faults, httpd_query(r, "provider"));
+	reply_done(r);
+}
+
+/* -- temporary keys -- */
+
+static void post_ses_key(struct sandbox *s, struct httpd_request *r)
+{
+	struct span body = httpd_body(r);
+	json_t *spec =
+	    json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
+	const char *wrong = keyring_add(&s->ses_keyring, spec, clock_wall_ms());
+
+	json_decref(spec);
+	if (wrong)
+		reply_error(r, 400, wrong);
+	else
+		reply_done(r);
+}
+
+static void delete_ses_keys(struct sandbox *s, struct httpd_request *r)
+{
+	keyring_clear(&s->ses_keyring);
 	reply_done(r);
 }
 
@@ -156,6 +179,8 @@ static const struct operation operations[] = {
 	{ "GET", "/_sandbox/faults", get_faults },
 	{ "POST", "/_sandbox/faults", post_fault },
 	{ "DELETE", "/_sandbox/faults", delete_faults },
+	{ "POST", "/_sandbox/ses-keys", post_ses_key },
+	{ "DELETE", "/_sandbox/ses-keys", delete_ses_keys },
 	{ "GET", MESSAGES, get_messages },
 	{ "DELETE", MESSAGES, delete_messages },
 	{ "GET", "/_sandbox/counts", get_counts },

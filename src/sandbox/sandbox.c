@@ -222,6 +222,7 @@ struct sandbox *sandbox_start(
 	s->loop = l;
 	s->settings = *settings;
 	set_defaults(&s->settings);
+	s->settings.ses_keyring = &s->ses_keyring;
 	faults_init(&s->faults);
 	const struct httpd_settings http = {
 		.address = s->settings.address,

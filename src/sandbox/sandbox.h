@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct keyring;
 struct loop;
 struct sandbox;
 
@@ -18,8 +19,9 @@ struct sandbox_settings {
 	const char *archive;    /* directory for accepted messages, or NULL */
 	const char *ses_key_id; /* NULL: the default, as for ses_secret */
 	const char *ses_secret;
-	size_t max_messages; /* kept in memory; 0: the default */
-	uint64_t max_bytes;  /* likewise */
+	size_t max_messages;               /* kept in memory; 0: the default */
+	uint64_t max_bytes;                /* likewise */
+	const struct keyring *ses_keyring; /* the sandbox's own */
 };
 
 #define SANDBOX_ADDRESS "127.0.0.1:8025"

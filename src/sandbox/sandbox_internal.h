@@ -4,6 +4,7 @@
 #include <sandbox/archive.h>
 #include <sandbox/fake.h>
 #include <sandbox/faults.h>
+#include <sandbox/keyring.h>
 #include <sandbox/sandbox.h>
 
 #include <stdint.h>
@@ -29,6 +30,7 @@ struct sandbox {
 	struct httpd *httpd;
 	struct archive archive;
 	struct faults faults;
+	struct keyring ses_keyring;
 	struct sandbox_counts counts[SANDBOX_FAKES]; /* as sandbox_fakes */
 	void (*on_closed)(void *ctx);
 	void *closed_ctx;

@@ -13,6 +13,7 @@
 #include <base/err.h>
 #include <base/hash.h>
 #include <sandbox/addr.h>
+#include <sandbox/keyring.h>
 #include <sandbox/mime_check.h>
 #include <sandbox/sigv4_verify.h>
 
@@ -103,6 +104,23 @@ static bool add_header(const char *name, const char *value, void *ctx)
 	return true;
 }
 
+/* A temporary key is good with its token and until its end. */
+static bool check_token(const struct keyring_key *key, struct httpd_request *r,
+    struct fake_answer *out)
+{
+	const char *token = httpd_header(r, "X-Amz-Security-Token");
+
+	if (!token || strcmp(token, key->token) != 0)
+		answer_error(out, 403, "UnrecognizedClientException",
+		    "The security token included in the request is invalid.");
+	else if (clock_wall_ms() >= key->expires_ms)
+		answer_error(out, 403, "ExpiredTokenException",
+		    "The security token included in the request is expired");
+	else
+		return true;
+	return false;
+}
+
 static bool check_signature(const struct sandbox_settings *s,
     struct httpd_request *r, struct fake_answer *out)
 {
@@ -117,7 +135,8 @@ static bool check_signature(const struct sandbox_settings *s,
 		[SIGV4_EXPIRED] = { 403, "InvalidSignatureException" },
 		[SIGV4_MISMATCH] = { 403, "SignatureDoesNotMatch" },
 	};
-	const struct sigv4_keys keys = { s->ses_key_id, s->ses_secret, "ses" };
+	struct sigv4_keys keys = { s->ses_key_id, s->ses_secret, "ses" };
+	const struct keyring_key *key = NULL;
 	struct header_list headers = { .count = 0 };
 	struct span query = span_of(httpd_target(r));
 	struct span path = span_cut(&query, '?');
@@ -128,8 +147,17 @@ static bool check_signature(const struct sandbox_settings *s,
 		headers.items, headers.count, httpd_body(r) };
 	enum sigv4_verdict verdict =
 	    sigv4_verify(&request, &keys, clock_wall_ms() / 1000, &why);
+	for (size_t i = 0; verdict == SIGV4_UNKNOWN_KEY; i++) {
+		key = keyring_at(s->ses_keyring, i);
+		if (!key)
+			break;
+		keys.key_id = key->key_id;
+		keys.secret = key->secret;
+		verdict =
+		    sigv4_verify(&request, &keys, clock_wall_ms() / 1000, &why);
+	}
 	if (verdict == SIGV4_OK)
-		return true;
+		return !key || check_token(key, r, out);
 	answer_error(
 	    out, errors[verdict].status, errors[verdict].type, why.text);
 	return false;

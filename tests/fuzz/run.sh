@@ -30,6 +30,7 @@ fuzz() { # fuzz TARGET
     case $1 in
         config) seeds+=(tests/config/bad conf) ;;
         header | mime) seeds+=(tests/provider) ;;
+        prepare) seeds+=(tests/provider/ses) ;;
         classify) seeds+=(tests/provider/{ses,sendgrid,mailgun}) ;;
     esac
     "$out/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -timeout=10 \

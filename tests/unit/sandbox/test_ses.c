@@ -30,11 +30,13 @@ static void hex_of(const char *text, char out[65])
 	hex_encode(digest, sizeof(digest), out);
 }
 
-/* Header lines for a request signed now with this secret. */
-static const char *sign(
-    const struct rig *r, const char *secret, const char *body)
+/* Header lines for a request signed now; token may be "". */
+static const char *sign_with(const struct rig *r, const char *key_id,
+    const char *secret, const char *token, const char *body)
 {
 	static char headers[1024];
+	const char *more = *token ? ";x-amz-security-token" : "";
+	char line[128] = "", field[128] = "";
 	char date[20], day[10], hash[65], canonical[1024], text[512];
 	char first[128], signature[65];
 	uint8_t key[32];
@@ -45,11 +47,17 @@ static const char *sign(
 	(void)strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &tm);
 	(void)strftime(day, sizeof(day), "%Y%m%d", &tm);
 	hex_of(body, hash);
+	if (*token) {
+		(void)snprintf(
+		    line, sizeof(line), "x-amz-security-token:%s\n", token);
+		(void)snprintf(field, sizeof(field),
+		    "X-Amz-Security-Token: %s\r\n", token);
+	}
 	(void)snprintf(canonical, sizeof(canonical),
 	    "POST\n" URL "\n\ncontent-type:application/json\n"
-	    "host:127.0.0.1:%d\nx-amz-date:%s\n\n"
-	    "content-type;host;x-amz-date\n%s",
-	    r->port, date, hash);
+	    "host:127.0.0.1:%d\nx-amz-date:%s\n%s\n"
+	    "content-type;host;x-amz-date%s\n%s",
+	    r->port, date, line, more, hash);
 	hex_of(canonical, hash);
 	(void)snprintf(text, sizeof(text),
 	    "AWS4-HMAC-SHA256\n%s\n%s/eu-west-1/ses/aws4_request\n%s", date,
@@ -62,12 +70,18 @@ static const char *sign(
 	hmac(key, text);
 	hex_encode(key, sizeof(key), signature);
 	(void)snprintf(headers, sizeof(headers),
-	    "Content-Type: application/json\r\nX-Amz-Date: %s\r\n"
-	    "Authorization: AWS4-HMAC-SHA256 Credential=" SANDBOX_SES_KEY_ID
+	    "Content-Type: application/json\r\nX-Amz-Date: %s\r\n%s"
+	    "Authorization: AWS4-HMAC-SHA256 Credential=%s"
 	    "/%s/eu-west-1/ses/aws4_request, "
-	    "SignedHeaders=content-type;host;x-amz-date, Signature=%s\r\n",
-	    date, day, signature);
+	    "SignedHeaders=content-type;host;x-amz-date%s, Signature=%s\r\n",
+	    date, field, key_id, day, more, signature);
 	return headers;
+}
+
+static const char *sign(
+    const struct rig *r, const char *secret, const char *body)
+{
+	return sign_with(r, SANDBOX_SES_KEY_ID, secret, "", body);
 }
 
 static struct web_answer post(struct rig *r, const char *body)
@@ -217,6 +231,58 @@ START_TEST(refuses_a_bad_signature)
 }
 END_TEST
 
+static void set_key(struct rig *r, const char *id, int expires_in_ms)
+{
+	char spec[256];
+
+	(void)snprintf(spec, sizeof(spec),
+	    "{\"key_id\":\"%s\",\"secret\":\"s3\",\"token\":\"t-1\","
+	    "\"expires_in_ms\":%d}",
+	    id, expires_in_ms);
+	json_decref(rig_control(r, "POST", "/_sandbox/ses-keys", spec));
+}
+
+static void expect_error(
+    struct rig *r, const char *id, const char *token, const char *type)
+{
+	struct web_answer a =
+	    rig_ask(r, "POST", URL, sign_with(r, id, "s3", token, GOOD), GOOD);
+
+	ck_assert_int_eq(a.status, *type ? 403 : 200);
+	if (*type)
+		ck_assert_str_eq(web_header(&a, "x-amzn-ErrorType"), type);
+	web_answer_free(&a);
+}
+
+START_TEST(temporary_keys_need_their_token_and_end)
+{
+	struct rig r = { .port = 0 };
+
+	rig_start(&r);
+	expect_error(&r, "ASIA1", "t-1", "UnrecognizedClientException");
+	set_key(&r, "ASIA1", 60000);
+	set_key(&r, "ASIA2", 60000);
+	expect_error(&r, "ASIA1", "t-1", "");
+	expect_error(&r, "ASIA2", "t-1", "");
+	expect_error(&r, "ASIA1", "t-2", "UnrecognizedClientException");
+	expect_error(&r, "ASIA1", "", "UnrecognizedClientException");
+	set_key(&r, "ASIA1", -1);
+	expect_error(&r, "ASIA1", "t-1", "ExpiredTokenException");
+	expect_error(&r, "ASIA2", "t-1", "");
+	for (int i = 0; i < 20; i++) {
+		char id[16];
+
+		(void)snprintf(id, sizeof(id), "ASIB%d", i);
+		set_key(&r, id, 60000);
+	}
+	expect_error(&r, "ASIA2", "t-1", "UnrecognizedClientException");
+	expect_error(&r, "ASIB19", "t-1", "");
+	json_decref(rig_control(&r, "DELETE", "/_sandbox/ses-keys", NULL));
+	expect_error(&r, "ASIB19", "t-1", "UnrecognizedClientException");
+	rig_stop(&r);
+}
+END_TEST
+
 START_TEST(takes_fifty_recipients_and_no_more)
 {
 	struct rig r = { .port = 0 };
@@ -248,6 +314,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(t, refuses_what_breaks_a_rule, 0,
 	    sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(t, refuses_a_bad_signature);
+	tcase_add_test(t, temporary_keys_need_their_token_and_end);
 	tcase_add_test(t, takes_fifty_recipients_and_no_more);
 	suite_add_tcase(suite, t);
 	return suite;
