@@ -6,6 +6,7 @@
 #include <common/str.h>
 
 #include <errno.h>
+#include <stdio.h>
 
 enum {
 	ID_MAX = 128,
@@ -153,17 +154,14 @@ static struct postern_str find(struct postern_str in, const char *word)
 /* Between the first <name> and </name>; elements of AWS bear no attributes. */
 static struct postern_str element(struct postern_str xml, const char *name)
 {
-	char tag[XML_NAME_MAX + 4];
+	char open[XML_NAME_MAX + 3], close[XML_NAME_MAX + 4];
 	size_t len = strlen(name);
 	struct postern_str inside, end;
 
-	tag[0] = '<';
-	tag[1] = '/';
-	memcpy(tag + 2, name, len);
-	memcpy(tag + 2 + len, ">", 2);
-	end = find(xml, tag);
-	tag[1] = '<';
-	inside = find(xml, tag + 1);
+	(void)snprintf(open, sizeof(open), "<%s>", name);
+	(void)snprintf(close, sizeof(close), "</%s>", name);
+	inside = find(xml, open);
+	end = find(xml, close);
 	if (inside.len == 0 || end.len + len + 2 > inside.len || end.len == 0)
 		return STR("");
 	return str_make(inside.ptr + len + 2, inside.len - end.len - len - 2);
