@@ -14,8 +14,9 @@
 #include <route/router.h>
 
 enum {
-	/* Rather than to take the next provider. */
+	/* For a place and for a turn, rather than to take the next provider. */
 	CHOICE_MS = 1000,
+	CHOICE_TURN_MS = 250,
 	/* For a place, when there is no other. */
 	PLACE_MS = 5000,
 	/*
@@ -111,10 +112,13 @@ static void fill(
 	c->is_retry = t->is_retry;
 	c->ask.is_delicate = is_delicate(d, i);
 	c->ask.is_last_resort = t->is_last_resort;
-	c->turn_ms = d->is_resumed ? RESUMED_TURN_MS : TURN_MS;
 	c->place_ms = c->has_choice ? CHOICE_MS : PLACE_MS;
-	if (c->has_choice || delivery_is_direct(d))
-		c->turn_ms = c->place_ms;
+	if (c->has_choice)
+		c->turn_ms = CHOICE_TURN_MS;
+	else if (delivery_is_direct(d))
+		c->turn_ms = PLACE_MS;
+	else
+		c->turn_ms = d->is_resumed ? RESUMED_TURN_MS : TURN_MS;
 	c->wake = may_queue && !d->gate.is_tired ? on_wake : NULL;
 }
 

@@ -69,6 +69,9 @@ static enum health_gate admit(
 static enum health_gate queue(
     struct health_account *a, struct health_call *c, uint64_t now_ms)
 {
+	/* Turns that are yet to come hold the places: no use in waiting. */
+	if (pace_next_turn(&a->pace, now_ms, &c->again_ms))
+		return HEALTH_PACED;
 	c->again_ms = now_ms + LOOK_MS;
 	if (!c->wake || a->breaker.state != BREAKER_CLOSED ||
 	    !pace_is_moving(&a->pace, a->queued, c->place_ms, now_ms))
@@ -82,14 +85,18 @@ static enum health_gate queue(
 enum health_gate health_enter(
     struct health_account *a, struct health_call *c, uint64_t now_ms)
 {
+	enum health_gate gate;
+
 	lock(a);
 	if (a->breaker.state == BREAKER_CLOSED &&
 	    (pace_is_full(&a->pace) || a->queued > 0))
-		c->gate = queue(a, c, now_ms);
+		gate = queue(a, c, now_ms);
 	else
-		c->gate = admit(a, c, now_ms);
+		gate = admit(a, c, now_ms);
+	c->gate = gate;
 	unlock(a);
-	return c->gate;
+	/* One that queues may be served by another thread already. */
+	return gate;
 }
 
 bool health_may_begin(const struct health_call *c)

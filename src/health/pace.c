@@ -18,6 +18,14 @@ static const double ramp_rate = 5;
 /* From half of what was too much back to it in half a minute. */
 static const double growth_per_s = 1.0 / 60;
 
+/* What it once took is believed a little less with each cut. */
+static const double peak_fade = 0.9;
+
+static double most(double a, double b)
+{
+	return a > b ? a : b;
+}
+
 static double least(double a, double b)
 {
 	return a < b ? a : b;
@@ -30,7 +38,7 @@ void pace_init(
 		.limit = (double)concurrency,
 		.limit_max = (double)concurrency,
 		.next_ms = (double)now_ms };
-	tally_init(&p->calls, TALLY_SLOTS * 1000);
+	tally_init(&p->calls, UINT64_C(1000) * TALLY_SLOTS);
 }
 
 void pace_set(
@@ -62,33 +70,33 @@ static bool is_grown(const struct pace *p)
 	return p->mode == PACE_CUT && p->rate >= 2 * p->peak;
 }
 
-static double doubled(double rate, double times)
+/* Doubled every RAMP_DOUBLES_MS, in a straight line in between. */
+static double ramped(uint64_t ms)
 {
-	for (; times >= 1; times--)
-		rate *= 2;
-	return rate * (1 + times);
+	uint64_t times = ms / RAMP_DOUBLES_MS, rest = ms % RAMP_DOUBLES_MS;
+
+	return ramp_rate * (double)(UINT64_C(1) << times) *
+	       (1 + (double)rest / RAMP_DOUBLES_MS);
 }
 
 /* Bring the rate to the present. */
 static void grow_rate(struct pace *p, uint64_t now_ms)
 {
-	double ms = now_ms > p->grown_ms ? (double)(now_ms - p->grown_ms) : 0;
+	uint64_t ms = now_ms > p->grown_ms ? now_ms - p->grown_ms : 0;
 
 	if (p->mode == PACE_STEADY)
 		return;
 	if (p->mode == PACE_RAMP) {
 		/* grown_ms is its beginning. */
-		p->rate =
-		    doubled(ramp_rate, least(ms, RAMP_MS) / RAMP_DOUBLES_MS);
+		p->rate = ramped(ms < RAMP_MS ? ms : RAMP_MS);
 		if (ms >= RAMP_MS) {
 			go_steady(p);
 			return;
 		}
 	} else {
-		double step = p->peak * growth_per_s;
-
-		p->rate += (step > rate_floor ? step : rate_floor) * ms / 1000;
-		p->grown_ms += (uint64_t)ms;
+		p->rate += most(p->peak * growth_per_s, rate_floor) *
+			   (double)ms / 1000;
+		p->grown_ms += ms;
 	}
 	if (is_grown(p))
 		go_steady(p);
@@ -115,15 +123,17 @@ void pace_slow_down(struct pace *p, uint64_t began_ms, uint64_t now_ms)
 {
 	double limit = pace_rate(p, now_ms);
 	double real = measured(p, now_ms);
+	double known = p->mode == PACE_CUT ? p->peak * peak_fade : 0;
 
 	/* All calls of before the last cut met the same wall. */
 	if (p->mode == PACE_CUT && began_ms <= p->cut_ms)
 		return;
-	p->peak = limit > 0 ? least(limit, real) : real;
-	if (p->peak < rate_floor)
-		p->peak = rate_floor;
+	if (limit > 0)
+		real = least(limit, real);
 	p->mode = PACE_CUT;
-	p->rate = p->peak / 2 > rate_floor ? p->peak / 2 : rate_floor;
+	p->rate = most(real / 2, rate_floor);
+	/* One bad minute does not make it a small provider. */
+	p->peak = most(most(real, known), rate_floor);
 	p->cut_ms = p->grown_ms = now_ms;
 	if (p->next_ms < (double)now_ms)
 		p->next_ms = (double)now_ms;
@@ -201,6 +211,12 @@ bool pace_is_moving(
 }
 
 /* --- turns --- */
+
+bool pace_next_turn(struct pace *p, uint64_t now_ms, uint64_t *at_ms)
+{
+	*at_ms = p->next_ms > (double)now_ms ? (uint64_t)p->next_ms : now_ms;
+	return pace_rate(p, now_ms) > 0 && *at_ms > now_ms;
+}
 
 static void take_place(struct pace *p, uint64_t now_ms)
 {

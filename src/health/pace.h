@@ -24,7 +24,7 @@ struct pace {
 	double ceiling; /* 0 = none */
 	enum pace_mode mode;
 	double rate;        /* unless STEADY */
-	double peak;        /* CUT: what was too much */
+	double peak;        /* CUT: what it took before */
 	double next_ms;     /* the first moment that is not taken */
 	uint64_t grown_ms;  /* rate is that of then */
 	uint64_t cut_ms;    /* calls that began before say nothing new */
@@ -52,6 +52,8 @@ void pace_set(
 /* Whether it wants to be left alone now; until when. */
 bool pace_is_paused(const struct pace *p, uint64_t now_ms, uint64_t *until_ms);
 bool pace_is_full(const struct pace *p);
+/* Whether all turns up to *at_ms are taken. */
+bool pace_next_turn(struct pace *p, uint64_t now_ms, uint64_t *at_ms);
 /*
  * Whether one who queues behind `waiting` others for a place may expect it
  * within patience_ms, going by how places were freed of late.

@@ -292,6 +292,26 @@ START_TEST(nobody_waits_for_one_that_hangs)
 }
 END_TEST
 
+START_TEST(nobody_waits_for_places_that_are_kept_for_turns)
+{
+	struct health_call late;
+
+	s.config.on_free(&s.config);
+	s.providers[0].rate =
+	    (struct postern_rate){ .count = 2, .per_ms = 1000 };
+	ck_assert_int_eq(health_configure(&s.config, NULL), 0);
+	a = s.providers[0].account;
+	for (size_t i = 0; i < PLACES; i++) {
+		memset(&held[i], 0, sizeof(held[i]));
+		held[i].turn_ms = 10000;
+		ck_assert_int_eq(health_enter(a, &held[i], now), HEALTH_GO);
+	}
+	ck_assert_int_eq(queue(&late), HEALTH_PACED);
+	ck_assert_uint_gt(late.again_ms, now + 1000);
+	empty_places();
+}
+END_TEST
+
 START_TEST(a_trial_needs_no_place)
 {
 	struct health_call trial;
@@ -487,6 +507,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, who_gives_up_waiting_is_not_woken);
 	tcase_add_test(c, all_who_wait_hear_that_it_opened);
 	tcase_add_test(c, nobody_waits_for_one_that_hangs);
+	tcase_add_test(c, nobody_waits_for_places_that_are_kept_for_turns);
 	tcase_add_test(c, a_trial_needs_no_place);
 	tcase_add_test(c, recovery_begins_slowly);
 	tcase_add_test(c, an_account_outlives_a_reload_that_leaves_it_alone);

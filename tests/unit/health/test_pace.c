@@ -119,6 +119,18 @@ START_TEST(the_rate_grows_again_by_steps_and_is_free_in_the_end)
 }
 END_TEST
 
+START_TEST(several_cuts_do_not_make_it_a_small_provider)
+{
+	run_at_a_hundred();
+	for (int i = 0; i < 4; i++) {
+		pace_slow_down(&p, now, now);
+		now += 4000;
+	}
+	ck_assert(pace_rate(&p, now) < 20);
+	ck_assert(pace_rate(&p, now + 60000) > 60);
+}
+END_TEST
+
 START_TEST(the_rate_grows_to_the_ceiling)
 {
 	pace_init(&p, 14, 100, now);
@@ -254,6 +266,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, a_turn_not_used_goes_to_the_next);
 	tcase_add_test(c, too_many_halves_the_rate);
 	tcase_add_test(c, the_rate_grows_again_by_steps_and_is_free_in_the_end);
+	tcase_add_test(c, several_cuts_do_not_make_it_a_small_provider);
 	tcase_add_test(c, the_rate_grows_to_the_ceiling);
 	tcase_add_test(c, a_rate_never_becomes_nothing);
 	tcase_add_test(c, a_pause_lasts_until_its_end_and_is_counted);
