@@ -117,6 +117,49 @@ static void render_credentials(struct metrics *r)
 	}
 }
 
+static bool is_followed(
+    const struct config_route *route, size_t from, size_t to)
+{
+	bool has_seen = false;
+
+	for (size_t i = 0; i < route->providers.count; i++) {
+		if (route->provider_index[i] == to)
+			return has_seen;
+		has_seen |= route->provider_index[i] == from;
+	}
+	return false;
+}
+
+/* Only pairs that a route has in this order. */
+static bool may_follow(const struct config *c, size_t from, size_t to)
+{
+	for (size_t i = 0; i < c->routes.count; i++) {
+		if (is_followed(
+			CONFIG_AT(c->routes, struct config_route, i), from, to))
+			return true;
+	}
+	return false;
+}
+
+static void render_failovers(struct metrics *r)
+{
+	exposition_family(&r->x, "failovers", EXPOSITION_COUNTER,
+	    "Messages that left a provider for the next one of their route.");
+	for (size_t i = 0; i < provider_count(r); i++) {
+		const struct config_provider *from = provider_at(r, i);
+
+		for (size_t k = 0; k < provider_count(r); k++) {
+			const struct config_provider *to = provider_at(r, k);
+
+			if (may_follow(r->config, i, k))
+				exposition_u64(&r->x,
+				    LABELS("from", from->name, "to", to->name),
+				    counter_get(&r->c->failovers[from->slot]
+								[to->slot]));
+		}
+	}
+}
+
 #define PROVIDER(field) offsetof(struct counter_provider, field)
 
 /* What the gates are like, in the order of the configuration. */
@@ -173,9 +216,7 @@ static void render_health(struct metrics *r)
 static void render_providers(struct metrics *r)
 {
 	render_deliveries(r);
-	per_provider(r, "failovers", EXPOSITION_COUNTER,
-	    "Messages that left this provider for the next one.",
-	    PROVIDER(failovers));
+	render_failovers(r);
 	render_health(r);
 	per_provider(r, "provider_inflight", EXPOSITION_GAUGE,
 	    "Calls under way.", PROVIDER(inflight));

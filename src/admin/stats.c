@@ -181,12 +181,17 @@ static json_t *provider_health(const struct config_provider *p)
 }
 
 static json_t *provider(
-    const struct config_provider *p, const struct counter_provider *c)
+    const struct config_provider *p, const struct counters *all)
 {
+	const struct counter_provider *c = &all->providers[p->slot];
+
 	return json_pack("{s:o, s:s, s:s, s:I, s:o, s:I, s:o, s:o, s:o}",
 	    "health", provider_health(p), "name", p->name, "type", p->type,
 	    "inflight", count(&c->inflight), "attempts", attempts(c),
-	    "failovers", count(&c->failovers), "last_success",
+	    "failovers",
+	    (json_int_t)counter_sum(
+		all->failovers[p->slot], COUNTER_PROVIDERS_MAX),
+	    "last_success",
 	    reply_time((int64_t)counter_get(&c->last_success_ms)), "last_error",
 	    last_error(c), "latency_ms", latency(&c->latency));
 }
@@ -199,8 +204,7 @@ static json_t *providers(const struct config *config, const struct counters *c)
 		const struct config_provider *p =
 		    CONFIG_AT(config->providers, struct config_provider, i);
 
-		(void)json_array_append_new(
-		    list, provider(p, &c->providers[p->slot]));
+		(void)json_array_append_new(list, provider(p, c));
 	}
 	return list;
 }

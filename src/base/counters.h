@@ -30,7 +30,6 @@ struct counter_histogram {
 
 struct counter_provider {
 	counter_value attempts[COUNTER_CLASSES];     /* by result */
-	counter_value failovers;                     /* left for the next one */
 	counter_value grants_fetched, grants_failed; /* see deliver/grants.h */
 	counter_value inflight;
 	counter_value last_success_ms; /* wall clock */
@@ -52,6 +51,8 @@ struct counter_listener {
 struct counters {
 	struct counter_listener listeners[COUNTER_LISTENERS_MAX];
 	struct counter_provider providers[COUNTER_PROVIDERS_MAX];
+	/* Batches that left one provider for another: from, to. */
+	counter_value failovers[COUNTER_PROVIDERS_MAX][COUNTER_PROVIDERS_MAX];
 	counter_value commands;
 	counter_value replies[COUNTER_VERBS][COUNTER_REPLY_CLASSES];
 	counter_value violations[COUNTER_VIOLATIONS];

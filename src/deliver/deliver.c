@@ -32,6 +32,16 @@ struct counter_provider *deliver_counter(
 	return &d->owner->services.counters->providers[p->slot];
 }
 
+void deliver_count_failover(
+    const struct delivery *d, const struct config_provider *from, size_t i)
+{
+	struct counters *c = d->owner->services.counters;
+	const struct config_provider *to = CONFIG_AT(d->config->providers,
+	    struct config_provider, round_provider_index(d, i));
+
+	counter_add(&c->failovers[from->slot][to->slot], 1);
+}
+
 /* --- one delivery --- */
 
 struct delivery *delivery_new(

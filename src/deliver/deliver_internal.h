@@ -221,6 +221,10 @@ bool deliver_is_active(const struct deliver *owner, struct id id);
 struct counter_provider *deliver_counter(
     const struct delivery *d, const struct config_provider *p);
 
+/* A batch left `from` for the provider that is recipient i's now. */
+void deliver_count_failover(
+    const struct delivery *d, const struct config_provider *from, size_t i);
+
 /* --- accept.c --- */
 
 /*

@@ -133,6 +133,7 @@ void outcome_pause(struct delivery *d, size_t i, uint64_t delay_ms)
 	int64_t due_ms = d->now_ms + (int64_t)delay_ms;
 	d->recipients[i].due_ms = due_ms < last ? due_ms : last;
 	d->targets[i].is_open = false;
+	d->targets[i].owes_delay = notice_of_delay_is_wanted(d, i);
 	d->news.waiting++;
 }
 
@@ -362,7 +363,7 @@ static void tell_failover(struct delivery *d, size_t i)
 	const struct attempt *a = &d->attempt;
 	size_t next = round_provider_index(d, i);
 
-	counter_add(&deliver_counter(d, a->provider)->failovers, 1);
+	deliver_count_failover(d, a->provider, i);
 	log_warn("failover", LOG_STR("queue_id", d->id_text),
 	    LOG_STR("provider", a->provider->name),
 	    LOG_STR("next",

@@ -256,15 +256,15 @@ static void pass_over(struct delivery *d, size_t first)
 {
 	size_t provider = round_provider_index(d, first);
 	const struct config_provider *p = provider_at(d, provider);
-	bool has_moved = false;
+	size_t moved = SIZE_MAX;
 
 	gate_tell(d, p);
 	for (size_t i = first; i < d->count; i++) {
 		if (is_like(d, i, first, provider) && gate_pass_over(d, i))
-			has_moved = true;
+			moved = i;
 	}
-	if (has_moved)
-		counter_add(&deliver_counter(d, p)->failovers, 1);
+	if (moved != SIZE_MAX)
+		deliver_count_failover(d, p, moved);
 }
 
 static size_t first_open(const struct delivery *d)

@@ -350,6 +350,14 @@ static void zero(void *block, size_t size)
 		counter_set(&values[i], 0);
 }
 
+static void zero_provider(struct counters *c, size_t slot)
+{
+	zero(&c->providers[slot], sizeof(c->providers[slot]));
+	zero(c->failovers[slot], sizeof(c->failovers[slot]));
+	for (size_t from = 0; from < COUNTER_PROVIDERS_MAX; from++)
+		counter_set(&c->failovers[from][slot], 0);
+}
+
 /* Nobody counts there any more: slots change hands only then. */
 static void zero_new_slots(struct worker *w, struct config_new_slots slots)
 {
@@ -360,7 +368,7 @@ static void zero_new_slots(struct worker *w, struct config_new_slots slots)
 			zero(&c->listeners[i], sizeof(c->listeners[i]));
 	for (size_t i = 0; i < COUNTER_PROVIDERS_MAX; i++)
 		if (slots.providers & UINT64_C(1) << i)
-			zero(&c->providers[i], sizeof(c->providers[i]));
+			zero_provider(c, i);
 }
 
 static void set_config(struct worker *w, struct config *config)

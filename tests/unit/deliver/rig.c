@@ -237,18 +237,22 @@ static struct config *load_config(const char *routes)
 }
 
 /* Gates stay open whatever the script says, unless the test is about them. */
-static void open_gates(struct config *c, const struct config *old)
+static void open_gates(struct config *c)
 {
 	struct config_provider *providers = c->providers.items;
 
-	for (size_t i = 0; i < c->providers.count && !rig.has_gates; i++) {
+	for (size_t i = 0; i < c->providers.count; i++) {
 		providers[i].breaker.failures = 1000000;
 		providers[i].breaker.min_calls = 1000000;
 		providers[i].breaker.account_retry_ms = 1;
 		providers[i].concurrency = 10000;
 	}
-	if (!rig.has_gates)
-		c->queue.retry_budget = 1000000;
+	c->queue.retry_budget = 1000000;
+}
+
+static void configure(struct config *c, const struct config *old)
+{
+	(rig.tune ? rig.tune : open_gates)(c);
 	ck_assert_int_eq(health_configure(c, old), 0);
 }
 
@@ -256,7 +260,7 @@ void rig_routes(const char *yaml)
 {
 	struct config *c = load_config(yaml);
 
-	open_gates(c, rig.config);
+	configure(c, rig.tune ? NULL : rig.config);
 	config_unref(rig.config);
 	rig.config = c;
 	deliver_set_config(rig.deliver, c);
@@ -553,6 +557,7 @@ int __wrap_store_load(struct store *s, struct store_load *r)
 	int rc = take_fault(&rig.load_done_rc);
 	struct passage *p = pass(&r->request, rc, on_load);
 
+	rig.loads++;
 	return rc ? answer_fault(p) : __real_store_load(s, r);
 }
 
@@ -705,6 +710,11 @@ bool rig_is_quiet(void)
 	return rig_is_waiting() && counter_get(&rig.counters.scheduled) == 0;
 }
 
+uint64_t rig_failovers(size_t from, size_t to)
+{
+	return counter_get(&rig.counters.failovers[from][to]);
+}
+
 size_t rig_count_state(enum store_state state)
 {
 	size_t n = 0;
@@ -729,7 +739,7 @@ void rig_setup(void)
 	rig.store = store_open(&settings, &e);
 	rig.volatile_store = store_open(&settings, &e);
 	rig.config = load_config("  - {name: all, providers: [a, b]}\n");
-	open_gates(rig.config, NULL);
+	configure(rig.config, NULL);
 	rig.reports = throttle_new();
 	struct deliver_services services = { .loop = rig.loop,
 		.reports = rig.reports,

@@ -57,13 +57,16 @@ struct rig {
 	size_t call_count;
 	size_t open_calls, most_open_calls;
 
-	bool has_gates; /* breakers and budgets as configured; rig_routes */
+	/* For tests of gates: what rig_routes does to a configuration, rather
+	 * than to leave all gates open. */
+	void (*tune)(struct config *c);
 
 	/* What the store has said to be durable, of the one message watched. */
 	struct id id;
 	struct store_recipient durable[RIG_RECIPIENTS_MAX];
 	size_t durable_count;
-	size_t rows; /* ledger rows */
+	size_t rows;  /* ledger rows */
+	size_t loads; /* messages read back, of any */
 	enum postern_class last_row;
 	char last_row_id[64], last_row_reason[256];
 	bool is_volatile; /* it went to the volatile store */
@@ -121,3 +124,5 @@ bool rig_is_quiet(void);
 /* Nothing at work; something may wait for its time. */
 bool rig_is_waiting(void);
 size_t rig_count_state(enum store_state state);
+/* Messages that provider `from` lost to provider `to`, 0 being "a". */
+uint64_t rig_failovers(size_t from, size_t to);

@@ -98,7 +98,7 @@ START_TEST(without_a_grant_the_next_provider_takes_over)
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
 	assert_calls("b-");
 	ck_assert_uint_eq(rig.rows, 4);
-	ck_assert_uint_eq(counter_get(&rig.counters.providers[6].failovers), 1);
+	ck_assert_uint_eq(rig_failovers(6, 1), 1);
 	ck_assert_uint_eq(
 	    counter_get(&rig.counters.providers[6].attempts[refusals[_i]]), 1);
 }

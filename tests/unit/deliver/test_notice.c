@@ -4,6 +4,7 @@
 #include <support/unit.h>
 
 #include <base/clock.h>
+#include <health/health.h>
 #include <mail/report.h>
 
 #include <errno.h>
@@ -234,6 +235,36 @@ START_TEST(tells_once_that_it_takes_long)
 }
 END_TEST
 
+static void shut_briefly(struct config *c)
+{
+	struct config_provider *p = c->providers.items;
+
+	p->breaker.account_retry_ms = 300;
+}
+
+START_TEST(tells_also_while_the_provider_may_not_be_called)
+{
+	static const rig_step steps[] = { store_waiting, are_sent, NULL };
+	struct postern_outcome refused = { .result = POSTERN_ACCOUNT };
+	struct health_call c = { .is_retry = false };
+
+	setup();
+	rig.tune = shut_briefly;
+	rig_routes("  - {name: all, providers: [a]}\n" DSN);
+	const struct config_provider *p =
+	    CONFIG_AT(rig.config->providers, struct config_provider, 0);
+	ck_assert_int_eq(
+	    health_enter(p->account, &c, clock_mono_ms()), HEALTH_GO);
+	health_leave(&c, &refused, clock_mono_ms());
+	created_ms = clock_wall_ms() - 2 * HOUR_MS;
+	rig_run(steps);
+	ck_assert_uint_eq(rig.report_count, 1);
+	has("Action: delayed\r\nStatus: 4.4.7\r\n");
+	ck_assert_uint_eq(rig.durable[0].attempts, 1);
+	rig_teardown();
+}
+END_TEST
+
 START_TEST(does_not_tell_before_its_time)
 {
 	static const rig_step steps[] = { store_waiting, are_sent, NULL };
@@ -418,6 +449,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_report_that_fails_has_no_report);
 	tcase_add_test(t, a_report_is_tried_again);
 	tcase_add_test(t, tells_once_that_it_takes_long);
+	tcase_add_test(t, tells_also_while_the_provider_may_not_be_called);
 	tcase_add_test(t, does_not_tell_before_its_time);
 	tcase_add_test(t, says_that_it_has_expired);
 	tcase_add_test(t, what_a_crash_left_owed_is_told);

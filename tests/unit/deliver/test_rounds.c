@@ -67,7 +67,7 @@ START_TEST(next_provider_takes_over)
 	ck_assert_str_eq(rig.provider, "b");
 	assert_calls(is_called ? "ab" : "b");
 	ck_assert_uint_eq(rig.rows, 2);
-	ck_assert_uint_eq(counter_get(&rig.counters.providers[0].failovers), 1);
+	ck_assert_uint_eq(rig_failovers(0, 1), 1);
 	if (is_called)
 		ck_assert_str_ne(rig.calls[0].key, rig.calls[1].key);
 }
