@@ -2,7 +2,9 @@
  * Load on a submission server: many sessions from one thread (epoll, OpenSSL
  * on the sockets), each message timed from MAIL to the last reply. One line
  * of JSON at the end, with the server's CPU time and memory when its process
- * id is given. Bounded by --messages and by --seconds.
+ * id is given. Bounded by --messages and by --seconds. With --rate messages
+ * begin at their time, whatever became of those before, and are timed from
+ * then; --trace writes a line for each: second of its beginning, ms, 1 = 250.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,6 +35,7 @@ enum step {
 	STEP_HANDSHAKE,
 	STEP_EHLO_TLS,
 	STEP_AUTH,
+	STEP_IDLE, /* until the next message is due */
 	STEP_MAIL,
 	STEP_RCPT,
 	STEP_DATA,
@@ -43,10 +46,11 @@ enum step {
 struct options {
 	const char *tls, *user, *password, *from, *to;
 	uint16_t port;
-	unsigned connections, per_connection, size, seconds;
+	unsigned connections, per_connection, size, seconds, rate;
 	unsigned long messages;
 	bool pipelining;
 	int pid;
+	const char *trace;
 };
 
 struct session {
@@ -79,6 +83,8 @@ static char *body, *auth_line, *group;
 static size_t body_len;
 static unsigned long begun, accepted, refused, broken, connects;
 static double *latency_ms;
+static uint64_t from_ns;
+static FILE *trace;
 
 static uint64_t now_ns(void)
 {
@@ -155,14 +161,27 @@ static bool put_text(struct session *s, const char *text, enum step step)
 	return put(s, text, strlen(text), step, 1);
 }
 
+/* When the next message is to begin. */
+static uint64_t due_ns(void)
+{
+	return from_ns + begun * UINT64_C(1000000000) / opt.rate;
+}
+
 static bool begin_message(struct session *s)
 {
 	if (begun >= opt.messages || s->sent_here >= opt.per_connection)
 		return put_text(s, "QUIT\r\n", STEP_QUIT);
+	s->started_ns = now_ns();
+	if (opt.rate > 0 && due_ns() > s->started_ns) {
+		s->step = STEP_IDLE;
+		s->replies_due = 1;
+		return true;
+	}
+	if (opt.rate > 0)
+		s->started_ns = due_ns();
 	begun++;
 	s->sent_here++;
 	s->failed_group = false;
-	s->started_ns = now_ns();
 	if (opt.pipelining)
 		return put(s, group, strlen(group), STEP_DATA, 3);
 	(void)snprintf(
@@ -208,11 +227,15 @@ static bool after_hello(struct session *s)
 
 static bool end_message(struct session *s, bool ok)
 {
+	double ms = (double)(now_ns() - s->started_ns) / 1e6;
+
 	if (ok)
-		latency_ms[accepted++] =
-		    (double)(now_ns() - s->started_ns) / 1e6;
+		latency_ms[accepted++] = ms;
 	else
 		refused++;
+	if (trace)
+		(void)fprintf(trace, "%.3f %.2f %d\n",
+		    (double)(s->started_ns - from_ns) / 1e9, ms, ok);
 	return begin_message(s);
 }
 
@@ -230,6 +253,7 @@ static bool advance(struct session *s, bool ok)
 	case STEP_STARTTLS:
 		return ok && start_tls(s);
 	case STEP_HANDSHAKE:
+	case STEP_IDLE:
 		return false;
 	case STEP_EHLO_TLS:
 		return ok && after_hello(s);
@@ -491,6 +515,8 @@ static const struct option long_options[] = {
 	{ "seconds", required_argument, NULL, 'S' },
 	{ "pipelining", no_argument, NULL, 'P' },
 	{ "pid", required_argument, NULL, 'i' },
+	{ "rate", required_argument, NULL, 'r' },
+	{ "trace", required_argument, NULL, 'T' },
 	{ 0 },
 };
 
@@ -534,10 +560,31 @@ static bool parse(int argc, char **argv)
 		case 'i':
 			opt.pid = (int)strtol(optarg, NULL, 10);
 			break;
+		case 'r':
+			opt.rate = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'T':
+			opt.trace = optarg;
+			break;
 		default:
 			return false;
 		}
 	return opt.port != 0 && (!opt.user || opt.password);
+}
+
+/* Those whose time has come, in turn. */
+static void wake_idle(struct session *sessions)
+{
+	static unsigned next;
+
+	for (unsigned i = 0; i < opt.connections; i++) {
+		struct session *s = &sessions[next++ % opt.connections];
+
+		if (begun >= opt.messages || due_ns() > now_ns())
+			return;
+		if (s->fd >= 0 && s->step == STEP_IDLE && !begin_message(s))
+			break_session(s);
+	}
 }
 
 int main(int argc, char **argv)
@@ -548,7 +595,8 @@ int main(int argc, char **argv)
 		fputs("usage: loadgen --port N [--tls starttls|implicit|none] "
 		      "[--user U --password P] [--messages N] "
 		      "[--connections N] [--per-connection N] [--size BYTES] "
-		      "[--seconds N] [--pipelining] [--pid SERVER]\n",
+		      "[--seconds N] [--pipelining] [--pid SERVER] "
+		      "[--rate N] [--trace FILE]\n",
 		    stderr);
 		return 2;
 	}
@@ -563,12 +611,13 @@ int main(int argc, char **argv)
 	make_texts();
 	struct session *sessions = calloc(opt.connections, sizeof(*sessions));
 	struct usage before = usage_of(opt.pid);
-	uint64_t from = now_ns(),
-		 until = from + (uint64_t)opt.seconds * 1000000000u;
+	trace = opt.trace ? fopen(opt.trace, "w") : NULL;
+	from_ns = now_ns();
+	uint64_t until = from_ns + (uint64_t)opt.seconds * 1000000000u;
 	for (unsigned i = 0; i < opt.connections; i++)
 		open_session(&sessions[i]);
 	while (accepted + refused + broken < opt.messages && now_ns() < until) {
-		int n = epoll_wait(ep, events, 256, 1000);
+		int n = epoll_wait(ep, events, 256, opt.rate ? 1 : 1000);
 
 		for (int i = 0; i < n; i++) {
 			struct session *s = events[i].data.ptr;
@@ -580,7 +629,11 @@ int main(int argc, char **argv)
 			if (!ok || !on_readable(s))
 				break_session(s);
 		}
+		if (opt.rate > 0)
+			wake_idle(sessions);
 	}
-	report((double)(now_ns() - from) / 1e9, before);
+	if (trace)
+		(void)fclose(trace);
+	report((double)(now_ns() - from_ns) / 1e9, before);
 	return refused || broken ? 1 : 0;
 }
