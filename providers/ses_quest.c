@@ -19,15 +19,16 @@ void quest_source(
 int quest_refuse(
     const struct ses_quest *q, enum postern_class result, const char *fmt, ...)
 {
-	char what[POSTERN_REASON_SIZE], reason[POSTERN_REASON_SIZE];
+	char what[POSTERN_REASON_SIZE - POSTERN_SOURCE_SIZE - 2];
+	char reason[POSTERN_REASON_SIZE];
 	const char *source = q->p->source;
 	va_list args;
 
 	va_start(args, fmt);
 	(void)vsnprintf(what, sizeof(what), fmt, args);
 	va_end(args);
-	(void)snprintf(reason, sizeof(reason), "%s%s%.*s", source,
-	    *source ? ": " : "", (int)sizeof(what) - POSTERN_SOURCE_SIZE, what);
+	(void)snprintf(reason, sizeof(reason), "%s%s%s", source,
+	    *source ? ": " : "", what);
 	q->p->refusal = result;
 	return q->host->refuse(q->r, reason);
 }
