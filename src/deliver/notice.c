@@ -193,7 +193,8 @@ static int describe_all(struct delivery *d, const struct store_find *f,
     struct report_recipient **out)
 {
 	size_t count = 0;
-	const struct store_attempt **last = calloc(d->count, sizeof(*last));
+	const struct store_attempt **last =
+	    calloc(d->count, sizeof(struct store_attempt *));
 	struct report_recipient *list = calloc(d->count, sizeof(*list));
 
 	if (!last || !list) {
