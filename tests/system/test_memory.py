@@ -32,7 +32,8 @@ class Large(Case):
         path = super().config(**settings)
         text = path.read_text().replace(
             "routes:\n", "  - {name: down, type: raw, "
-            f'url: "http://127.0.0.1:{closed_port()}/"}}\nroutes:\n')
+            f'url: "http://127.0.0.1:{closed_port()}/", '
+            "breaker: {failures: 1000, min_calls: 1000}}\nroutes:\n")
         path.write_text(text + f"smtp:\n  limits: {{{self.limits}}}\n")
         return path
 

@@ -362,16 +362,19 @@ static void fill(void *ctx)
 	}
 }
 
-static void nothing(void *ctx)
+static void count_stored(void *ctx)
 {
-	(void)ctx;
+	*(size_t *)ctx = stored;
 }
 
 static void fill_store(void)
 {
+	size_t count;
+
 	onloop_call(rig.main, fill, NULL);
-	while (stored < MESSAGES)
-		onloop_call(rig.main, nothing, NULL);
+	do {
+		onloop_call(rig.main, count_stored, &count);
+	} while (count < MESSAGES);
 }
 
 static long long number(const json_t *answer, const char *key)
