@@ -79,6 +79,10 @@ void sendgrid_classify(const void *settings,
 			out->result = POSTERN_TRANSIENT;
 		if (status == 415)
 			out->result = POSTERN_REJECTED;
+		if (status == 403)
+			out->is_about_sender = str_ieq(
+			    answer_member(json_array_get(errors, 0), "field"),
+			    STR("from"));
 		if (status == 429)
 			out->retry_after_ms = until_reset_ms(response);
 		answer_set(out, out->result, STR(""), text);

@@ -92,6 +92,10 @@ static void refine(struct postern_str name, struct postern_str text,
 	if (str_ieq(name, STR("MessageRejected")) &&
 	    str_has(text, "not verified"))
 		out->result = POSTERN_ACCOUNT;
+	out->is_about_sender =
+	    out->result == POSTERN_ACCOUNT &&
+	    (str_ieq(name, STR("MessageRejected")) ||
+		str_ieq(name, STR("MailFromDomainNotVerifiedException")));
 	if (out->result == POSTERN_THROTTLED &&
 	    str_has(text, "Daily message quota exceeded"))
 		out->retry_after_ms = QUOTA_MS;

@@ -69,6 +69,11 @@ struct postern_outcome {
 	 * (any more): with a fresh one the same call may succeed.
 	 */
 	bool is_grant_stale;
+	/*
+	 * With POSTERN_ACCOUNT: it refuses this message's sender, or its
+	 * recipients, and may well take those of others.
+	 */
+	bool is_about_sender;
 };
 
 #endif

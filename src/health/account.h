@@ -28,6 +28,7 @@ struct health_account {
 	size_t queued;
 	uint64_t opened; /* times */
 	uint64_t down_since_ms;
+	uint64_t sender_told_ms; /* a refused sender was logged; 0 = never */
 	char cause[ACCOUNT_CAUSE_SIZE]; /* what opened the breaker last */
 	char said[ACCOUNT_SAID_SIZE];   /* and what the provider said then */
 };

@@ -17,8 +17,9 @@
 
 enum {
 	RETRY_AFTER_MAX_MS = 60 * 60 * 1000,
-	LOOK_MS = 250, /* places are taken: when to ask again */
-	PREFETCH = 16  /* may queue while they are got ready */
+	LOOK_MS = 250,             /* places are taken: when to ask again */
+	PREFETCH = 16,             /* may queue while they are got ready */
+	SENDER_TOLD_MS = 60 * 1000 /* one line about refused senders */
 };
 
 static void lock(struct health_account *a)
@@ -234,6 +235,7 @@ struct news {
 	enum breaker_change change;
 	enum breaker_cause cause;
 	uint64_t ms; /* open for; or was open for */
+	bool is_sender_refused;
 	char why[ACCOUNT_CAUSE_SIZE];
 };
 
@@ -250,6 +252,25 @@ static void tell(const struct health_account *a, const struct news *n,
 		    "breaker_open", LOG_STR("provider", a->name),
 		    LOG_STR("why", n->why), LOG_NUM("open_ms", n->ms),
 		    LOG_STR("reason", o->reason));
+	if (n->is_sender_refused)
+		log_error("sender_refused", LOG_STR("provider", a->name),
+		    LOG_STR("reason", o->reason));
+}
+
+/* Somebody must act, and many messages may say so. Locked. */
+static void note_sender(
+    struct health_account *a, uint64_t now_ms, struct news *out)
+{
+	out->is_sender_refused = a->sender_told_ms == 0 ||
+				 now_ms >= a->sender_told_ms + SENDER_TOLD_MS;
+	if (out->is_sender_refused)
+		a->sender_told_ms = now_ms;
+}
+
+/* As the breaker sees it: another sender's mail may be welcome. */
+static enum postern_class lesson(const struct postern_outcome *o)
+{
+	return o->is_about_sender ? POSTERN_REJECTED : o->result;
 }
 
 /* Locked. */
@@ -261,7 +282,7 @@ static void move_breaker(struct health_account *a, const struct health_call *c,
 	uint64_t random;
 
 	hash_random(&random, sizeof(random));
-	out->change = breaker_leave(b, &c->pass, o->result, now_ms, random);
+	out->change = breaker_leave(b, &c->pass, lesson(o), now_ms, random);
 	switch (out->change) {
 	case BREAKER_SAME:
 		return;
@@ -293,6 +314,8 @@ void health_leave(struct health_call *c, const struct postern_outcome *outcome,
 	pace_leave(&a->pace, now_ms);
 	teach_pace(a, c, outcome, now_ms);
 	move_breaker(a, c, outcome, now_ms, &news);
+	if (outcome->is_about_sender)
+		note_sender(a, now_ms, &news);
 	serve(a, now_ms, &woken);
 	unlock(a);
 	c->account = NULL;

@@ -159,6 +159,8 @@ static void check_class(struct postern_outcome *out)
 	    out->refusal < POSTERN_REFUSED_MESSAGE ||
 	    out->refusal > POSTERN_REFUSED_SUPPRESSED)
 		out->refusal = POSTERN_REFUSED_MESSAGE;
+	if (out->result != POSTERN_ACCOUNT)
+		out->is_about_sender = false;
 	if (out->retry_after_ms > RETRY_AFTER_MAX_MS)
 		out->retry_after_ms = RETRY_AFTER_MAX_MS;
 }

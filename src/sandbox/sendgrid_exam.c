@@ -27,6 +27,7 @@ void exam_answer_error(
 void exam_fail(struct fake_answer *a, int status)
 {
 	const char *text = fake_status_text(status);
+	const char *field = status == 403 ? "from" : NULL;
 
 	if (status == 401)
 		text = "The provided authorization grant is invalid, expired, "
@@ -37,7 +38,7 @@ void exam_fail(struct fake_answer *a, int status)
 		       "resolved.";
 	else if (status == 429)
 		text = "too many requests";
-	exam_answer_error(a, status, text, NULL);
+	exam_answer_error(a, status, text, field);
 }
 
 bool exam_wrong(struct exam *x, const char *text, const char *field, ...)

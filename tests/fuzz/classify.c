@@ -73,6 +73,8 @@ static void check_outcome(const struct provider_result *r, size_t recipients)
 	check_text(o->reason, sizeof(o->reason));
 	if (o->try_singly)
 		fuzz_claim(o->result == POSTERN_REJECTED && recipients > 1);
+	if (o->is_about_sender)
+		fuzz_claim(o->result == POSTERN_ACCOUNT);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -243,8 +243,8 @@ static void parse_answer(struct answer *a, struct span block)
 	a->response.body = span_trim(head);
 }
 
-/* "class id=... retry_ms=... singly stale of=size rejected=0,2: reason", as
- * it applies */
+/* "class id=... retry_ms=... singly stale sender of=size rejected=0,2: reason",
+ * as it applies */
 static void render_outcome(const struct provider_result *result,
     size_t recipient_count, struct buf *out)
 {
@@ -263,6 +263,8 @@ static void render_outcome(const struct provider_result *result,
 		rc |= buf_add_str(out, " singly");
 	if (o->is_grant_stale)
 		rc |= buf_add_str(out, " stale");
+	if (o->is_about_sender)
+		rc |= buf_add_str(out, " sender");
 	if (o->refusal != POSTERN_REFUSED_MESSAGE)
 		rc |= buf_printf(out, " of=%s", refusals[o->refusal]);
 	for (size_t i = 0; i < recipient_count; i++) {

@@ -72,6 +72,19 @@ class Failover(Case):
         "refused connection": dict(reset="before-body"),
     }
 
+    def test_a_refused_sender_is_no_fault_of_the_account(self):
+        self.sandbox.fault("sendgrid", status=403, count=6)
+        ids = self.submit(6)
+        for queue_id in ids:
+            self.assertEqual(self.tried(queue_id),
+                             [("sendgrid", "account"), ("ses", "accepted")])
+        self.assertEqual(self.health("sendgrid")["breaker"], "closed")
+        # One whose sender is welcome there still goes the usual way.
+        (other,) = self.submit()
+        self.assertEqual(self.tried(other), [("sendgrid", "accepted")])
+        self.assertEqual(len(self.server.logged("sender_refused")), 1)
+        self.all_arrived_once(ids + [other])
+
     def test_what_fails_is_left_alone_and_returns(self):
         for name, fault in self.FAULTS.items():
             with self.subTest(fault=name):

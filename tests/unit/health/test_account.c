@@ -136,6 +136,29 @@ START_TEST(a_refused_account_says_what_the_provider_said)
 }
 END_TEST
 
+START_TEST(a_refused_sender_leaves_the_account_alone)
+{
+	const struct postern_outcome o = { .result = POSTERN_ACCOUNT,
+		.is_about_sender = true,
+		.reason = "not verified" };
+	struct health_call c;
+
+	log_configure(LOG_LEVEL_ERROR + 1, LOG_FORMAT_TEXT);
+	for (int i = 0; i < 100; i++) {
+		ck_assert_int_eq(enter(&c), HEALTH_GO);
+		health_leave(&c, &o, now);
+	}
+	/* Nor does it make one well again. */
+	open_it();
+	now += 600000;
+	ck_assert_int_eq(enter(&c), HEALTH_GO);
+	health_leave(&c, &o, now);
+	ck_assert_int_eq(enter(&c), HEALTH_GO);
+	leave(&c, POSTERN_TRANSIENT, 0);
+	ck_assert_int_eq(enter(&c), HEALTH_OPEN);
+}
+END_TEST
+
 START_TEST(retry_after_shuts_the_gate_that_long)
 {
 	struct health_call c, other;
@@ -499,6 +522,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, says_why_it_is_shut);
 	tcase_add_test(c, a_refused_account_says_what_the_provider_said);
+	tcase_add_test(t, a_refused_sender_leaves_the_account_alone);
 	tcase_add_test(c, retry_after_shuts_the_gate_that_long);
 	tcase_add_test(c, no_provider_shuts_it_for_more_than_an_hour);
 	tcase_add_test(c, accounts_are_apart);
