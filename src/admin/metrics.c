@@ -246,6 +246,12 @@ static void render_queue(struct metrics *r)
 	    counter_get(&r->c->failed_recipients));
 	metrics_counter(r, "delivery_retries",
 	    "Messages put off to a later attempt.", &r->c->deferred);
+	exposition_family(&r->x, "messages_duplicate", EXPOSITION_COUNTER,
+	    "Messages that were sent before, by what became of them.");
+	for (size_t i = 0; i < COUNTER_DUPLICATES; i++)
+		exposition_u64(&r->x,
+		    LABELS("action", counter_duplicate_names[i]),
+		    counter_get(&r->c->duplicates[i]));
 	exposition_family(&r->x, "dsn_sent", EXPOSITION_COUNTER,
 	    "Reports to senders (RFC 3464) that were queued.");
 	for (size_t i = 0; i < COUNTER_REPORTS; i++)

@@ -95,6 +95,11 @@ const char *const counter_reject_names[COUNTER_REJECTS] = {
 	[COUNTER_REJECT_PROVIDER] = "provider",
 };
 
+const char *const counter_duplicate_names[COUNTER_DUPLICATES] = {
+	[COUNTER_DUPLICATE_LOGGED] = "logged",
+	[COUNTER_DUPLICATE_DROPPED] = "dropped",
+};
+
 const char *const counter_report_names[COUNTER_REPORTS] = {
 	[COUNTER_REPORT_FAILED] = "failed",
 	[COUNTER_REPORT_DELAYED] = "delayed",

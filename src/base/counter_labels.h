@@ -143,6 +143,13 @@ enum counter_report {
 	COUNTER_REPORTS
 };
 
+/* What became of a message that was sent before. */
+enum counter_duplicate {
+	COUNTER_DUPLICATE_LOGGED = 0,
+	COUNTER_DUPLICATE_DROPPED,
+	COUNTER_DUPLICATES
+};
+
 extern const char *const counter_refusal_names[COUNTER_REFUSALS];
 extern const char *const counter_proxy_error_names[COUNTER_PROXY_ERRORS];
 extern const char *const counter_end_names[COUNTER_ENDS];
@@ -153,6 +160,7 @@ extern const char *const counter_verb_names[COUNTER_VERBS];
 extern const char *const counter_stage_names[COUNTER_STAGES];
 extern const char *const counter_reject_names[COUNTER_REJECTS];
 extern const char *const counter_report_names[COUNTER_REPORTS];
+extern const char *const counter_duplicate_names[COUNTER_DUPLICATES];
 extern const char *const counter_tls_version_names[COUNTER_TLS_VERSIONS];
 extern const char *const counter_tls_failure_names[COUNTER_TLS_FAILURES];
 

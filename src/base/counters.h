@@ -65,6 +65,7 @@ struct counters {
 	counter_value scheduled; /* messages waiting for their due time */
 	counter_value inflight;  /* messages being delivered */
 	counter_value unknown;   /* attempts whose outcome is not known */
+	counter_value duplicates[COUNTER_DUPLICATES];
 	counter_value dsn_sent[COUNTER_REPORTS];
 	counter_value double_bounces;            /* reports that failed */
 	struct counter_histogram accept_latency; /* end of data to reply */

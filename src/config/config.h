@@ -120,6 +120,19 @@ enum config_quota_action {
 	CONFIG_QUOTA_HOLD       /* accepted; a person lets it go */
 };
 
+/* What to do with a message that was sent before. */
+enum config_duplicate_policy {
+	CONFIG_DUPLICATES_OFF = 0,
+	CONFIG_DUPLICATES_LOG,
+	CONFIG_DUPLICATES_DROP,
+	CONFIG_DUPLICATES_INHERIT /* users only */
+};
+
+struct config_duplicates {
+	int policy; /* enum config_duplicate_policy */
+	uint64_t window_ms;
+};
+
 struct config_user {
 	const char *name;
 	struct postern_secret password_hash;
@@ -136,6 +149,7 @@ struct config_user {
 	bool disabled;
 	int64_t max_priority; /* of MT-PRIORITY */
 	int null_sender;      /* enum config_choice */
+	int duplicates;       /* enum config_duplicate_policy */
 	size_t index;         /* place in config.users; set by config_load */
 };
 
@@ -314,6 +328,7 @@ struct config {
 	struct postern_list providers; /* struct config_provider */
 	struct postern_list routes;    /* struct config_route */
 	struct config_queue queue;
+	struct config_duplicates duplicates;
 	struct config_dsn dsn;
 	struct config_spool spool;
 	struct config_smtp smtp;

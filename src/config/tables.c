@@ -3,6 +3,7 @@
 
 static const char *const queue_mode_names[] = { "", "hybrid", "queued",
 	"direct", NULL };
+static const char *const duplicates_names[] = { "off", "log", "drop", NULL };
 static const char *const unknown_names[] = { "retry", "hold", "fail", NULL };
 static const char *const level_names[] = { "debug", "info", "warn", "error",
 	NULL };
@@ -146,6 +147,19 @@ static const struct postern_field queue_rows[] = {
 	  AT(config_queue, history_ms), .preset = "7d",
 	  RANGE(0, 3650 * DAY), .flags = RELOAD,
 	  .doc = "how long what became of a message is remembered" },
+	{ .name = NULL },
+};
+
+static const struct postern_field duplicates_rows[] = {
+	{ .name = "policy", .type = POSTERN_TYPE_ENUM,
+	  AT(config_duplicates, policy), .preset = "log",
+	  .names = duplicates_names, .flags = RELOAD,
+	  .doc = "log: it is sent, and said so; drop: answered as the first "
+		 "one and not sent; off: not looked for" },
+	{ .name = "window", .type = POSTERN_TYPE_DURATION,
+	  AT(config_duplicates, window_ms), .preset = "1h",
+	  RANGE(SECOND, DAY), .flags = RELOAD,
+	  .doc = "how long after the first one it counts as the same" },
 	{ .name = NULL },
 };
 
@@ -301,6 +315,10 @@ const struct postern_field tables_root[] = {
 	{ .name = "queue", .type = POSTERN_TYPE_MAP,
 	  AT(config, queue), .fields = queue_rows,
 	  .doc = "when mail is acknowledged, and how long it is tried" },
+	{ .name = "duplicates", .type = POSTERN_TYPE_MAP,
+	  AT(config, duplicates), .fields = duplicates_rows,
+	  .doc = "a message that a user sends again to the same recipients, "
+		 "as after an answer that got lost" },
 	{ .name = "dsn", .type = POSTERN_TYPE_MAP,
 	  AT(config, dsn), .fields = dsn_rows,
 	  .doc = "reports to senders about mail that failed or waits" },

@@ -21,6 +21,9 @@ const char *const tables_mode_names[] = { "inherit", "hybrid", "queued",
 /* In the order of enum header_strip. */
 static const char *const strip_names[] = { "none", "internal", "all", NULL };
 
+static const char *const user_duplicates_names[] = { "off", "log", "drop",
+	"inherit", NULL };
+
 static const char *const choice_names[] = { "inherit", "allow", "reject",
 	NULL };
 
@@ -272,6 +275,10 @@ const struct postern_field tables_user[] = {
 	  AT(config_user, null_sender), .preset = "inherit",
 	  .names = choice_names, .flags = RELOAD,
 	  .doc = "MAIL FROM:<>; inherit: as smtp.null_sender says" },
+	{ .name = "duplicates", .type = POSTERN_TYPE_ENUM,
+	  AT(config_user, duplicates), .preset = "inherit",
+	  .names = user_duplicates_names, .flags = RELOAD,
+	  .doc = "messages sent again; inherit: as duplicates.policy says" },
 	{ .name = NULL },
 };
 

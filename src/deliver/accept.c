@@ -46,7 +46,8 @@ static void answer(struct delivery *d, enum deliver_verdict verdict)
 		.provider = d->sent_by,
 		.reason = d->reason,
 		.result = d->last_class,
-		.refusal = d->refusal };
+		.refusal = d->refusal,
+		.first = d->first };
 
 	if (!s)
 		return;
@@ -166,6 +167,20 @@ bool accept_owe_again(struct delivery *d)
 	return true;
 }
 
+void accept_keep(struct delivery *d)
+{
+	d->is_budget_over = true;
+	(void)accept_owe_again(d);
+	answer(d, DELIVER_QUEUED);
+	if (!d->is_withdrawn)
+		return;
+	d->is_withdrawn = false;
+	d->news.withdrawn = 0;
+	d->now_ms = clock_wall_ms();
+	for (size_t i = 0; i < d->count; i++)
+		outcome_release(d, i, false);
+}
+
 static void on_budget_over(struct loop_timer *t)
 {
 	accept_hurry(container_of(t, struct delivery, budget));
@@ -191,12 +206,31 @@ static void log_release(const struct delivery *d)
 	    LOG_STR("due", text), LOG_SPAN("user", d->user));
 }
 
+/* Nothing of it is stored: what is true of the first one is the answer. */
+static void give_first(struct delivery *d, const struct store_first *first)
+{
+	char id[ID_TEXT_SIZE];
+	bool is_sent = first->is_sent || delivery_is_direct(d);
+
+	id_format(first->id, id);
+	d->first = id;
+	memcpy(d->sent_by, first->provider, sizeof(d->sent_by));
+	answer(d, is_sent ? DELIVER_SENT : DELIVER_QUEUED);
+	delivery_free(d);
+}
+
 static void on_accepted(struct store_request *r)
 {
 	struct delivery *d =
 	    container_of(r, struct delivery, request.accept.request);
 	int rc = r->result;
 
+	if ((rc == 0 || rc == -EALREADY) && d->request.accept.is_duplicate)
+		duplicate_tell(d, &d->request.accept);
+	if (rc == -EALREADY) {
+		give_first(d, &d->request.accept.first);
+		return;
+	}
 	/* An accept repeated after a lost answer is durable all the same. */
 	if (rc && rc != -EEXIST) {
 		log_error("accept_failed", LOG_STR("queue_id", d->id_text),
@@ -230,7 +264,7 @@ struct span accept_message_id(const struct message *m)
 }
 
 /* Ask for durability with the mark of the first attempt. */
-static int store_it(struct delivery *d, int64_t quota_day)
+static int store_it(struct delivery *d, const struct deliver_submission *s)
 {
 	struct store_accept *a = &d->request.accept;
 
@@ -243,9 +277,11 @@ static int store_it(struct delivery *d, int64_t quota_day)
 		.recipients = d->recipients,
 		.recipient_count = d->count,
 		.message = d->message };
-	*a = (struct store_accept){
-		.entry = &d->entry, .quota_day = quota_day, .quota_messages = 1
-	};
+	*a = (struct store_accept){ .entry = &d->entry,
+		.quota_day = s->quota_day,
+		.quota_messages = 1 };
+	if (s->has_message_id)
+		duplicate_prepare(d, &a->guard);
 	a->request.loop = d->owner->services.loop;
 	a->request.done = on_accepted;
 	for (size_t i = 0; i < d->count; i++)
@@ -435,7 +471,7 @@ void deliver_submit(struct deliver *owner, struct deliver_submission *s)
 		(void)round_plan(d, false);
 	else
 		outcome_park(d);
-	int rc = store_it(d, s->quota_day);
+	int rc = store_it(d, s);
 	if (rc) {
 		give_back(d);
 		refuse(owner, s, verdict_of(rc));

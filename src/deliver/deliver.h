@@ -77,6 +77,9 @@ struct deliver_answer {
 	const char *reason;   /* REJECTED, DEFERRED: a line for the client */
 	enum postern_class result; /* of the last attempt, for the reply code */
 	enum postern_refusal refusal; /* REJECTED: likewise */
+	/* QUEUED, SENT: a duplicate that is not kept; the queue id of the
+	 * message that stands for it. Else NULL. */
+	const char *first;
 };
 
 /*
@@ -90,6 +93,7 @@ struct deliver_submission {
 	struct message *message;
 	enum config_mode mode; /* never INHERIT */
 	int64_t quota_day;     /* charged by the session, stored with it */
+	bool has_message_id;   /* one that its client gave it */
 	/*
 	 * Why a person must let it go first, or NULL. Such a message is stored
 	 * in any mode; there must be a store.

@@ -1,7 +1,8 @@
 /*
  * What the files of this folder share. The life of a delivery:
  *
- *   accept.c or resume.c   makes it, from a session or from the store
+ *   accept.c or resume.c   makes it, from a session or from the store;
+ *                          duplicate.c: unless it is there already
  *   round.c                picks a batch of recipients and its provider, has
  *                          the store mark it, starts the attempt
  *   gate.c                 whether that provider may be called now
@@ -151,6 +152,7 @@ struct delivery {
 	bool is_durable, is_budget_over;
 	bool is_withdrawn; /* the client was told that it is not taken */
 	bool is_refusing;  /* it will be, once that is recorded */
+	const char *first; /* a duplicate's answer: id of what it is one of */
 	struct loop_timer budget;
 
 	/* The batch at work: indices of recipients, in order. */
@@ -241,10 +243,22 @@ void accept_hurry(struct delivery *d);
 void accept_prepare(struct delivery *d);
 /* It did not hear it: they do. True when that changed something. */
 bool accept_owe_again(struct delivery *d);
+/*
+ * It cannot be refused or withdrawn any more: a client that sent the same
+ * again was told that it is taken. Its own client hears the same.
+ */
+void accept_keep(struct delivery *d);
 /* Of the message as it is stored: bounded, without brackets; "" for none. */
 struct span accept_message_id(const struct message *m);
 /* Answer those whom deliver_submit could not serve. */
 void accept_answer_refused(struct deliver *owner);
+
+/* --- duplicate.c --- */
+
+/* By what the store finds out whether d is a duplicate; key 0: it is not to. */
+void duplicate_prepare(const struct delivery *d, struct store_guard *out);
+/* It is one: to the log, and counted. */
+void duplicate_tell(const struct delivery *d, const struct store_accept *a);
 
 /* --- resume.c --- */
 

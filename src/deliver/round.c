@@ -333,6 +333,13 @@ static bool may_record_later(const struct delivery *d, int rc)
 	       !d->owner->is_draining;
 }
 
+/* As what changed stands now. */
+static void fill_values(struct delivery *d)
+{
+	for (size_t k = 0; k < d->request.update.recipient_count; k++)
+		d->values[k] = d->recipients[d->changed[k]];
+}
+
 /*
  * What happened is known only here and to the log, and must not be forgotten:
  * recipients that the store has as STARTED would count as unknown when they
@@ -347,10 +354,8 @@ static void record_later(struct delivery *d, int rc)
 	d->is_unrecorded = true;
 	operate_recorded(d, may_record_later(d, rc) ? -EINPROGRESS : rc);
 	/* The client cannot wait for it, so its sender is told instead. */
-	if (accept_owe_again(d)) {
-		for (size_t k = 0; k < d->request.update.recipient_count; k++)
-			d->values[k] = d->recipients[d->changed[k]];
-	}
+	if (accept_owe_again(d))
+		fill_values(d);
 	if (may_record_later(d, rc)) {
 		loop_timer_start(
 		    d->owner->services.loop, &d->record_again, RECORD_AGAIN_MS);
@@ -366,6 +371,13 @@ static void on_recorded(struct store_request *r)
 	struct delivery *d =
 	    container_of(r, struct delivery, request.update.request);
 
+	if (r->result == -EALREADY) {
+		accept_keep(d);
+		fill_values(d);
+		d->request.update.is_refusal = false;
+		submit_record(d);
+		return;
+	}
 	if (r->result != 0) {
 		record_later(d, r->result);
 		return;
@@ -401,7 +413,8 @@ static void record(struct delivery *d)
 		.attempt_count = d->row_count,
 		.indices = d->changed,
 		.recipients = d->values,
-		.recipient_count = count };
+		.recipient_count = count,
+		.is_refusal = d->is_refusing || d->is_withdrawn };
 	loop_timer_init(&d->record_again, on_record_again);
 	submit_record(d);
 }

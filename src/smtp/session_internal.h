@@ -103,6 +103,8 @@ struct smtp_tx {
 	uint64_t size;        /* of the message handed over */
 	/* Its Message-ID, and the one that was no Message-ID; or NULL. */
 	const char *message_id, *replaced_id;
+	bool has_message_id;  /* and its client gave it that */
+	const char *first_id; /* it is a duplicate of that, and not kept */
 	struct deliver_submission submission;
 	bool is_submitted;
 };

@@ -12,6 +12,7 @@
 #include <mail/header.h>
 #include <mail/message.h>
 #include <net/conn.h>
+#include <policy/quota.h>
 
 #include <errno.h>
 
@@ -100,10 +101,22 @@ static enum header_verdict rewrite(
 	return header_rewrite(block, &limits, &stamp, out, why);
 }
 
+/* A duplicate costs nothing: the first one has been paid for. */
+static void note_first(struct smtp_session *s, const char *first)
+{
+	struct smtp_tx *tx = s->tx;
+
+	tx->first_id = arena_str(&tx->envelope.arena, span_of(first));
+	if (tx->is_charged)
+		quota_give_back(s->service->quota, tx->user, tx->quota_day);
+	tx->is_charged = false;
+}
+
 static void accept_message(
     struct smtp_session *s, const struct deliver_answer *answer)
 {
 	struct smtp_tx *tx = s->tx;
+	const char *id = answer->first ? answer->first : tx->id_text;
 	const char *provider = NULL;
 
 	counter_observe_us(&s->service->counters->accept_latency,
@@ -111,11 +124,12 @@ static void accept_message(
 	if (answer->verdict == DELIVER_SENT)
 		provider = answer->provider ? answer->provider : "provider";
 	if (provider)
-		smtp_session_reply(s, 250, "2.0.0", "Ok: %s accepted by %s",
-		    tx->id_text, provider);
-	else
 		smtp_session_reply(
-		    s, 250, "2.0.0", "Ok: queued as %s", tx->id_text);
+		    s, 250, "2.0.0", "Ok: %s accepted by %s", id, provider);
+	else
+		smtp_session_reply(s, 250, "2.0.0", "Ok: queued as %s", id);
+	if (answer->first)
+		note_first(s, answer->first);
 	smtp_tx_finish(s, provider);
 }
 
@@ -223,6 +237,7 @@ static enum smtp_next hand_over(struct smtp_session *s, struct message *m)
 		.message = m,
 		.mode = tx->mode,
 		.quota_day = tx->quota_day,
+		.has_message_id = tx->has_message_id,
 		.hold_reason = tx->is_held ? "daily quota reached" : NULL,
 		.on_answer = on_answer,
 	};
@@ -270,6 +285,9 @@ static void note_message_id(
 	old.value = span_first(span_trim(old.value), SHOWN_ID_MAX);
 	if (old.value.len > 0 && !span_eq(old.value, kept.value))
 		tx->replaced_id = arena_str(arena, old.value);
+	/* <> is one that says nothing. */
+	tx->has_message_id =
+	    old.value.len > 2 && span_eq(old.value, kept.value);
 }
 
 static enum smtp_next refuse_header(

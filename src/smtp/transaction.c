@@ -98,6 +98,7 @@ static void note_accepted(
 	    LOG_OPTIONAL("provider", provider),
 	    LOG_OPTIONAL("messaging.message.id", tx->message_id),
 	    LOG_OPTIONAL("replaced_message_id", tx->replaced_id),
+	    LOG_OPTIONAL("duplicate_of", tx->first_id),
 	    LOG_ADDR("sender", tx->envelope.sender),
 	    LOG_NUM("nrcpt", tx->envelope.recipient_count),
 	    LOG_NUM("size", tx->size), LOG_STR("user.name", tx->user->name));

@@ -44,6 +44,7 @@ static void kept_free(struct kept *k)
 static void forget(struct memory *m, struct kept *k)
 {
 	(void)map_remove(m->by_id, id_key(&k->entry->id));
+	memory_forget_guard(m, k);
 	list_remove(&k->node);
 	kept_free(k);
 }
@@ -176,15 +177,18 @@ static int charge(struct memory *m, const struct store_accept *r)
 	return 0;
 }
 
-static int accept_locked(struct memory *m, const struct store_accept *r)
+static int accept_locked(struct memory *m, struct store_accept *r)
 {
 	const struct store_entry *e = r->entry;
 	if (store_entry_is_open(e) && !e->message)
 		return -EINVAL;
+	int rc = memory_check_guard(m, r);
+	if (rc < 0)
+		return rc;
 	struct kept *k = kept_new(e);
 	if (!k)
 		return -ENOMEM;
-	int rc = map_put(m->by_id, id_key(&e->id), k);
+	rc = map_put(m->by_id, id_key(&e->id), k);
 	if (rc < 0) {
 		kept_free(k);
 		return rc;
@@ -194,6 +198,7 @@ static int accept_locked(struct memory *m, const struct store_accept *r)
 		forget(m, k);
 		return rc;
 	}
+	memory_note_guard(m, k, r);
 	file_kept(m, k);
 	return 0;
 }
@@ -201,6 +206,8 @@ static int accept_locked(struct memory *m, const struct store_accept *r)
 static int check_update(const struct kept *k, const struct store_update *u)
 {
 	const struct store_entry *e = k->entry;
+	if (u->is_refusal && k->is_vouched)
+		return -EALREADY;
 	for (size_t i = 0; i < u->recipient_count; i++) {
 		if (u->indices[i] >= e->recipient_count)
 			return -ENOENT;
@@ -494,6 +501,7 @@ static void memory_close(struct store *s)
 	list_for_each_safe (pos, next, &m->tallies)
 		free(container_of(pos, struct tally, node));
 	map_free(m->by_id);
+	map_free(m->by_guard);
 	map_free(m->by_user);
 	(void)pthread_mutex_destroy(&m->lock);
 	free(m);
@@ -527,13 +535,16 @@ struct store *memory_open(const struct store_settings *settings, struct err *e)
 	list_init(&m->history);
 	list_init(&m->tallies);
 	m->by_id = map_new();
+	m->by_guard = map_new();
 	m->by_user = map_new();
-	if (!m->by_id || !m->by_user || pthread_mutex_init(&m->lock, NULL))
+	if (!m->by_id || !m->by_guard || !m->by_user ||
+	    pthread_mutex_init(&m->lock, NULL))
 		goto fail;
 	return &m->store;
 fail:
 	if (m) {
 		map_free(m->by_id);
+		map_free(m->by_guard);
 		map_free(m->by_user);
 		free(m);
 	}

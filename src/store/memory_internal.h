@@ -14,6 +14,8 @@ struct kept {
 	struct store_attempt *attempts; /* strings in the entry's memory */
 	size_t attempt_count, attempt_cap;
 	int64_t finished_ms;
+	uint64_t guard;  /* see struct store_guard; 0: none */
+	bool is_vouched; /* who sent it again was told that it is taken */
 };
 
 struct tally {
@@ -29,6 +31,7 @@ struct memory {
 	struct store_settings settings;
 	pthread_mutex_t lock; /* guards everything below */
 	struct map *by_id;    /* struct kept */
+	struct map *by_guard; /* likewise: the first one with that key */
 	struct list live, history;
 	size_t live_count, history_count;
 	uint64_t bytes, operations;
@@ -40,3 +43,10 @@ struct memory {
 
 /* What store_search promises, but for the answer; the lock is held. */
 int memory_search_locked(struct memory *m, struct store_search *r);
+
+/* Duplicates; the lock is held. 0, or -EALREADY: it is not to be stored. */
+int memory_check_guard(struct memory *m, struct store_accept *r);
+/* It is stored, as k, and perhaps the first one. */
+void memory_note_guard(
+    struct memory *m, struct kept *k, const struct store_accept *r);
+void memory_forget_guard(struct memory *m, const struct kept *k);

@@ -5,6 +5,7 @@
  */
 #include <store/rows.h>
 
+#include <store/entry.h>
 #include <store/schema.h>
 
 #include <errno.h>
@@ -20,6 +21,10 @@ enum rows_statement {
 	Q_MESSAGE,
 	Q_RECIPIENT,
 	Q_BODY,
+	Q_FIRST,
+	Q_VOUCH,
+	Q_VOUCHED,
+	Q_GUARDS,
 	Q_SET_FINAL,
 	Q_SET_OPEN,
 	Q_ATTEMPT,
@@ -49,10 +54,25 @@ static const char *const statements[Q_COUNT] = {
 	[Q_RELEASE] = "RELEASE request",
 	[Q_UNDO] = "ROLLBACK TO request",
 	[Q_MESSAGE] = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
-		      " ?8, ?9, ?10, ?11, ?12, ?13)",
+		      " ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
 	[Q_RECIPIENT] = "INSERT INTO recipient VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
 			" ?7, ?8, ?9, ?10)",
 	[Q_BODY] = "INSERT INTO body VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	/* States: 2 and 8 are sent, 5 is dropped; 0, 1 and 4 may still be
+	 * sent. */
+	[Q_FIRST] = "SELECT count(*), sum(state = 2 OR state = 8),"
+		    " sum(state < 2 OR state = 4), sum(state = 5),"
+		    " max(provider)"
+		    " FROM recipient WHERE message = ?1 AND EXISTS (SELECT 1"
+		    " FROM message WHERE id = ?1 AND user = ?2"
+		    " AND message_id = ?3)",
+	[Q_VOUCH] = "UPDATE message SET flags = flags | 8 WHERE id = ?1",
+	[Q_VOUCHED] = "SELECT 1 FROM message WHERE id = ?1 AND flags & 8",
+	[Q_GUARDS] = "SELECT guard, id FROM (SELECT guard, id FROM message"
+		     " WHERE id > ?1 AND guard <> 0 ORDER BY id DESC LIMIT ?2)"
+		     " WHERE EXISTS (SELECT 1 FROM recipient"
+		     " WHERE recipient.message = id AND (state <= 2"
+		     " OR state = 4 OR state = 8)) ORDER BY id",
 	[Q_SET_FINAL] = SET_RECIPIENT,
 	[Q_SET_OPEN] =
 	    SET_RECIPIENT " AND EXISTS (SELECT 1 FROM body WHERE message = ?1)",
@@ -196,8 +216,8 @@ static void bind_terms(sqlite3_stmt *q, int i, const struct store_entry *e)
 	sqlite_bind_int(q, i + 5, t->release_ms);
 }
 
-int rows_accept(
-    struct rows *r, const struct store_entry *e, const struct place *place)
+int rows_accept(struct rows *r, const struct store_entry *e,
+    const struct place *place, uint64_t guard)
 {
 	sqlite3_stmt *q = r->q[Q_MESSAGE];
 	sqlite_bind_id(q, 1, &e->id);
@@ -209,12 +229,48 @@ int rows_accept(
 	sqlite_bind_int(q, 6, (int64_t)e->recipient_count);
 	bind_terms(q, 7, e);
 	sqlite_bind_span(q, 13, e->message_id);
+	sqlite_bind_int(q, 14, (int64_t)guard);
 	int rc = sqlite_run(q);
 	for (size_t i = 0; rc == 0 && i < e->recipient_count; i++)
 		rc = add_recipient(r, &e->id, i, &e->recipients[i]);
 	if (rc == 0 && place)
 		rc = add_body(r, e, place);
 	return rc;
+}
+
+int rows_first(struct rows *r, const struct id *id, const struct store_entry *e,
+    struct guard_tally *out)
+{
+	sqlite3_stmt *q = r->q[Q_FIRST];
+	sqlite_bind_id(q, 1, id);
+	sqlite_bind_span(q, 2, e->user);
+	sqlite_bind_span(q, 3, e->message_id);
+	int rc = sqlite_next(q);
+	if (rc <= 0)
+		return rc;
+	out->count = (size_t)sqlite3_column_int64(q, 0);
+	out->sent = (size_t)sqlite3_column_int64(q, 1);
+	out->open = (size_t)sqlite3_column_int64(q, 2);
+	out->dropped = (size_t)sqlite3_column_int64(q, 3);
+	entry_set_provider(out->provider, sqlite_column_span(q, 4));
+	(void)sqlite3_reset(q);
+	return out->count > 0;
+}
+
+int rows_vouch(struct rows *r, const struct id *id)
+{
+	sqlite_bind_id(r->q[Q_VOUCH], 1, id);
+	return sqlite_run(r->q[Q_VOUCH]);
+}
+
+/* 0, -EALREADY, or an error. */
+static int check_vouched(struct rows *r, const struct id *id)
+{
+	sqlite3_stmt *q = r->q[Q_VOUCHED];
+	sqlite_bind_id(q, 1, id);
+	int rc = sqlite_next(q);
+	(void)sqlite3_reset(q);
+	return rc > 0 ? -EALREADY : rc;
 }
 
 /* 0, -ENOENT when there is no such recipient left to change, or an error. */
@@ -306,6 +362,9 @@ int rows_update(struct rows *r, const struct store_update *u, int64_t now_ms,
     struct place *out_released)
 {
 	memset(out_released, 0, sizeof(*out_released));
+	int vouched = u->is_refusal ? check_vouched(r, &u->id) : 0;
+	if (vouched < 0)
+		return vouched;
 	/* The first statement fails before anything was changed. */
 	if (u->recipient_count <= 1)
 		return apply(r, u, now_ms, out_released);
@@ -404,6 +463,24 @@ int rows_purge(struct rows *r, struct id *after, int64_t cutoff_ms, int max)
 	}
 	(void)sqlite3_reset(q);
 	return rc < 0 ? rc : n;
+}
+
+int rows_each_guard(struct rows *r, int64_t from_ms, int max,
+    void (*each)(uint64_t guard, const struct id *id, void *ctx), void *ctx)
+{
+	sqlite3_stmt *q = r->q[Q_GUARDS];
+	struct id from = id_at(from_ms), id;
+	int rc;
+	sqlite_bind_id(q, 1, &from);
+	sqlite_bind_int(q, 2, max);
+	while ((rc = sqlite_next(q)) > 0) {
+		rc = sqlite_column_id(q, 1, &id);
+		if (rc < 0)
+			break;
+		each((uint64_t)sqlite3_column_int64(q, 0), &id, ctx);
+	}
+	(void)sqlite3_reset(q);
+	return rc;
 }
 
 int rows_purge_quota(struct rows *r, int64_t before_day)

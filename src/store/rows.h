@@ -1,10 +1,11 @@
 /*
  * The rows, written: one connection, one transaction at a time, the writer
- * thread's. -EEXIST, -ENOENT and -EINVAL concern one request and leave the
- * transaction as it was; any other error ends it (rows_rollback).
+ * thread's. -EEXIST, -ENOENT, -EALREADY and -EINVAL concern one request and
+ * leave the transaction as it was; any other error ends it (rows_rollback).
  */
 #pragma once
 
+#include <store/guard.h>
 #include <store/place.h>
 #include <store/sqlite.h>
 
@@ -19,9 +20,24 @@ int rows_begin(struct rows *r);
 int rows_commit(struct rows *r);
 void rows_rollback(struct rows *r);
 
-/* place is NULL where the message is stored as history at once. */
-int rows_accept(
-    struct rows *r, const struct store_entry *e, const struct place *place);
+/*
+ * place is NULL where the message is stored as history at once; guard as in
+ * struct store_guard.
+ */
+int rows_accept(struct rows *r, const struct store_entry *e,
+    const struct place *place, uint64_t guard);
+/* A message of the same user and Message-ID as e: what is its id's? 1 and
+ * *out filled; 0 when there is none. */
+int rows_first(struct rows *r, const struct id *id, const struct store_entry *e,
+    struct guard_tally *out);
+/* Somebody was told that it is taken. */
+int rows_vouch(struct rows *r, const struct id *id);
+/*
+ * The last max messages made after from_ms that have a guard and did not come
+ * to nothing, oldest first.
+ */
+int rows_each_guard(struct rows *r, int64_t from_ms, int max,
+    void (*each)(uint64_t guard, const struct id *id, void *ctx), void *ctx);
 /*
  * now_ms becomes the time recipients became final. *out_released is where
  * the body lay when this update was the last, else its segment is 0.

@@ -6,7 +6,8 @@
  *
  * recipient.at_ms: when PENDING the due time, when final the time it became
  * so (from which history is counted). recipient.pinned and message.flags:
- * SCHEMA_* flags. message.content, ret and recipient.notify: the numbers of
+ * SCHEMA_* flags. message.guard: what is the same for a message that is sent
+ * again. message.content, ret and recipient.notify: the numbers of
  * mail/envelope.h. message.release_ms: not delivered before. body.priority is
  * that of the message, where a start looks.
  */
@@ -89,9 +90,16 @@ static const char version_3[] =
 static const char version_4[] =
     "ALTER TABLE message ADD COLUMN message_id TEXT NOT NULL DEFAULT '';";
 
+/*
+ * What the same mail has in common (guard.h), 0 for none. It has no index: its
+ * values are as good as random, so each would cost an accept a page.
+ */
+static const char version_5[] =
+    "ALTER TABLE message ADD COLUMN guard INTEGER NOT NULL DEFAULT 0;";
+
 /* migrations[v] leads from format v to v + 1; 0 is an empty file. */
 static const char *const migrations[] = { version_1, version_2, version_3,
-	version_4 };
+	version_4, version_5 };
 
 enum {
 	VERSION = sizeof(migrations) / sizeof(migrations[0])

@@ -14,10 +14,12 @@ enum {
 	SCHEMA_TURN_SHIFT = 8,
 	/* Of attempt.class: is_operator, no enum postern_class. */
 	SCHEMA_OPERATOR = 64,
-	/* Of message.flags; terms.is_utf8, terms.has_priority, is_report. */
+	/* Of message.flags; terms.is_utf8, terms.has_priority, is_report; and
+	 * who sent it again was told that it is taken. */
 	SCHEMA_UTF8 = 1 << 0,
 	SCHEMA_PRIORITY = 1 << 1,
-	SCHEMA_REPORT = 1 << 2
+	SCHEMA_REPORT = 1 << 2,
+	SCHEMA_VOUCHED = 1 << 3
 };
 
 /* store_state_is_final of recipient.state, not. A list for IN would be built

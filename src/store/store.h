@@ -112,10 +112,32 @@ struct store_request {
 };
 
 /*
+ * Whether a client that never saw our answer sends the same message again.
+ * A message counts as the first one while a recipient was sent or is open,
+ * within the window, when user and message_id are the same too; and as far as
+ * it is remembered: the last 262,144 messages that have a key, in any case.
+ */
+struct store_guard {
+	uint64_t key; /* the same for the same mail; 0: never a duplicate */
+	uint64_t window_ms;
+	bool is_strict;     /* a duplicate is not stored */
+	bool wants_verdict; /* the first one must be final, and sent */
+};
+
+/* The message that was there first. */
+struct store_first {
+	struct id id;
+	bool is_sent;                   /* to all of its recipients */
+	char provider[STORE_NAME_SIZE]; /* is_sent: by whom, for one of them */
+};
+
+/*
  * Make a message durable with its recipients as they stand, so that the mark
  * of a first attempt (STARTED with a provider) travels along. entry is
  * borrowed until done. Results: 0 = synced; -EEXIST the id is known (an
- * accept repeated after a lost answer: success for the caller); -ENOSPC;
+ * accept repeated after a lost answer: success for the caller); -EALREADY it
+ * is a duplicate and guard.is_strict: nothing is stored nor charged, and the
+ * first one cannot be taken back any more (is_refusal below); -ENOSPC;
  * -EIO (nothing more is accepted); -EINVAL an open recipient without a
  * message; -EBADMSG the message could not be read; -ENOMEM; -ECANCELED at
  * stop.
@@ -126,6 +148,10 @@ struct store_accept {
 	/* Charged to the daily count of user in the same transaction. */
 	int64_t quota_day;
 	uint32_t quota_messages;
+	struct store_guard guard;
+	/* With 0 and -EALREADY: it is one, and first says of what. */
+	bool is_duplicate;
+	struct store_first first;
 };
 
 /*
@@ -134,8 +160,9 @@ struct store_accept {
  * about to start. When every recipient is final the body is released and the
  * message becomes history. Borrowed until done. Results: 0; -ENOENT the id
  * or a recipient is unknown, or a recipient should be tried again whose body
- * is already released (nothing of the update is recorded then); -ENOSPC;
- * -EIO; -ECANCELED.
+ * is already released (nothing of the update is recorded then); -EALREADY
+ * is_refusal, but who sent the same again was told that this message is taken
+ * (likewise); -ENOSPC; -EIO; -ECANCELED.
  */
 struct store_update {
 	struct store_request request;
@@ -145,6 +172,8 @@ struct store_update {
 	const size_t *indices;
 	const struct store_recipient *recipients;
 	size_t recipient_count;
+	/* Its client will be told, or was, that it is not taken. */
+	bool is_refusal;
 };
 
 /*

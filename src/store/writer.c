@@ -6,6 +6,7 @@
  */
 #include <store/cleaner.h>
 #include <store/disk.h>
+#include <store/guard.h>
 #include <store/schema.h>
 
 #include <base/clock.h>
@@ -41,6 +42,7 @@ struct charge {
 struct writer {
 	struct disk *d;
 	struct cleaner *cleaner;
+	struct guard *guard;
 
 	struct slot slots[BATCH_MAX];
 	size_t count;
@@ -61,8 +63,9 @@ struct writer *writer_new(struct disk *d)
 		return NULL;
 	w->d = d;
 	w->cleaner = cleaner_new(d);
-	if (!w->cleaner) {
-		free(w);
+	w->guard = guard_new();
+	if (!w->cleaner || !w->guard) {
+		writer_free(w);
 		return NULL;
 	}
 	return w;
@@ -73,6 +76,7 @@ void writer_free(struct writer *w)
 	if (!w)
 		return;
 	cleaner_free(w->cleaner);
+	guard_free(w->guard);
 	free(w);
 }
 
@@ -141,7 +145,7 @@ static int store_bodies(struct writer *w)
 
 static bool is_own_failure(int rc)
 {
-	return rc == -EEXIST || rc == -ENOENT;
+	return rc == -EEXIST || rc == -ENOENT || rc == -EALREADY;
 }
 
 static void note_charge(struct writer *w, const struct store_accept *a)
@@ -153,14 +157,24 @@ static void note_charge(struct writer *w, const struct store_accept *a)
 		.messages = a->quota_messages };
 }
 
+static int store_accepted(
+    struct writer *w, const struct slot *slot, int64_t now_ms)
+{
+	struct store_accept *a = accept_of(slot);
+	int rc = guard_check(w->guard, w->d->rows, a, now_ms);
+	return rc < 0 ? rc
+		      : rows_accept(w->d->rows, a->entry,
+			    slot->place.segment ? &slot->place : NULL,
+			    a->guard.key);
+}
+
 /* The rows of one request. 0, or what spoils the whole transaction. */
 static int store_slot(struct writer *w, struct slot *slot, int64_t now_ms)
 {
 	struct store_accept *a = accept_of(slot);
 	int rc;
 	if (a)
-		rc = rows_accept(w->d->rows, a->entry,
-		    slot->place.segment ? &slot->place : NULL);
+		rc = store_accepted(w, slot, now_ms);
 	else
 		rc = rows_update(
 		    w->d->rows, update_of(slot), now_ms, &slot->released);

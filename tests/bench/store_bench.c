@@ -3,11 +3,14 @@
  * message when the last one is answered, beside a raw append and fdatasync
  * of the same bytes in batches of the same size. Prints one JSON line.
  *
- *   store_bench [DIRECTORY [SECONDS]]
+ *   store_bench [DIRECTORY [SECONDS [guard]]]
+ *
+ * guard: each message might be a duplicate, and is looked for.
  */
 #include <store/store.h>
 
 #include <base/clock.h>
+#include <base/hash.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +53,8 @@ struct bench {
 	sem_t finished;
 	struct session sessions[SESSIONS];
 };
+
+static bool is_guarded;
 
 struct result {
 	double per_second, cpu_us, batch, sync_ms;
@@ -100,6 +105,9 @@ static void on_accepted(struct store_request *r)
 static void offer(struct session *s)
 {
 	s->entry.id = id_make();
+	s->accept.guard = (struct store_guard){ .window_ms = 3600 * 1000 };
+	if (is_guarded)
+		hash_random(&s->accept.guard.key, sizeof(s->accept.guard.key));
 	if (store_accept(s->bench->store, &s->accept) < 0)
 		abort();
 }
@@ -315,6 +323,7 @@ int main(int argc, char **argv)
 {
 	const char *dir = argc > 1 ? argv[1] : ".";
 	unsigned seconds = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 2;
+	is_guarded = argc > 3 && strcmp(argv[3], "guard") == 0;
 	(void)printf("{\"in_flight\":%d,", SESSIONS);
 	measure(dir, "1KB", 1024, seconds);
 	(void)printf(",");

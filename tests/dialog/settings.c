@@ -320,6 +320,12 @@ static void set_verdict(struct settings *t, struct span v)
 	} rows[] = {
 		{ "queued", { .verdict = DELIVER_QUEUED } },
 		{ "sent", { .verdict = DELIVER_SENT, .provider = "ses" } },
+		{ "queued_before",
+		    { .verdict = DELIVER_QUEUED,
+			.first = "01jzzzzzzzzzzzzzzzzzzzzzzz" } },
+		{ "sent_before", { .verdict = DELIVER_SENT,
+				     .provider = "ses",
+				     .first = "01jzzzzzzzzzzzzzzzzzzzzzzz" } },
 		{ "rejected", { .verdict = DELIVER_REJECTED,
 				  .reason = "Bad\r\n250 content \xc3\xa9",
 				  .result = POSTERN_REJECTED } },

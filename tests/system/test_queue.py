@@ -3,7 +3,7 @@ import json
 import subprocess
 import unittest
 
-from harness import POSTERN, Case, eventually
+from harness import POSTERN, Case, eventually, http
 
 
 class Queue(Case):
@@ -104,6 +104,46 @@ class Look(Queue):
             found = self.entries("find", *words)
             self.assertEqual([e["queue_id"] for e in found], [done])
         self.assertEqual(self.entries("find", "--provider-id", given + "x"), [])
+
+
+class Again(Queue):
+    """What a client sends again that never saw the answer."""
+    settings = {"mode": "queued", "providers": "sendgrid, ses",
+                "extra": "duplicates: {policy: drop}\n"}
+
+    def letter(self, number, to=("ann@dest.example",)):
+        smtp = self.client()
+        smtp.mail("orders@shop.example")
+        for address in to:
+            smtp.rcpt(address)
+        code, text = smtp.data(
+            "From: orders@shop.example\r\n"
+            f"Message-ID: <{number}@shop.example>\r\n\r\nhi\r\n")
+        self.assertEqual(code, 250, text)
+        return text.decode()
+
+    def test_it_is_sent_once_also_over_a_crash(self):
+        both = ("ann@dest.example", "bob@dest.example")
+        self.fail_all()
+        first = self.queue_id(self.letter(1, both))
+        self.assertIn(f"queued as {first}", self.letter(1, both[::-1]))
+        self.assertEqual(self.server.logged("duplicate")[0]["first"], first)
+        self.kill()
+        self.start(**self.settings)
+        self.assertIn(f"queued as {first}", self.letter(1, both))
+        dropped = self.server.logged("duplicate")[0]
+        self.assertEqual((dropped["first"], dropped["action"]),
+                         (first, "dropped"))
+        self.sandbox.heal()
+        self.queue("retry", first)
+        self.final(first)
+        self.assertIn(f"{first} accepted by", self.letter(1, both))
+        other = self.queue_id(self.letter(1))
+        self.final(other)
+        self.assertEqual(len(self.sandbox.messages()), 2)
+        metrics = http(f"{self.stats}/metrics")[1]
+        self.assertIn('postern_messages_duplicate_total{action="dropped"} 2',
+                      metrics)
 
 
 class Act(Queue):

@@ -570,7 +570,12 @@ struct message *rig_message(size_t body_size)
 
 	buf_init(&header, 1024);
 	buf_init(&body, body_size + sizeof(line));
-	ck_assert_int_eq(buf_add_str(&header, "From: a@b.example\r\n\r\n"), 0);
+	ck_assert_int_eq(buf_add_str(&header, "From: a@b.example\r\n"), 0);
+	if (rig.message_id)
+		ck_assert_int_eq(
+		    buf_printf(&header, "Message-ID: %s\r\n", rig.message_id),
+		    0);
+	ck_assert_int_eq(buf_add_str(&header, "\r\n"), 0);
 	memset(line, 'x', sizeof(line));
 	memcpy(line + sizeof(line) - 2, "\r\n", 2);
 	do
@@ -622,6 +627,7 @@ void rig_submit(enum config_mode mode, size_t recipients, size_t body_size)
 		.envelope = &rig.envelope,
 		.message = rig_message(body_size),
 		.mode = mode,
+		.has_message_id = rig.message_id != NULL,
 		.hold_reason = rig.hold_reason,
 		.quota_day = 20000,
 		.on_answer = on_answer };

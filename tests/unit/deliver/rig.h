@@ -89,6 +89,7 @@ struct rig {
 	const char *hold_reason;     /* likewise */
 	struct envelope_terms terms; /* of what rig_submit, rig_store make */
 	const char *sender;          /* of rig_submit, when not a@b.example */
+	const char *message_id;      /* of messages, when they have one */
 	unsigned notify;             /* of its recipients */
 	bool is_answered, is_idle;
 	enum deliver_verdict verdict;
