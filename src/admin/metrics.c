@@ -120,17 +120,18 @@ static void render_credentials(struct metrics *r)
 static bool is_followed(
     const struct config_route *route, size_t from, size_t to)
 {
-	bool has_seen = false;
+	bool has_from = false, has_to = false;
 
 	for (size_t i = 0; i < route->providers.count; i++) {
-		if (route->provider_index[i] == to)
-			return has_seen;
-		has_seen |= route->provider_index[i] == from;
+		has_to |= route->provider_index[i] == to;
+		if (route->provider_index[i] == from)
+			has_from = !has_to ||
+				   route->strategy != CONFIG_STRATEGY_FAILOVER;
 	}
-	return false;
+	return from != to && has_from && has_to;
 }
 
-/* Only pairs that a route has in this order. */
+/* Only pairs that a route may have in this order. */
 static bool may_follow(const struct config *c, size_t from, size_t to)
 {
 	for (size_t i = 0; i < c->routes.count; i++) {

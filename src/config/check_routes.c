@@ -9,6 +9,11 @@
 #include <base/counters.h>
 #include <postern/provider.h>
 
+enum {
+	WEIGHT_MAX = 1000000,
+	HEADER_RULE_MAX = 256 /* what matching costs grows with it */
+};
+
 static size_t find_provider(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->providers.count; i++) {
@@ -141,6 +146,38 @@ static void resolve_providers(
 	}
 }
 
+/* Which a field of a header can fit; see route/rule.h. */
+static bool is_header_rule(struct span rule)
+{
+	struct span rest = rule;
+	struct span name = span_trim(span_cut(&rest, ':'));
+
+	for (size_t i = 0; i < name.len; i++)
+		if (name.ptr[i] <= ' ' || name.ptr[i] >= 0x7f)
+			return false;
+	return name.len > 0 && rule.len <= HEADER_RULE_MAX;
+}
+
+static void check_headers(
+    struct check *c, const struct node *map, const struct postern_list *rules)
+{
+	const struct node *n = node_get(map, "header");
+	const struct node *item;
+
+	if (!n || rules->count == 0)
+		return;
+	item = n->type == NODE_SEQUENCE ? n->first : n;
+	for (size_t i = 0; i < rules->count; i++, item = item->next) {
+		const char *rule = CONFIG_STRING(*rules, i);
+
+		if (rule && !is_header_rule(span_of(rule)))
+			report_error(c->report, item,
+			    "must be the name of a header field or \"Name: "
+			    "pattern\", at most %d bytes",
+			    HEADER_RULE_MAX);
+	}
+}
+
 static void check_match(
     struct check *c, const struct node *n, const struct config_match *match)
 {
@@ -150,6 +187,10 @@ static void check_match(
 
 	check_patterns(c, map, "sender", &match->sender);
 	check_patterns(c, map, "recipient", &match->recipient);
+	check_headers(c, map, &match->header);
+	if (match->max_size > 0 && match->min_size > match->max_size)
+		report_error(c->report, node_get(map, "min_size"),
+		    "must not be more than max_size");
 	if (!users || match->user.count == 0)
 		return;
 	item = users->type == NODE_SEQUENCE ? users->first : users;
@@ -164,8 +205,64 @@ static void check_match(
 
 static bool matches_everything(const struct config_route *route)
 {
-	return route->match.user.count == 0 && route->match.sender.count == 0 &&
-	       route->match.recipient.count == 0;
+	const struct config_match *m = &route->match;
+
+	return m->user.count == 0 && m->sender.count == 0 &&
+	       m->recipient.count == 0 && m->header.count == 0 &&
+	       m->min_size == 0 && m->max_size == 0;
+}
+
+/* Numbers, one for each provider; too many or too few are reported. */
+static void take_weights(
+    struct check *c, const struct node *list, struct config_route *route)
+{
+	const struct node *item =
+	    list->type == NODE_SEQUENCE ? list->first : list;
+	unsigned long long weight, sum = 0;
+
+	for (size_t i = 0; i < route->weights.count; i++, item = item->next) {
+		const char *text = CONFIG_STRING(route->weights, i);
+
+		if (!text)
+			return;
+		if (!span_parse_u64(span_of(text), WEIGHT_MAX, &weight)) {
+			report_error(c->report, item,
+			    "must be a number from 0 to %d", WEIGHT_MAX);
+			return;
+		}
+		route->weight[i] = (uint32_t)weight;
+		sum += weight;
+	}
+	if (sum == 0)
+		report_error(c->report, list, "must not all be 0");
+}
+
+static void check_weights(
+    struct check *c, const struct node *n, struct config_route *route)
+{
+	const struct node *list = node_get(n, "weights");
+	size_t count = route->weights.count;
+
+	if (!list || count == 0)
+		return;
+	if (route->strategy == CONFIG_STRATEGY_FAILOVER) {
+		report_error(c->report, list,
+		    "needs a strategy other than failover (write strategy: "
+		    "weighted)");
+		return;
+	}
+	if (count != route->providers.count) {
+		report_error(c->report, list,
+		    "must have as many entries as providers, %zu, has %zu",
+		    route->providers.count, count);
+		return;
+	}
+	route->weight =
+	    arena_alloc(c->decoder->values, count * sizeof(*route->weight));
+	if (route->weight)
+		take_weights(c, list, route);
+	else
+		report_error(c->report, n, "out of memory");
 }
 
 static void check_route_providers(
@@ -202,6 +299,7 @@ static void check_route(
 		report_error(
 		    c->report, list, "must name at least one provider");
 	check_route_providers(c, n, route);
+	check_weights(c, n, route);
 	check_match(c, n, &route->match);
 }
 

@@ -191,15 +191,28 @@ struct config_match {
 	struct postern_list user;      /* names */
 	struct postern_list sender;    /* patterns as in users[].senders */
 	struct postern_list recipient; /* likewise */
+	/* Of the message: "Name" or "Name: pattern"; bytes, 0 = any. */
+	struct postern_list header;
+	uint64_t min_size, max_size;
+};
+
+/* Which provider of a route comes first. */
+enum config_strategy {
+	CONFIG_STRATEGY_FAILOVER = 0, /* as they are listed */
+	CONFIG_STRATEGY_WEIGHTED      /* by chance and weight */
 };
 
 struct config_route {
 	const char *name;
 	struct config_match match;     /* empty lists match everything */
 	struct postern_list providers; /* const char *, in order */
+	int strategy;                  /* enum config_strategy */
+	struct postern_list weights;   /* numbers as text, as `weight` */
 	int unknown;                   /* enum config_unknown */
-	/* Set by config_load: indices into config.providers. */
+	/* Set by config_load: indices into config.providers; and the weight of
+	 * each, or NULL for one each. */
 	size_t *provider_index;
+	uint32_t *weight;
 };
 
 struct config_queue {

@@ -5,6 +5,7 @@ static const char *const queue_mode_names[] = { "", "hybrid", "queued",
 	"direct", NULL };
 static const char *const duplicates_names[] = { "off", "log", "drop", NULL };
 static const char *const unknown_names[] = { "retry", "hold", "fail", NULL };
+static const char *const strategy_names[] = { "failover", "weighted", NULL };
 static const char *const level_names[] = { "debug", "info", "warn", "error",
 	NULL };
 static const char *const address_names[] = { "full", "domain", "hash", NULL };
@@ -82,6 +83,18 @@ static const struct postern_field match_rows[] = {
 	{ .name = "recipient", .type = POSTERN_TYPE_STRINGS,
 	  AT(config_match, recipient), .flags = RELOAD,
 	  .doc = "a@b, @b or *; any when missing" },
+	{ .name = "header", .type = POSTERN_TYPE_STRINGS,
+	  AT(config_match, header), .flags = RELOAD,
+	  .doc = "\"Name\": has such a field, \"Name: pattern\": with such a "
+		 "value, * being anything; any when missing" },
+	{ .name = "min_size", .type = POSTERN_TYPE_SIZE,
+	  AT(config_match, min_size), .preset = "0",
+	  RANGE(0, 1024 * GIB), .flags = RELOAD,
+	  .doc = "the message has so many bytes or more" },
+	{ .name = "max_size", .type = POSTERN_TYPE_SIZE,
+	  AT(config_match, max_size), .preset = "0",
+	  RANGE(0, 1024 * GIB), .flags = RELOAD,
+	  .doc = "so many or less; 0 = any" },
 	{ .name = NULL },
 };
 
@@ -95,6 +108,15 @@ static const struct postern_field route_rows[] = {
 	{ .name = "providers", .type = POSTERN_TYPE_STRINGS,
 	  AT(config_route, providers), .flags = REQUIRED | RELOAD,
 	  .doc = "names of providers in the order they are tried" },
+	{ .name = "strategy", .type = POSTERN_TYPE_ENUM,
+	  AT(config_route, strategy), .preset = "failover",
+	  .names = strategy_names, .flags = RELOAD,
+	  .doc = "who is tried first: failover as listed, weighted by "
+		 "chance; then the others" },
+	{ .name = "weights", .type = POSTERN_TYPE_STRINGS,
+	  AT(config_route, weights), .flags = RELOAD,
+	  .doc = "the share of each of providers, 0 = only when no other is "
+		 "left; all alike when missing" },
 	{ .name = "on_unknown", .type = POSTERN_TYPE_ENUM,
 	  AT(config_route, unknown), .preset = "retry",
 	  .names = unknown_names, .flags = RELOAD,

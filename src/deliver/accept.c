@@ -31,7 +31,6 @@
 #include <base/date.h>
 #include <base/log.h>
 #include <mail/header.h>
-#include <route/router.h>
 
 enum {
 	MESSAGE_ID_MAX = 250 /* what providers and people keep of it */
@@ -360,13 +359,18 @@ static bool is_deliverable(const struct deliver *owner,
     const struct deliver_submission *s, enum deliver_verdict *out_verdict)
 {
 	const struct envelope *e = s->envelope;
+	struct router_message message = { .header = message_header(s->message),
+		.size = message_size(s->message) };
+	struct router_ask ask = {
+		.user = e->user, .sender = e->sender, .message = &message
+	};
 	unsigned all = round_needs(&e->terms, e->sender, s->message);
 
 	for (size_t i = 0; i < e->recipient_count; i++) {
-		struct span to = e->recipients[i].address;
-		unsigned needs = round_needs_for(all, &e->terms, to);
+		ask.recipient = e->recipients[i].address;
+		unsigned needs = round_needs_for(all, &e->terms, ask.recipient);
 		const struct config_route *route =
-		    router_find(owner->config, e->user, e->sender, to);
+		    router_find(owner->config, &ask);
 
 		*out_verdict = route ? DELIVER_NO_UTF8 : DELIVER_NO_ROUTE;
 		if (!route || router_count(owner->config, route, needs) == 0)
@@ -378,13 +382,11 @@ static bool is_deliverable(const struct deliver *owner,
 bool deliver_carries_utf8(const struct deliver *owner, struct span user,
     struct span sender, struct span recipient)
 {
-	const struct config *c = owner->config;
-	const struct config_route *route;
+	const struct router_ask ask = {
+		.user = user, .sender = sender, .recipient = recipient
+	};
 
-	if (!recipient.ptr)
-		return router_may_carry(c, user, sender, POSTERN_CARRIES_UTF8);
-	route = router_find(c, user, sender, recipient);
-	return route && router_count(c, route, POSTERN_CARRIES_UTF8) > 0;
+	return router_may_carry(owner->config, &ask, POSTERN_CARRIES_UTF8);
 }
 
 /* --- those who cannot be served are answered at the end of the turn --- */

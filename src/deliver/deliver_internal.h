@@ -32,6 +32,7 @@
 #include <loop/loop.h>
 #include <mail/report.h>
 #include <provider/provider.h>
+#include <route/router.h>
 #include <store/store.h>
 
 enum {
@@ -74,7 +75,8 @@ struct deliver {
 /* What a round knows of a recipient beyond what the store keeps. */
 struct target {
 	const struct config_route *route; /* NULL: none matches any more */
-	size_t position;   /* in the route's providers, of the next try */
+	const struct router_order *order; /* of its providers; NULL: not open */
+	size_t position;                  /* in order, of the next try */
 	uint64_t floor_ms; /* longest Retry-After of this round */
 	unsigned needs;    /* POSTERN_CARRIES_* of those providers */
 	bool is_open;      /* has a provider to try in this round */
@@ -86,6 +88,12 @@ struct target {
 	bool is_some_closed; /* not all were passed over as open */
 	bool is_last_resort; /* all were: this one is tried all the same */
 	uint64_t again_ms;   /* monotonic: the first chance; 0 = none known */
+};
+
+/* One for each route that a round uses; of the arena. */
+struct round_order {
+	struct round_order *next;
+	struct router_order order;
 };
 
 /* The call to a provider that is being made; attempt.c. */
@@ -144,8 +152,10 @@ struct delivery {
 	/* One draw per round and one reading of the clock per step: recipients
 	 * that wait together come back together, in the same batch. */
 	uint64_t random;
-	int64_t now_ms; /* wall clock */
-	unsigned needs; /* POSTERN_CARRIES_* for every recipient */
+	int64_t now_ms;              /* wall clock */
+	unsigned needs;              /* POSTERN_CARRIES_* for every recipient */
+	struct router_message rules; /* the message, once routes ask for it */
+	struct round_order *orders;
 
 	/* The client's side; accept.c. */
 	struct deliver_submission *submission; /* NULL: nobody waits */
@@ -306,11 +316,16 @@ void round_hurry(struct delivery *d);
 /* Record what changed; else tell the sender what is owed; else finish. */
 void round_close(struct delivery *d);
 /* The route of recipient i as things are now, or NULL. */
-const struct config_route *round_route(const struct delivery *d, size_t i);
+const struct config_route *round_route(struct delivery *d, size_t i);
 /* Providers to try for recipient i: how many; 1 when it is pinned. */
 size_t round_provider_count(const struct delivery *d, size_t i);
 /* Index in config.providers of the one to try next; SIZE_MAX: gone. */
 size_t round_provider_index(const struct delivery *d, size_t i);
+/*
+ * The first position from `from` on whose provider can carry it; SIZE_MAX when
+ * there is none. For targets that are open and not pinned.
+ */
+size_t round_position(const struct delivery *d, size_t i, size_t from);
 
 /*
  * What a message asks of a provider, bits of POSTERN_CARRIES_*: for all of its

@@ -11,7 +11,6 @@
 
 #include <base/clock.h>
 #include <base/log.h>
-#include <route/router.h>
 
 enum {
 	/* For a place and for a turn, rather than to take the next provider. */
@@ -48,11 +47,8 @@ static const struct config_provider *provider_of(
 /* Whether another one may follow in this round. */
 static bool has_choice(const struct delivery *d, size_t i)
 {
-	const struct target *t = &d->targets[i];
-
 	return !d->recipients[i].is_pinned &&
-	       router_next(d->config, t->route, t->position + 1, t->needs) <
-		   t->route->providers.count;
+	       round_position(d, i, d->targets[i].position + 1) != SIZE_MAX;
 }
 
 /* An unknown outcome needs a person, or is the end of it. */
@@ -193,15 +189,14 @@ static bool find_last_resort(struct delivery *d, size_t i, uint64_t now_ms)
 	t->again_ms = UINT64_MAX;
 	if (d->recipients[i].is_pinned)
 		return is_resort(d, i, now_ms, &failed_ms);
-	t->position = router_next(d->config, t->route, 0, t->needs);
-	while (t->position < t->route->providers.count) {
+	t->position = round_position(d, i, 0);
+	while (t->position != SIZE_MAX) {
 		if (is_resort(d, i, now_ms, &failed_ms) &&
 		    failed_ms < longest_ms) {
 			best = t->position;
 			longest_ms = failed_ms;
 		}
-		t->position =
-		    router_next(d->config, t->route, t->position + 1, t->needs);
+		t->position = round_position(d, i, t->position + 1);
 	}
 	t->position = best;
 	return longest_ms != UINT64_MAX;

@@ -24,7 +24,6 @@
 #include <base/clock.h>
 #include <base/log.h>
 #include <route/retry.h>
-#include <route/router.h>
 
 enum {
 	/* After want of memory or of a place in the pool. */
@@ -208,9 +207,8 @@ bool outcome_next_provider(struct delivery *d, size_t i)
 
 	if (d->recipients[i].is_pinned)
 		return false;
-	size_t next =
-	    router_next(d->config, t->route, t->position + 1, t->needs);
-	if (next == t->route->providers.count)
+	size_t next = round_position(d, i, t->position + 1);
+	if (next == SIZE_MAX)
 		return false;
 	t->position = next;
 	return true;

@@ -29,14 +29,46 @@ static const struct config_provider *provider_at(
 	return CONFIG_AT(d->config->providers, struct config_provider, index);
 }
 
-const struct config_route *round_route(const struct delivery *d, size_t i)
+/* The message as rules see it; NULL when there is none. */
+static struct router_message *rules_of(struct delivery *d)
+{
+	if (!d->message)
+		return NULL;
+	d->rules.header = message_header(d->message);
+	d->rules.size = message_size(d->message);
+	return &d->rules;
+}
+
+const struct config_route *round_route(struct delivery *d, size_t i)
 {
 	const struct config_route *reports = &d->config->dsn.route;
+	const struct router_ask ask = { .user = d->user,
+		.sender = d->sender,
+		.recipient = d->recipients[i].address,
+		.message = rules_of(d) };
 
 	if (d->is_report)
 		return reports->providers.count > 0 ? reports : NULL;
-	return router_find(
-	    d->config, d->user, d->sender, d->recipients[i].address);
+	return router_find(d->config, &ask);
+}
+
+/* Made once for all recipients of a route. NULL for memory. */
+static const struct router_order *order_of(
+    struct delivery *d, const struct config_route *route)
+{
+	struct round_order *o = d->orders;
+
+	while (o && o->order.route != route)
+		o = o->next;
+	if (o)
+		return &o->order;
+	o = arena_alloc(&d->arena, sizeof(*o));
+	if (!o)
+		return NULL;
+	router_arrange(route, d->id, &o->order);
+	o->next = d->orders;
+	d->orders = o;
+	return &o->order;
 }
 
 /* SIZE_MAX when no provider has that name any more. */
@@ -68,7 +100,15 @@ size_t round_provider_index(const struct delivery *d, size_t i)
 
 	if (d->recipients[i].is_pinned)
 		return find_provider(d->config, d->recipients[i].provider);
-	return t->route->provider_index[t->position];
+	return router_provider(t->order, t->position);
+}
+
+size_t round_position(const struct delivery *d, size_t i, size_t from)
+{
+	const struct target *t = &d->targets[i];
+	size_t at = router_next(d->config, t->order, from, t->needs);
+
+	return at < t->order->count ? at : SIZE_MAX;
 }
 
 /* --- what is to be tried in this round --- */
@@ -110,8 +150,14 @@ static bool find_first(struct delivery *d, size_t i)
 	const char *trouble = "no route matches";
 
 	if (t->route && t->route->providers.count > 0) {
-		t->position = router_next(d->config, t->route, 0, t->needs);
-		if (t->position < t->route->providers.count)
+		t->order = order_of(d, t->route);
+		if (!t->order) {
+			outcome_set_reason(d, "out of memory");
+			outcome_wait(d, i, d->config->queue.retry_base_ms);
+			return false;
+		}
+		t->position = round_position(d, i, 0);
+		if (t->position != SIZE_MAX)
 			return true;
 		trouble = "no provider of its route carries SMTPUTF8";
 	}

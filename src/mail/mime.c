@@ -9,6 +9,7 @@
 #include <base/buf.h>
 #include <base/map.h>
 #include <mail/charset.h>
+#include <mail/header.h>
 #include <mail/mime_filename.h>
 #include <mail/mime_guard.h>
 
@@ -80,6 +81,37 @@ static char *blank_controls(char *text)
 			*c = ' ';
 	}
 	return text;
+}
+
+static int decode_words(char *raw, struct buf *out)
+{
+	char *text = NULL;
+	int rc = -ENOMEM;
+
+	if (span_is_ascii(span_of(raw)) && !strstr(raw, "=?"))
+		return buf_add_str(out, blank_controls(raw));
+	text = g_mime_utils_header_decode_text(NULL, raw);
+	if (text)
+		rc = charset_clean_utf8(span_of(blank_controls(text)), out);
+	g_free(text);
+	return rc;
+}
+
+int mime_decode_text(struct span value, struct buf *out)
+{
+	struct buf flat;
+	char *raw = NULL;
+	int rc;
+
+	buf_init(&flat, value.len + 1);
+	rc = header_unfold(value, &flat);
+	if (rc == 0) {
+		raw = buf_take_cstr(&flat);
+		rc = raw ? decode_words(raw, out) : -ENOMEM;
+	}
+	free(raw);
+	buf_finish(&flat);
+	return rc;
 }
 
 /* A valid copy of a header text GMime decoded; empty for NULL. */

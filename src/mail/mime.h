@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <base/buf.h>
 #include <base/err.h>
 #include <base/span.h>
 #include <mail/message.h>
@@ -38,6 +39,13 @@ struct mime_fields {
 
 /* Process-wide, once in main before threads. */
 void mime_library_init(void);
+
+/*
+ * Append the text of an unstructured header value: unfolded, encoded words
+ * (RFC 2047) decoded, UTF-8 without control characters. 0 or a negative
+ * errno. The caller bounds value.
+ */
+int mime_decode_text(struct span value, struct buf *out);
 
 /* NULL with e filled: too deep, too many parts, or memory. */
 struct mime_view *mime_view_new(const struct message *m, struct err *e);

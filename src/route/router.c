@@ -1,11 +1,20 @@
 /*
- * Rules from top to bottom, the first that matches decides. Reads nothing
- * but the snapshot it is given.
+ * Rules from top to bottom, the first that matches decides; then the order of
+ * its providers. Reads nothing but what it is given.
  */
 #include <route/router.h>
 
 #include <config/config.h>
 #include <postern/provider.h>
+#include <route/rule.h>
+
+/* --- rules --- */
+
+enum fit {
+	FIT_NO = 0,
+	FIT_UNKNOWN, /* what decides it is not known yet */
+	FIT_YES
+};
 
 static bool user_matches(const struct postern_list *names, struct span user)
 {
@@ -24,65 +33,217 @@ static bool address_matches(
 	return patterns->count == 0 || config_patterns_match(patterns, address);
 }
 
-static bool is_from(
-    const struct config_route *route, struct span user, struct span sender)
+static bool header_matches(const struct postern_list *rules, struct span header)
 {
-	return user_matches(&route->match.user, user) &&
-	       address_matches(&route->match.sender, sender);
+	if (rules->count == 0)
+		return true;
+	for (size_t i = 0; i < rules->count; i++) {
+		if (rule_fits_header(span_of(CONFIG_STRING(*rules, i)), header))
+			return true;
+	}
+	return false;
 }
 
-const struct config_route *router_find(const struct config *config,
-    struct span user, struct span sender, struct span recipient)
+static bool looks_at_message(const struct config_match *match)
+{
+	return match->header.count > 0 || match->min_size > 0 ||
+	       match->max_size > 0;
+}
+
+static bool message_matches(
+    const struct config_match *match, const struct router_message *m)
+{
+	return m->size >= match->min_size &&
+	       (match->max_size == 0 || m->size <= match->max_size) &&
+	       header_matches(&match->header, m->header);
+}
+
+static enum fit fit_message(
+    const struct config_match *match, size_t route, struct router_message *m)
+{
+	enum {
+		MEMO_NO = 1,
+		MEMO_YES
+	};
+
+	if (!looks_at_message(match))
+		return FIT_YES;
+	if (!m)
+		return FIT_UNKNOWN;
+	uint8_t *memo = route < ROUTER_MEMO_MAX ? &m->memo[route] : NULL;
+	if (memo && *memo)
+		return *memo == MEMO_YES ? FIT_YES : FIT_NO;
+	bool fits = message_matches(match, m);
+	if (memo)
+		*memo = fits ? MEMO_YES : MEMO_NO;
+	return fits ? FIT_YES : FIT_NO;
+}
+
+static enum fit fit_recipient(
+    const struct config_match *match, struct span recipient)
+{
+	if (match->recipient.count > 0 && !recipient.ptr)
+		return FIT_UNKNOWN;
+	return address_matches(&match->recipient, recipient) ? FIT_YES : FIT_NO;
+}
+
+/* Of route number i; what costs little first. */
+static enum fit fit_route(
+    const struct config *config, size_t i, const struct router_ask *ask)
+{
+	const struct config_match *match =
+	    &CONFIG_AT(config->routes, struct config_route, i)->match;
+	enum fit recipient, message;
+
+	if (!user_matches(&match->user, ask->user) ||
+	    !address_matches(&match->sender, ask->sender))
+		return FIT_NO;
+	recipient = fit_recipient(match, ask->recipient);
+	if (recipient == FIT_NO)
+		return FIT_NO;
+	message = fit_message(match, i, ask->message);
+	return message < recipient ? message : recipient;
+}
+
+const struct config_route *router_find(
+    const struct config *config, const struct router_ask *ask)
 {
 	for (size_t i = 0; i < config->routes.count; i++) {
-		const struct config_route *route =
-		    CONFIG_AT(config->routes, struct config_route, i);
-
-		if (is_from(route, user, sender) &&
-		    address_matches(&route->match.recipient, recipient))
-			return route;
+		if (fit_route(config, i, ask) == FIT_YES)
+			return CONFIG_AT(
+			    config->routes, struct config_route, i);
 	}
 	return NULL;
 }
 
-size_t router_next(const struct config *config,
-    const struct config_route *route, size_t from, unsigned needs)
+bool router_may_carry(
+    const struct config *config, const struct router_ask *ask, unsigned needs)
 {
-	for (; from < route->providers.count; from++) {
-		const struct config_provider *p = CONFIG_AT(config->providers,
-		    struct config_provider, route->provider_index[from]);
+	for (size_t i = 0; i < config->routes.count; i++) {
+		const struct config_route *route =
+		    CONFIG_AT(config->routes, struct config_route, i);
+		enum fit fit = fit_route(config, i, ask);
 
-		if ((p->module->flags & needs) == needs)
-			break;
+		if (fit == FIT_NO)
+			continue;
+		if (router_count(config, route, needs) > 0)
+			return true;
+		if (fit == FIT_YES)
+			return false; /* no later one is ever reached */
 	}
+	return false;
+}
+
+/* --- their providers --- */
+
+static bool carries(const struct config *config,
+    const struct config_route *route, size_t place, unsigned needs)
+{
+	const struct config_provider *p = CONFIG_AT(config->providers,
+	    struct config_provider, route->provider_index[place]);
+
+	return (p->module->flags & needs) == needs;
+}
+
+size_t router_provider(const struct router_order *order, size_t position)
+{
+	return order->route->provider_index[order->at[position]];
+}
+
+size_t router_next(const struct config *config,
+    const struct router_order *order, size_t from, unsigned needs)
+{
+	while (from < order->count &&
+	       !carries(config, order->route, order->at[from], needs))
+		from++;
 	return from;
 }
 
 size_t router_count(const struct config *config,
     const struct config_route *route, unsigned needs)
 {
-	size_t count = 0, end = route->providers.count;
+	size_t count = 0;
 
-	for (size_t i = router_next(config, route, 0, needs); i < end;
-	     i = router_next(config, route, i + 1, needs))
-		count++;
+	for (size_t i = 0; i < route->providers.count; i++)
+		count += carries(config, route, i, needs);
 	return count;
 }
 
-bool router_may_carry(const struct config *config, struct span user,
-    struct span sender, unsigned needs)
-{
-	for (size_t i = 0; i < config->routes.count; i++) {
-		const struct config_route *route =
-		    CONFIG_AT(config->routes, struct config_route, i);
+/* --- their order --- */
 
-		if (!is_from(route, user, sender))
-			continue;
-		if (router_next(config, route, 0, needs) <
-		    route->providers.count)
-			return true;
-		if (route->match.recipient.count == 0)
-			return false; /* no later one is ever reached */
+static uint64_t weight_of(const struct config_route *route, size_t place)
+{
+	return route->weight ? route->weight[place] : 1;
+}
+
+/*
+ * As in the file, but those without weight at the end. Returns how many have
+ * one.
+ */
+static size_t line_up(struct router_order *o)
+{
+	size_t n = 0, weighty;
+
+	for (size_t i = 0; i < o->count; i++)
+		if (weight_of(o->route, i) > 0)
+			o->at[n++] = (uint8_t)i;
+	weighty = n;
+	for (size_t i = 0; i < o->count; i++)
+		if (weight_of(o->route, i) == 0)
+			o->at[n++] = (uint8_t)i;
+	return weighty;
+}
+
+static void bring_forward(struct router_order *o, size_t from, size_t to)
+{
+	uint8_t moved = o->at[from];
+
+	for (; from > to; from--)
+		o->at[from] = o->at[from - 1];
+	o->at[to] = moved;
+}
+
+/* The next of a sequence that looks random (splitmix64). */
+static uint64_t next_number(uint64_t *state)
+{
+	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+/* One of at[from, end), each as likely as its weight says. */
+static size_t draw(
+    const struct router_order *o, size_t from, size_t end, uint64_t number)
+{
+	uint64_t total = weight_of(o->route, o->at[from]), at;
+
+	for (size_t i = from + 1; i < end; i++)
+		total += weight_of(o->route, o->at[i]);
+	at = number % total;
+	for (; from + 1 < end; from++) {
+		uint64_t weight = weight_of(o->route, o->at[from]);
+
+		if (at < weight)
+			break;
+		at -= weight;
 	}
-	return false;
+	return from;
+}
+
+void router_arrange(const struct config_route *route, struct id message,
+    struct router_order *out)
+{
+	uint64_t state = id_hash(message);
+	size_t weighty;
+
+	out->route = route;
+	out->count = route->providers.count;
+	weighty = line_up(out);
+	if (route->strategy == CONFIG_STRATEGY_FAILOVER)
+		return;
+	for (size_t k = 0; k + 1 < weighty; k++)
+		bring_forward(
+		    out, draw(out, k, weighty, next_number(&state)), k);
 }

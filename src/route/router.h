@@ -1,32 +1,74 @@
 /*
- * Which providers may carry this, in which order. Pure: the same snapshot and
- * the same envelope give the same answer.
+ * Which providers may carry a message, in which order. Pure: the same snapshot
+ * and the same question give the same answer.
  */
 #pragma once
 
+#include <base/counters.h>
+#include <base/id.h>
 #include <base/span.h>
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct config;
 struct config_route;
 
-/* First matching route, or NULL when none matches. */
-const struct config_route *router_find(const struct config *config,
-    struct span user, struct span sender, struct span recipient);
+enum {
+	ROUTER_MEMO_MAX = 256
+};
+
+/* A message in the eyes of rules. Used with one snapshot only. */
+struct router_message {
+	struct span header; /* as it will be sent; borrowed */
+	uint64_t size;
+	/* The router's, zeroed: what the first routes made of it, so that it
+	 * is looked at once and not for each recipient. */
+	uint8_t memo[ROUTER_MEMO_MAX];
+};
+
+/* Who sends what to whom. */
+struct router_ask {
+	struct span user, sender;
+	struct span recipient;          /* ptr NULL: not known yet */
+	struct router_message *message; /* NULL: likewise */
+};
+
 /*
- * Position in the route's providers of the first from `from` on whose module
- * has all of needs (POSTERN_CARRIES_*); their count when there is none.
+ * First matching route, or NULL when none matches. What is not known yet fits
+ * only a route that does not ask for it.
+ */
+const struct config_route *router_find(
+    const struct config *config, const struct router_ask *ask);
+/*
+ * Whether a provider with all of needs (POSTERN_CARRIES_*) may come into
+ * question: what is not known yet may turn out to fit.
+ */
+bool router_may_carry(
+    const struct config *config, const struct router_ask *ask, unsigned needs);
+
+/* The providers of a route in the order in which one message tries them. */
+struct router_order {
+	const struct config_route *route;
+	size_t count;
+	uint8_t at[COUNTER_PROVIDERS_MAX]; /* places in the route's list */
+};
+
+/*
+ * As the route's strategy says. weighted: drawn anew for each message, but by
+ * its id, so that retries keep it.
+ */
+void router_arrange(const struct config_route *route, struct id message,
+    struct router_order *out);
+/* The provider at a position of order, as an index in config.providers. */
+size_t router_provider(const struct router_order *order, size_t position);
+/*
+ * The first position from `from` on whose module has all of needs; the count
+ * of order when there is none.
  */
 size_t router_next(const struct config *config,
-    const struct config_route *route, size_t from, unsigned needs);
-/* How many of them there are. */
+    const struct router_order *order, size_t from, unsigned needs);
+/* How many of a route's providers have all of needs. */
 size_t router_count(const struct config *config,
     const struct config_route *route, unsigned needs);
-/*
- * Whether a provider with all of needs may come into question for some
- * recipient; which one is not known yet.
- */
-bool router_may_carry(const struct config *config, struct span user,
-    struct span sender, unsigned needs);

@@ -177,7 +177,8 @@ providers:
   - {{name: mailgun, type: mailgun, url: "{sandbox}/mailgun",
       domain: shop.example, api_key: key-sandbox, timeout: {timeout}{provider_extra}}}
 routes:
-  - {{name: all, providers: [{providers}], on_unknown: {on_unknown}}}
+{routes_before}
+  - {{name: all, providers: [{providers}], on_unknown: {on_unknown}{route_extra}}}
 queue:
   mode: {mode}
   sync_budget: {sync_budget}
@@ -217,7 +218,8 @@ class Case(unittest.TestCase):
                       sync_budget="5s", timeout="10s", max_age="1h",
                       providers="sendgrid, ses, mailgun", on_unknown="retry",
                       user_extra="", provider_extra="", hardening=HARDENING, log_extra="",
-                      lame_duck="0s", grace="10s", extra="")
+                      lame_duck="0s", grace="10s", extra="",
+                      routes_before="", route_extra="")
         values.update(settings)
         path = self.home / "postern.yaml"
         path.write_text(CONFIG.format(**values))

@@ -46,9 +46,10 @@ START_TEST(first_match_decides)
 	struct config config = { .routes = { .items = routes,
 				     .count =
 					 sizeof(routes) / sizeof(routes[0]) } };
-	const struct config_route *found =
-	    router_find(&config, span_of(cases[_i].user),
-		span_of(cases[_i].sender), span_of(cases[_i].recipient));
+	const struct router_ask ask = { .user = span_of(cases[_i].user),
+		.sender = span_of(cases[_i].sender),
+		.recipient = span_of(cases[_i].recipient) };
+	const struct config_route *found = router_find(&config, &ask);
 
 	if (cases[_i].route) {
 		ck_assert_ptr_nonnull(found);
@@ -59,12 +60,94 @@ START_TEST(first_match_decides)
 }
 END_TEST
 
+static const struct router_ask somebody = { .user = { "u", 1 },
+	.sender = { "a@b.example", 11 },
+	.recipient = { "c@d.example", 11 } };
+
 START_TEST(no_routes_match_nothing)
 {
 	struct config config = { .routes = { .count = 0 } };
 
-	ck_assert_ptr_null(router_find(
-	    &config, SPAN("u"), SPAN("a@b.example"), SPAN("c@d.example")));
+	ck_assert_ptr_null(router_find(&config, &somebody));
+}
+END_TEST
+
+/* --- of the message --- */
+
+static struct config_route by_message[] = {
+	{ .name = "tagged",
+	    .match = { .header = LIST("X-Tag: news", "X-Other") } },
+	{ .name = "large", .match = { .min_size = 1000 } },
+	{ .name = "middle",
+	    .match = { .recipient = LIST("@d.example"),
+		.min_size = 100,
+		.max_size = 200 } },
+	{ .name = "rest" },
+};
+
+static const struct {
+	const char *header;
+	uint64_t size;
+	const char *route;
+} messages[] = {
+	{ "X-Tag: News\r\n\r\n", 5000, "tagged" },
+	{ "X-Tag: New\r\nX-Other: 1\r\n\r\n", 5000, "tagged" },
+	{ "X-Tag: New\r\n\r\n", 1000, "large" },
+	{ "\r\n", 999, "rest" },
+	{ "\r\n", 201, "rest" },
+	{ "\r\n", 200, "middle" },
+	{ "\r\n", 100, "middle" },
+	{ "\r\n", 99, "rest" },
+};
+
+static const struct config of_message = { .routes = { by_message, 4 } };
+
+START_TEST(the_message_decides)
+{
+	struct router_message m = { .header = span_of(messages[_i].header),
+		.size = messages[_i].size };
+	struct router_ask ask = somebody;
+
+	ask.message = &m;
+	for (int again = 0; again < 2; again++)
+		ck_assert_str_eq(
+		    router_find(&of_message, &ask)->name, messages[_i].route);
+}
+END_TEST
+
+START_TEST(what_a_message_was_found_to_be_holds_for_all_recipients)
+{
+	struct router_message m = { .header = SPAN("X-Tag: news\r\n\r\n") };
+	struct router_ask ask = somebody;
+
+	ask.message = &m;
+	ck_assert_str_eq(router_find(&of_message, &ask)->name, "tagged");
+	m.header = SPAN("\r\n");
+	ask.recipient = SPAN("other@d.example");
+	ck_assert_str_eq(router_find(&of_message, &ask)->name, "tagged");
+}
+END_TEST
+
+START_TEST(without_a_message_only_routes_that_ask_for_none_are_certain)
+{
+	ck_assert_str_eq(router_find(&of_message, &somebody)->name, "rest");
+}
+END_TEST
+
+START_TEST(more_routes_than_are_remembered_do_no_harm)
+{
+	static struct config_route many[ROUTER_MEMO_MAX + 2];
+	struct config config = { .routes = { many, ROUTER_MEMO_MAX + 2 } };
+	struct router_message m = { .header = SPAN("A: 1\r\n\r\n"), .size = 7 };
+	struct router_ask ask = somebody;
+
+	for (size_t i = 0; i < ROUTER_MEMO_MAX + 2; i++)
+		many[i].match.min_size = 8;
+	many[ROUTER_MEMO_MAX + 1].match.min_size = 7;
+	ask.message = &m;
+	for (int again = 0; again < 2; again++)
+		ck_assert_ptr_eq(
+		    router_find(&config, &ask), &many[ROUTER_MEMO_MAX + 1]);
 }
 END_TEST
 
@@ -77,7 +160,7 @@ static const struct postern_provider unicode = { .flags =
 static struct config_provider providers[] = { { .module = &ascii },
 	{ .module = &unicode }, { .module = &ascii }, { .module = &unicode } };
 
-static size_t indices[][4] = { { 0, 1, 2, 3 }, { 0, 2 } };
+static size_t indices[][4] = { { 0, 1, 2, 3 }, { 0, 2 }, { 1, 0 } };
 
 static struct config_route able[] = {
 	{ .name = "ours",
@@ -95,31 +178,187 @@ static struct config_route able[] = {
 static const struct config mixed = { .providers = { providers, 4 },
 	.routes = { able, 3 } };
 
+/* As listed. */
+static const struct router_order *order_of(size_t route)
+{
+	static struct router_order order;
+
+	router_arrange(&able[route], (struct id){ { 0 } }, &order);
+	return &order;
+}
+
 START_TEST(passes_over_who_cannot_carry_it)
 {
 	const unsigned utf8 = POSTERN_CARRIES_UTF8;
 
-	ck_assert_uint_eq(router_next(&mixed, &able[0], 0, 0), 0);
-	ck_assert_uint_eq(router_next(&mixed, &able[0], 1, 0), 1);
-	ck_assert_uint_eq(router_next(&mixed, &able[0], 0, utf8), 1);
-	ck_assert_uint_eq(router_next(&mixed, &able[0], 2, utf8), 3);
-	ck_assert_uint_eq(router_next(&mixed, &able[0], 4, utf8), 4);
-	ck_assert_uint_eq(router_next(&mixed, &able[1], 0, utf8), 2);
+	ck_assert_uint_eq(router_next(&mixed, order_of(0), 0, 0), 0);
+	ck_assert_uint_eq(router_next(&mixed, order_of(0), 1, 0), 1);
+	ck_assert_uint_eq(router_next(&mixed, order_of(0), 0, utf8), 1);
+	ck_assert_uint_eq(router_next(&mixed, order_of(0), 2, utf8), 3);
+	ck_assert_uint_eq(router_next(&mixed, order_of(0), 4, utf8), 4);
+	ck_assert_uint_eq(router_next(&mixed, order_of(1), 0, utf8), 2);
+	ck_assert_uint_eq(router_provider(order_of(1), 1), 2);
 	ck_assert_uint_eq(router_count(&mixed, &able[0], utf8), 2);
 	ck_assert_uint_eq(router_count(&mixed, &able[0], 0), 4);
 	ck_assert_uint_eq(router_count(&mixed, &able[1], utf8), 0);
 }
 END_TEST
 
+/* Before the recipient and the message are known. */
+static bool may_carry(const char *user, unsigned needs)
+{
+	const struct router_ask ask = { .user = span_of(user),
+		.sender = SPAN("\xc3\xa9@x.example") };
+
+	return router_may_carry(&mixed, &ask, needs);
+}
+
 START_TEST(knows_of_a_sender_whom_nobody_carries)
 {
-	struct span sender = SPAN("\xc3\xa9@x.example");
-	const unsigned utf8 = POSTERN_CARRIES_UTF8;
-
-	ck_assert(router_may_carry(&mixed, SPAN("app"), sender, utf8));
+	ck_assert(may_carry("app", POSTERN_CARRIES_UTF8));
 	/* Its mail never comes beyond the route that takes everything. */
-	ck_assert(!router_may_carry(&mixed, SPAN("other"), sender, utf8));
-	ck_assert(router_may_carry(&mixed, SPAN("other"), sender, 0));
+	ck_assert(!may_carry("other", POSTERN_CARRIES_UTF8));
+	ck_assert(may_carry("other", 0));
+}
+END_TEST
+
+START_TEST(an_unknown_message_may_fit)
+{
+	static struct config_route one[] = {
+		{ .name = "large",
+		    .match = { .min_size = 1 },
+		    .providers = { .count = 2 },
+		    .provider_index = indices[2] },
+		{ .name = "rest",
+		    .providers = { .count = 2 },
+		    .provider_index = indices[1] },
+	};
+	const struct config config = { .providers = { providers, 4 },
+		.routes = { one, 2 } };
+	struct router_message empty = { .header = SPAN("\r\n") };
+	struct router_ask ask = somebody;
+
+	ck_assert(router_may_carry(&config, &ask, POSTERN_CARRIES_UTF8));
+	ask.message = &empty;
+	ck_assert(!router_may_carry(&config, &ask, POSTERN_CARRIES_UTF8));
+}
+END_TEST
+
+/* --- the order of providers --- */
+
+enum {
+	IDS = 10000
+};
+
+/* Ids as id_make makes them, but the same in every run. */
+static struct id nth_id(uint32_t n)
+{
+	struct id time = { { 1, 0x8f, 0x2a, 0, (uint8_t)(n >> 8), 7 } };
+
+	return id_derive(time, span_make(&n, sizeof(n)));
+}
+
+static size_t first_for(const struct config_route *route, uint32_t n)
+{
+	struct router_order order;
+
+	router_arrange(route, nth_id(n), &order);
+	return router_provider(&order, 0);
+}
+
+/* Within five standard deviations. */
+static void assert_share(size_t count, double share)
+{
+	double mean = IDS * share, off = (double)count - mean;
+
+	ck_assert_msg(off * off <= 25 * mean * (1 - share),
+	    "%zu of %d is not a share of %.2f", count, (int)IDS, share);
+}
+
+START_TEST(weights_are_shares_of_first_places)
+{
+	uint32_t weight[] = { 70, 0, 25, 5 };
+	struct config_route route = { .providers = { .count = 4 },
+		.provider_index = indices[0],
+		.strategy = CONFIG_STRATEGY_WEIGHTED,
+		.weight = weight };
+	size_t count[4] = { 0 };
+
+	for (uint32_t n = 0; n < IDS; n++)
+		count[first_for(&route, n)]++;
+	assert_share(count[0], 0.70);
+	ck_assert_uint_eq(count[1], 0);
+	assert_share(count[2], 0.25);
+	assert_share(count[3], 0.05);
+}
+END_TEST
+
+START_TEST(weights_are_shares_of_what_the_first_leaves)
+{
+	uint32_t weight[] = { 60, 30, 0, 10 };
+	struct config_route route = { .providers = { .count = 4 },
+		.provider_index = indices[0],
+		.strategy = CONFIG_STRATEGY_WEIGHTED,
+		.weight = weight };
+	size_t count[4] = { 0 }, all = 0;
+
+	for (uint32_t n = 0; all < IDS; n++) {
+		struct router_order order;
+
+		router_arrange(&route, nth_id(n), &order);
+		ck_assert_uint_eq(router_provider(&order, 3), 2);
+		if (router_provider(&order, 0) != 0)
+			continue;
+		count[router_provider(&order, 1)]++;
+		all++;
+	}
+	assert_share(count[1], 0.75);
+	assert_share(count[3], 0.25);
+}
+END_TEST
+
+START_TEST(without_weights_all_are_alike)
+{
+	struct config_route route = { .providers = { .count = 4 },
+		.provider_index = indices[0],
+		.strategy = CONFIG_STRATEGY_WEIGHTED };
+	size_t count[4] = { 0 };
+
+	for (uint32_t n = 0; n < IDS; n++)
+		count[first_for(&route, n)]++;
+	for (size_t i = 0; i < 4; i++)
+		assert_share(count[i], 0.25);
+}
+END_TEST
+
+START_TEST(an_order_has_each_provider_once_and_stays)
+{
+	struct config_route route = { .providers = { .count = 4 },
+		.provider_index = indices[0],
+		.strategy = CONFIG_STRATEGY_WEIGHTED };
+
+	for (uint32_t n = 0; n < 100; n++) {
+		struct router_order order, again;
+		unsigned seen = 0;
+
+		router_arrange(&route, nth_id(n), &order);
+		router_arrange(&route, nth_id(n), &again);
+		for (size_t i = 0; i < order.count; i++) {
+			seen |= 1u << router_provider(&order, i);
+			ck_assert_uint_eq(order.at[i], again.at[i]);
+		}
+		ck_assert_uint_eq(seen, 0xf);
+	}
+}
+END_TEST
+
+START_TEST(failover_keeps_the_list)
+{
+	struct config_route route = { .providers = { .count = 2 },
+		.provider_index = indices[2] };
+
+	for (uint32_t n = 0; n < 100; n++)
+		ck_assert_uint_eq(first_for(&route, n), 1);
 }
 END_TEST
 
@@ -133,6 +372,19 @@ static Suite *make_suite(void)
 	tcase_add_test(t, no_routes_match_nothing);
 	tcase_add_test(t, passes_over_who_cannot_carry_it);
 	tcase_add_test(t, knows_of_a_sender_whom_nobody_carries);
+	tcase_add_loop_test(
+	    t, the_message_decides, 0, sizeof(messages) / sizeof(messages[0]));
+	tcase_add_test(
+	    t, what_a_message_was_found_to_be_holds_for_all_recipients);
+	tcase_add_test(
+	    t, without_a_message_only_routes_that_ask_for_none_are_certain);
+	tcase_add_test(t, more_routes_than_are_remembered_do_no_harm);
+	tcase_add_test(t, an_unknown_message_may_fit);
+	tcase_add_test(t, weights_are_shares_of_first_places);
+	tcase_add_test(t, weights_are_shares_of_what_the_first_leaves);
+	tcase_add_test(t, without_weights_all_are_alike);
+	tcase_add_test(t, an_order_has_each_provider_once_and_stays);
+	tcase_add_test(t, failover_keeps_the_list);
 	suite_add_tcase(s, t);
 	return s;
 }
