@@ -1,0 +1,64 @@
+"""See backlog.sh. Two spools, one with the backlog and one without, take turns:
+some messages are made due (evenly among those of the backlog), the server
+starts with cold files after a kill, delivers them, then takes new mail."""
+import argparse
+import collections
+import shutil
+import signal
+
+from rig import BIN, Home, Server, Sink, forget_pages, median, run_json
+
+options = argparse.ArgumentParser()
+options.add_argument("--messages", type=int, default=1000000)
+options.add_argument("--rounds", type=int, default=3)
+options.add_argument("--load", type=int, default=20000)
+options.add_argument("--size", type=int, default=2048)
+options = options.parse_args()
+
+
+def fill(spool, *what):
+    run_json(BIN / "tests/bench/fill", "--path", spool, "--size", options.size, *what)
+    shutil.chown(spool, "nobody")
+    for path in spool.rglob("*"):
+        shutil.chown(path, "nobody")
+
+
+def turn(home, sink, name, rows):
+    spool = home / f"{name}.spool"
+    if name == "backlog":
+        fill(spool, "--release", options.load)
+    else:
+        fill(spool, "--messages", options.load, "--due", options.load)
+    forget_pages(spool)
+    sink.forget()
+    server = Server(home, name, sink)
+    _, first_ns, _ = sink.wait(1)
+    rows["ready s"].append(server.ready_s)
+    rows["first delivery s"].append((first_ns - server.began_ns) / 1e9)
+    cpu = server.cpu_s()
+    count, first_ns, last_ns = sink.wait(options.load)
+    rows["delivered /s"].append((count - 1) * 1e9 / (last_ns - first_ns))
+    server.settle()
+    rows["CPU s/1000 delivered"].append((server.cpu_s() - cpu) * 1000 / count)
+    rows["RSS MB"].append(server.memory_mb()[0])
+    report = server.load(options.load, options.size)
+    rows["accepted /s"].append(report["messages_per_s"])
+    rows["CPU s/1000 accepted and delivered"].append(report["cpu_s_per_1000"])
+    rows["peak RSS MB"].append(server.memory_mb()[1])
+    if report["refused"] or report["broken"]:
+        raise SystemExit(f"{name}: {report}")
+    server.stop(signal.SIGKILL)
+
+
+with Home() as home, Sink(home, 18081) as sink:
+    rows = {name: collections.defaultdict(list) for name in ("backlog", "empty")}
+    fill(home / "backlog.spool", "--messages", options.messages)
+    for _ in range(options.rounds):
+        for name in rows:
+            turn(home, sink, name, rows[name])
+    print(f"{options.messages} messages of {options.size} bytes, medians of "
+          f"{options.rounds} rounds of {options.load} messages")
+    print(f"{'':36}{'backlog':>10}{'empty':>10}{'ratio':>8}")
+    for key in rows["backlog"]:
+        a, b = (median(rows[name][key]) for name in rows)
+        print(f"{key:36}{a:10.4g}{b:10.4g}{a / b:8.2f}")
