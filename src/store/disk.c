@@ -370,6 +370,9 @@ static int open_segments(struct disk *d, struct err *e)
 	}
 	if (rc < 0)
 		return rc;
+	rc = inspect_unsure(d, e);
+	if (rc < 0)
+		return rc;
 	rc = reads_each_segment(d->reads, adopt, d);
 	if (rc < 0) {
 		err_errno(e, rc, "store: cannot read what is in %s", path);

@@ -20,6 +20,10 @@
 
 struct writer;
 
+enum {
+	DISK_BATCH_MAX = 1024 /* requests committed together */
+};
+
 struct disk {
 	struct store store;
 	struct store_settings settings; /* path is ours */

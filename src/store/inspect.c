@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* A check reads it all, 4 ms per MB when cached: too long for old history. */
@@ -148,4 +149,62 @@ int inspect_bodies(struct disk *d, struct err *e)
 		"the database was lost: look for it and for mail in the "
 		"files there, remove them when nothing is missed"));
 	return 1;
+}
+
+/* 0, -EBADMSG when it is not what was accepted, or why that is not known. */
+static int check_body(struct disk *d, const struct place *p)
+{
+	if (p->header_size > p->size || p->size > UINT32_MAX)
+		return -EBADMSG;
+	char *bytes = malloc(p->size ? (size_t)p->size : 1);
+	if (!bytes)
+		return -ENOMEM;
+	int rc =
+	    segment_read(d->io, d->bodies, p, bytes, bytes + p->header_size);
+	free(bytes);
+	return rc;
+}
+
+/* What cannot be read now is left as it is: it is damaged when it is met. */
+static int drop_damaged(struct disk *d, const struct id *id)
+{
+	char text[ID_TEXT_SIZE];
+	struct place p;
+	int rc = rows_place(d->rows, id, &p);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	if (check_body(d, &p) != -EBADMSG)
+		return 0;
+	id_format(*id, text);
+	log_warn("accept_undone", LOG_STR("queue_id", text),
+	    LOG_STR("reason", "the end came before it was stored"));
+	return rows_drop(d->rows, id);
+}
+
+static int drop_unsure(struct disk *d)
+{
+	struct id ids[DISK_BATCH_MAX];
+	int n = rows_unsure(d->rows, ids, DISK_BATCH_MAX);
+	int rc = n;
+	if (n <= 0 || (rc = rows_begin(d->rows)) < 0)
+		return rc;
+	for (int i = 0; rc == 0 && i < n; i++)
+		rc = drop_damaged(d, &ids[i]);
+	if (rc == 0)
+		rc = rows_set_unsure(d->rows, NULL, 0);
+	if (rc == 0)
+		rc = rows_commit(d->rows);
+	if (rc < 0)
+		rows_rollback(d->rows);
+	return rc;
+}
+
+int inspect_unsure(struct disk *d, struct err *e)
+{
+	int rc = drop_unsure(d);
+	/* On a full disk what is there can still be sent. */
+	if (rc >= 0 || rc == -ENOSPC)
+		return 0;
+	return err_errno(
+	    e, rc, "store: cannot check the last messages in %s", d->path);
 }

@@ -40,3 +40,9 @@ int inspect_failure(struct disk *d, sqlite3 *db, int rc, struct err *e);
  * or a negative errno with e filled.
  */
 int inspect_bodies(struct disk *d, struct err *e);
+/*
+ * Rows and bodies of a batch reach the disk in any order: forget messages of
+ * the last one whose bodies are not there, of which nobody was told. Before
+ * anything is known of segments. 0, or a negative errno with e filled.
+ */
+int inspect_unsure(struct disk *d, struct err *e);

@@ -32,6 +32,9 @@ enum rows_statement {
 	Q_FINISHED,
 	Q_RELEASE_BODY,
 	Q_CHARGE,
+	Q_SET_UNSURE,
+	Q_UNSURE,
+	Q_PLACE,
 	Q_MOVE,
 	Q_BODIES,
 	Q_PURGEABLE,
@@ -88,6 +91,10 @@ static const char *const statements[Q_COUNT] = {
 	[Q_RELEASE_BODY] = "DELETE FROM body WHERE message = ?1",
 	[Q_CHARGE] = "INSERT INTO quota VALUES (?1, ?2, ?3) ON CONFLICT DO"
 		     " UPDATE SET messages = messages + excluded.messages",
+	[Q_SET_UNSURE] = "UPDATE unsure SET messages = ?1",
+	[Q_UNSURE] = "SELECT messages FROM unsure",
+	[Q_PLACE] = "SELECT segment, offset, size, header, crc FROM body"
+		    " WHERE message = ?1",
 	[Q_MOVE] =
 	    "UPDATE body SET segment = ?2, offset = ?3 WHERE message = ?1",
 	[Q_BODIES] =
@@ -389,6 +396,42 @@ int rows_charge(struct rows *r, struct span user, int64_t day, uint64_t n)
 	return sqlite_run(q);
 }
 
+int rows_set_unsure(struct rows *r, const struct id *ids, size_t count)
+{
+	sqlite3_stmt *q = r->q[Q_SET_UNSURE];
+	(void)sqlite3_bind_blob64(q, 1, count ? ids : (const void *)"",
+	    count * sizeof(*ids), SQLITE_STATIC);
+	return sqlite_run(q);
+}
+
+int rows_unsure(struct rows *r, struct id *out, size_t max)
+{
+	sqlite3_stmt *q = r->q[Q_UNSURE];
+	int rc = sqlite_next(q);
+	if (rc <= 0)
+		return rc;
+	const void *ids = sqlite3_column_blob(q, 0);
+	size_t count = (size_t)sqlite3_column_bytes(q, 0) / sizeof(*out);
+	if (count > max)
+		count = max;
+	if (count > 0)
+		memcpy(out, ids, count * sizeof(*out));
+	(void)sqlite3_reset(q);
+	return (int)count;
+}
+
+int rows_place(struct rows *r, const struct id *id, struct place *out)
+{
+	sqlite3_stmt *q = r->q[Q_PLACE];
+	sqlite_bind_id(q, 1, id);
+	int rc = sqlite_next(q);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	take_place(q, out);
+	(void)sqlite3_reset(q);
+	return 0;
+}
+
 int rows_move(struct rows *r, const struct id *id, const struct place *to)
 {
 	sqlite3_stmt *q = r->q[Q_MOVE];
@@ -428,6 +471,13 @@ static int forget(struct rows *r, const struct id *id)
 		rc = sqlite_run(r->q[i]);
 	}
 	return rc;
+}
+
+int rows_drop(struct rows *r, const struct id *id)
+{
+	sqlite_bind_id(r->q[Q_RELEASE_BODY], 1, id);
+	int rc = sqlite_run(r->q[Q_RELEASE_BODY]);
+	return rc == 0 ? forget(r, id) : rc;
 }
 
 /* The smallest id made at that time. */

@@ -46,6 +46,18 @@ int rows_update(struct rows *r, const struct store_update *u, int64_t now_ms,
     struct place *out_released);
 int rows_charge(struct rows *r, struct span user, int64_t day, uint64_t n);
 
+/*
+ * These messages, and no others, are of a batch whose bodies are not known to
+ * be durable: part of the transaction that accepts them.
+ */
+int rows_set_unsure(struct rows *r, const struct id *ids, size_t count);
+/* Up to max of them: their number or a negative errno. */
+int rows_unsure(struct rows *r, struct id *out, size_t max);
+/* Where its body is. -ENOENT: it has none. */
+int rows_place(struct rows *r, const struct id *id, struct place *out);
+/* As if it had never been accepted; but what was charged stays. */
+int rows_drop(struct rows *r, const struct id *id);
+
 /* The body was copied to `to` (segment and offset). */
 int rows_move(struct rows *r, const struct id *id, const struct place *to);
 /*

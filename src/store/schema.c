@@ -97,9 +97,13 @@ static const char version_4[] =
 static const char version_5[] =
     "ALTER TABLE message ADD COLUMN guard INTEGER NOT NULL DEFAULT 0;";
 
+/* See rows_set_unsure: one row, their ids one after the other. */
+static const char version_6[] = "CREATE TABLE unsure (messages BLOB NOT NULL);"
+				"INSERT INTO unsure VALUES (x'');";
+
 /* migrations[v] leads from format v to v + 1; 0 is an empty file. */
 static const char *const migrations[] = { version_1, version_2, version_3,
-	version_4, version_5 };
+	version_4, version_5, version_6 };
 
 enum {
 	VERSION = sizeof(migrations) / sizeof(migrations[0])

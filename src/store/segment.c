@@ -37,7 +37,8 @@ int segments_open(const struct store_io *io, int dir, const segment_turn *turn,
 	s->next_number = 1;
 	s->next_own = SPOOL_FIRST;
 	s->chunk = malloc(SEGMENT_CHUNK);
-	int rc = s->chunk ? segment_list_scan(s) : -ENOMEM;
+	s->flusher = flusher_new(io);
+	int rc = s->chunk && s->flusher ? segment_list_scan(s) : -ENOMEM;
 	if (rc < 0) {
 		segments_close(s);
 		return err_errno(e, rc, "store: cannot list the segments");
@@ -61,6 +62,7 @@ void segments_close(struct segments *s)
 	if (!s)
 		return;
 	leave_active(s);
+	flusher_free(s->flusher);
 	free(s->chunk);
 	free(s->list);
 	free(s->own);
@@ -358,6 +360,30 @@ int segments_sync(struct segments *s)
 	if (rc == 0)
 		s->is_dir_dirty = false;
 	return rc;
+}
+
+int segments_flush(struct segments *s)
+{
+	/* A new name must be there before a row tells of it. */
+	if (s->is_dir_dirty || s->failure < 0)
+		return segments_sync(s);
+	int rc = write_gathered(s);
+	if (rc < 0 || !s->is_dirty)
+		return rc;
+	s->is_dirty = false;
+	s->is_flushing = true;
+	flusher_begin(s->flusher, s->fd);
+	return 0;
+}
+
+int segments_flushed(struct segments *s)
+{
+	if (!s->is_flushing)
+		return 0;
+	s->is_flushing = false;
+	if (flusher_end(s->flusher) < 0)
+		s->failure = -EIO; /* as in sync_fd */
+	return s->failure;
 }
 
 void segments_abandon(struct segments *s)

@@ -62,6 +62,13 @@ int segments_append_bytes(
  * lost, segments_abandon and go on. Anything else: give up.
  */
 int segments_sync(struct segments *s);
+/*
+ * The same, but the batch may not be durable before segments_flushed, which
+ * follows with nothing in between that concerns segments but releases.
+ */
+int segments_flush(struct segments *s);
+/* 0, or a failure as of segments_sync, never -ENOSPC. */
+int segments_flushed(struct segments *s);
 /* After a failure: forget what was gathered, go on in another segment. */
 void segments_abandon(struct segments *s);
 /* A body is not wanted any more, by a committed transaction. */

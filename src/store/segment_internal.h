@@ -1,6 +1,7 @@
 /* What segment.c and segment_list.c share. */
 #pragma once
 
+#include <store/flusher.h>
 #include <store/segment.h>
 #include <store/spool.h>
 
@@ -45,6 +46,8 @@ struct segments {
 	uint64_t tail;    /* end of what was appended */
 	uint64_t written; /* end of what was handed to the system */
 	bool is_dirty, is_dir_dirty;
+	struct flusher *flusher;
+	bool is_flushing; /* segments_flush, until segments_flushed */
 	int failure; /* of a write or sync of this batch: all of it is lost */
 
 	struct iovec gather[SEGMENT_GATHER + 1]; /* + padding */

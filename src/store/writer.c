@@ -1,6 +1,7 @@
 /*
  * The one thread that writes. It takes whatever waits, appends the bodies,
- * syncs them, commits all rows in one transaction, and only then answers.
+ * syncs them while it commits all rows in one transaction, and answers when
+ * both are durable.
  * What arrives meanwhile is the next batch: there is no timer. Checkpoints,
  * purging and cleaning run after the answers, a little at a time.
  */
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 
 enum {
-	BATCH_MAX = 1024,
 	BATCH_BYTES = 16 * 1024 * 1024,
 	IDLE_MS = 5000,
 	PURGE_SLICE = 256,
@@ -44,11 +44,15 @@ struct writer {
 	struct cleaner *cleaner;
 	struct guard *guard;
 
-	struct slot slots[BATCH_MAX];
+	struct slot slots[DISK_BATCH_MAX];
 	size_t count;
-	struct store_request *taken[BATCH_MAX];
-	struct charge charges[BATCH_MAX];
+	struct store_request *taken[DISK_BATCH_MAX];
+	struct charge charges[DISK_BATCH_MAX];
 	size_t charge_count;
+
+	/* Accepted in the batch, by this transaction; and by the last one. */
+	struct id unsure[DISK_BATCH_MAX];
+	size_t unsure_count, was_unsure;
 
 	struct id purged; /* history was looked at up to here */
 	size_t purge_owed;
@@ -121,7 +125,10 @@ static int store_body(
 	return rc;
 }
 
-/* Every body of the batch on stable storage. 0, or why the batch has none. */
+/*
+ * Every body of the batch on its way to stable storage, where it is after
+ * segments_flushed. 0, or why the batch has none.
+ */
 static int store_bodies(struct writer *w)
 {
 	struct disk *d = w->d;
@@ -135,12 +142,25 @@ static int store_bodies(struct writer *w)
 			room = check_room(d);
 		slot->body_result = store_body(d, a->entry, room, &slot->place);
 	}
-	int rc = segments_sync(d->segments);
+	int rc = segments_flush(d->segments);
 	if (rc < 0) {
 		segments_abandon(d->segments);
 		disk_note_error(d, "sync", rc);
 	}
 	return rc;
+}
+
+/*
+ * Rows and bodies of a batch reach the disk at the same time, so that rows may
+ * be found whose bodies are not there: inspect_unsure drops them, as nobody was
+ * told of them. Bodies of an earlier batch are durable, or there were no later
+ * one.
+ */
+static int store_unsure(struct writer *w)
+{
+	if (w->unsure_count == 0 && w->was_unsure == 0)
+		return 0;
+	return rows_set_unsure(w->d->rows, w->unsure, w->unsure_count);
 }
 
 static bool is_own_failure(int rc)
@@ -179,8 +199,11 @@ static int store_slot(struct writer *w, struct slot *slot, int64_t now_ms)
 		rc = rows_update(
 		    w->d->rows, update_of(slot), now_ms, &slot->released);
 	slot->row_result = rc;
-	if (a && rc == 0)
+	if (a && rc == 0) {
 		note_charge(w, a);
+		if (slot->place.segment && !spool_has(slot->place.segment))
+			w->unsure[w->unsure_count++] = a->entry->id;
+	}
 	return is_own_failure(rc) ? 0 : rc;
 }
 
@@ -219,9 +242,12 @@ static int store_slots(struct writer *w)
 	int64_t now_ms = clock_wall_ms();
 	int rc = 0;
 	w->charge_count = 0;
+	w->unsure_count = 0;
 	for (size_t i = 0; rc == 0 && i < w->count; i++)
 		if (w->slots[i].body_result == 0)
 			rc = store_slot(w, &w->slots[i], now_ms);
+	if (rc == 0)
+		rc = store_unsure(w);
 	return rc == 0 ? store_charges(w) : rc;
 }
 
@@ -236,6 +262,8 @@ static int store_rows(struct writer *w)
 		rc = rows_commit(w->d->rows);
 	if (rc < 0)
 		rows_rollback(w->d->rows);
+	else
+		w->was_unsure = w->unsure_count;
 	return rc;
 }
 
@@ -254,14 +282,9 @@ static void refuse_accepts(struct writer *w, int rc)
 }
 
 /* Updates must not get lost on a full disk: they get the reserve. */
-static int store_batch(struct writer *w)
+static int store_all_rows(struct writer *w)
 {
-	int rc = store_bodies(w);
-	if (rc < 0)
-		refuse_accepts(w, rc);
-	if (disk_is_failed(w->d))
-		return -EIO;
-	rc = store_rows(w);
+	int rc = store_rows(w);
 	if (rc == -ENOSPC) {
 		disk_note_error(w->d, "commit", rc);
 		refuse_accepts(w, rc);
@@ -271,6 +294,23 @@ static int store_batch(struct writer *w)
 	if (rc < 0) {
 		disk_note_error(w->d, "commit", rc);
 		refuse_accepts(w, rc);
+	}
+	return rc;
+}
+
+static int store_batch(struct writer *w)
+{
+	int rc = store_bodies(w);
+	if (rc < 0)
+		refuse_accepts(w, rc);
+	if (disk_is_failed(w->d))
+		return -EIO;
+	rc = store_all_rows(w);
+	int flushed = segments_flushed(w->d->segments);
+	if (flushed < 0) {
+		segments_abandon(w->d->segments);
+		disk_note_error(w->d, "sync", flushed);
+		refuse_accepts(w, flushed);
 	}
 	return rc;
 }
@@ -409,6 +449,14 @@ static bool keep_house(struct writer *w, bool is_idle)
 	return purged > 0 || cleaned > 0;
 }
 
+/* All that was answered is durable, and nothing else was committed. */
+static void end_sure(struct writer *w)
+{
+	w->count = 0;
+	if (w->was_unsure > 0 && !disk_is_failed(w->d))
+		(void)store_rows(w);
+}
+
 void *writer_run(void *writer)
 {
 	struct writer *w = writer;
@@ -416,11 +464,12 @@ void *writer_run(void *writer)
 	bool has_more = false;
 	(void)pthread_setname_np(pthread_self(), "store-writer");
 	while (!store_queue_is_done(&d->writes)) {
-		w->count = store_queue_take(&d->writes, w->taken, BATCH_MAX,
-		    BATCH_BYTES, has_more ? 0 : IDLE_MS);
+		w->count = store_queue_take(&d->writes, w->taken,
+		    DISK_BATCH_MAX, BATCH_BYTES, has_more ? 0 : IDLE_MS);
 		if (w->count)
 			commit_batch(w);
 		has_more = keep_house(w, w->count == 0);
 	}
+	end_sure(w);
 	return NULL;
 }

@@ -150,10 +150,10 @@ static void on_accepted(struct store_request *r)
 
 static void init_slot(struct slot *s)
 {
-	s->recipient = (struct store_recipient){ .address =
-						     SPAN("sink@dest.example"),
-		.state = opt.is_history ? STORE_STARTED : STORE_PENDING,
-		.provider = "sink" };
+	s->recipient =
+	    (struct store_recipient){ .address = SPAN("sink@dest.example"),
+		    .state = opt.is_history ? STORE_STARTED : STORE_PENDING,
+		    .provider = "sink" };
 	s->sent = s->recipient;
 	s->sent.state = STORE_SENT;
 	s->entry = (struct store_entry){ .user = span_of(opt.user),
@@ -162,10 +162,9 @@ static void init_slot(struct slot *s)
 		.recipients = &s->recipient,
 		.recipient_count = 1,
 		.message = message };
-	s->accept = (struct store_accept){
-		.request = { .loop = loop, .done = on_accepted },
-		.entry = &s->entry
-	};
+	s->accept = (struct store_accept){ .request = { .loop = loop,
+					       .done = on_accepted },
+		.entry = &s->entry };
 	s->attempt = (struct store_attempt){ .provider = "sink",
 		.result = POSTERN_ACCEPTED,
 		.status = 202,
@@ -192,11 +191,11 @@ static struct message *make_message(void)
 	struct buf header, body;
 	buf_init(&header, 512);
 	buf_init(&body, opt.size);
-	if (buf_add_str(&header, "From: <bench@shop.example>\r\n"
-				 "To: <sink@dest.example>\r\n"
-				 "Subject: backlog\r\n"
-				 "Message-ID: <bench@shop.example>\r\n\r\n") <
-		0 ||
+	if (buf_add_str(&header,
+		"From: <bench@shop.example>\r\n"
+		"To: <sink@dest.example>\r\n"
+		"Subject: backlog\r\n"
+		"Message-ID: <bench@shop.example>\r\n\r\n") < 0 ||
 	    opt.size <= buf_len(&header) || buf_reserve(&body, opt.size) < 0)
 		return NULL;
 	size_t rest = opt.size - buf_len(&header);
@@ -293,7 +292,7 @@ int main(int argc, char **argv)
 	loop_free(loop);
 	message_unref(message);
 	free(waiting);
-	(void)printf("{\"messages\":%lu,\"per_s\":%.0f}\n", done,
-	    (double)done / s);
+	(void)printf(
+	    "{\"messages\":%lu,\"per_s\":%.0f}\n", done, (double)done / s);
 	return 0;
 }

@@ -52,8 +52,7 @@ static void note(void)
 	struct timespec t;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	tally->last_ns =
-	    (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	tally->last_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 	if (tally->count++ == 0)
 		tally->first_ns = tally->last_ns;
 }
