@@ -426,7 +426,7 @@ START_TEST(rows_may_be_there_before_their_bodies)
 	for (unsigned i = 1; i < MESSAGES; i++) {
 		size_t from = told[i - 1].accepted_at;
 		size_t to = told[i].accepted_at;
-		if (rand() % (MESSAGES / CUTS) == 0)
+		if (rand() % (2 * MESSAGES / CUTS) == 0)
 			cut_power(last_log_sync(from, to) + 1, from, to - 1);
 	}
 	fix_finish(&f);
