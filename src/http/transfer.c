@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <base/clock.h>
 
@@ -158,8 +159,6 @@ static int set_connection(struct http_request *r)
 	bad |= curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	bad |= curl_easy_setopt(
 	    c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	/* Wait for a handshake under way: it may carry this stream too. */
-	bad |= curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L);
 	bad |= curl_easy_setopt(
 	    c, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
 	/* Names come from our resolver only; curl's own may stall a loop. */
@@ -329,6 +328,20 @@ static int set_proxy(struct http_request *r)
 		   : 0;
 }
 
+/*
+ * Wait for a handshake under way: it may carry this stream too. Without TLS
+ * there is none, and curl would wait for the first answer of the host, which
+ * may never come.
+ */
+static int set_patience(struct http_request *r)
+{
+	bool is_tls = strncasecmp(r->call->url, "https:", 6) == 0;
+
+	return curl_easy_setopt(r->easy, CURLOPT_PIPEWAIT, (long)is_tls)
+		   ? -EINVAL
+		   : 0;
+}
+
 /* Where the host is: "+host:port:addresses"; "+" lets it be replaced. */
 static int set_pin(
     struct http_request *r, const struct origin *peer, const char *addresses)
@@ -363,6 +376,8 @@ int transfer_start(
 		rc = set_method(r);
 	if (!rc)
 		rc = set_proxy(r);
+	if (!rc)
+		rc = set_patience(r);
 	if (!rc && curl_easy_setopt(r->easy, CURLOPT_URL, r->call->url))
 		rc = -ENOMEM;
 	if (!rc && curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, left))

@@ -279,6 +279,29 @@ START_TEST(waiting_for_a_connection_has_a_limit)
 }
 END_TEST
 
+static void answer_all_but_the_first(
+    struct raw_server *s, int *fd, unsigned nth)
+{
+	if (nth == 0)
+		never_answer(s, fd, nth);
+	else
+		answer_all(s, fd, nth);
+}
+
+START_TEST(nobody_waits_for_the_answer_to_another)
+{
+	start(answer_all_but_the_first, NULL);
+	rig.is_parallel = true;
+	rig.after = note_first;
+	add(10)->call.timeout_ms = 1000;
+	add(10)->call.timeout_ms = 20000;
+	finish();
+	ck_assert_uint_eq(first_done, 1);
+	ck_assert_int_eq(rig.calls[0].fault, HTTP_FAULT_UNANSWERED);
+	ck_assert_int_eq(rig.calls[1].status, 200);
+}
+END_TEST
+
 START_TEST(many_large_uploads_share_the_loop)
 {
 	start(answer_all, NULL);
@@ -492,6 +515,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, secret_answers_are_whole);
 	tcase_add_test(t, keeps_the_limit_of_connections);
 	tcase_add_test(t, waiting_for_a_connection_has_a_limit);
+	tcase_add_test(t, nobody_waits_for_the_answer_to_another);
 	tcase_add_test(t, many_large_uploads_share_the_loop);
 	tcase_add_test(t, connection_closed_while_idle_is_not_used);
 	tcase_add_loop_test(t, cancelled_before_it_ran, 0, 2);
