@@ -8,6 +8,7 @@
 #include <admin/httpd_internal.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -81,6 +82,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 	r->conn = c;
 	r->mhd = mhd;
 	memcpy(r->target, uri, len + 1);
+	r->stop_at = UINT64_MAX;
 	buf_init(&r->body, (size_t)h->settings.max_body);
 	return r;
 }
@@ -138,12 +140,12 @@ static void tell_gone(struct httpd_request *r)
 		h->settings.on_gone(r, h->settings.ctx);
 }
 
+/* Also behind bytes that nobody reads. */
 static bool peer_left(int fd)
 {
-	char byte;
-	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
 
-	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+	return poll(&p, 1, 0) > 0;
 }
 
 static void sweep_conn(struct httpd_conn *c, uint64_t now)

@@ -32,8 +32,8 @@ struct httpd_settings {
 	 * httpd_reply or httpd_drop, at once or later.
 	 */
 	void (*on_request)(struct httpd_request *r, void *ctx);
-	/* May be NULL. False: drop the connection without reading the body. */
-	bool (*on_head)(struct httpd_request *r, void *ctx);
+	/* May be NULL. The head is there; httpd_stop_at may be called. */
+	void (*on_head)(struct httpd_request *r, void *ctx);
 	/*
 	 * May be NULL. Nobody will read the answer to r: the peer left (noticed
 	 * within about a second) or the server is being closed. r still needs
@@ -69,6 +69,11 @@ const char *httpd_query(const struct httpd_request *r, const char *name);
 /* Of the process at the other end of a unix socket; false elsewhere. */
 bool httpd_peer_uid(const struct httpd_request *r, unsigned *out);
 struct span httpd_body(const struct httpd_request *r);
+/*
+ * In on_head: read about so many bytes of the body and leave the rest; the
+ * request counts as complete then, and the connection must not go on.
+ */
+void httpd_stop_at(struct httpd_request *r, uint64_t received);
 /* Room for the handler's own state, NULL at first. */
 void httpd_set_data(struct httpd_request *r, void *data);
 void *httpd_data(const struct httpd_request *r);
@@ -81,5 +86,13 @@ struct httpd_reply {
 	struct span body; /* copied */
 };
 void httpd_reply(struct httpd_request *r, const struct httpd_reply *reply);
+/*
+ * Bytes for the peer past HTTP and the library, as far as the socket takes
+ * them; only while the answer is awaited, and httpd_hang_up must follow. For
+ * peers that are to see a broken answer.
+ */
+void httpd_write_raw(struct httpd_request *r, struct span bytes);
+/* End the connection in order, after what was written past the library. */
+void httpd_hang_up(struct httpd_request *r);
 /* Break the connection off without an answer: the peer sees a reset. */
 void httpd_drop(struct httpd_request *r);

@@ -50,9 +50,10 @@ struct httpd_request {
 	struct MHD_Connection *mhd;
 	const char *method, *path; /* libmicrohttpd's */
 	enum request_state state;
-	bool is_suspended, is_dropped, is_gone;
+	bool is_suspended, is_dropped, is_hung_up, is_gone;
 	struct buf body;
 	uint64_t received; /* of the body, also what was not kept */
+	uint64_t stop_at;  /* when so much was; UINT64_MAX: all of it */
 	int status;
 	struct MHD_Response *response;
 	void *data;

@@ -26,6 +26,8 @@ static void reset_socket(int fd)
 /* Inside libmicrohttpd's callback: send the answer or break off. */
 static enum MHD_Result answer(struct httpd_request *r)
 {
+	if (r->is_hung_up)
+		return MHD_NO;
 	if (r->is_dropped || !r->response) {
 		reset_socket(r->conn->fd);
 		return MHD_NO;
@@ -58,6 +60,24 @@ static uint64_t declared_length(const struct httpd_request *r)
 	return length;
 }
 
+/* The request is complete: ask the handler, and wait if it must think. */
+static enum MHD_Result ask(struct httpd_request *r)
+{
+	struct httpd *h = r->conn->h;
+
+	if (r->received > h->settings.max_body)
+		return answer_too_large(r);
+	r->state = REQUEST_ASKED;
+	h->settings.on_request(r, h->settings.ctx);
+	if (r->state == REQUEST_ANSWERED)
+		return answer(r);
+	h->waiting++;
+	r->conn->waiting = r;
+	r->is_suspended = true;
+	MHD_suspend_connection(r->mhd);
+	return MHD_YES;
+}
+
 static enum MHD_Result begin(
     struct httpd_request *r, const char *path, const char *method)
 {
@@ -66,10 +86,10 @@ static enum MHD_Result begin(
 	r->path = path;
 	r->method = method;
 	r->state = REQUEST_BODY;
-	if (s->on_head && !s->on_head(r, s->ctx)) {
-		r->is_dropped = true;
-		return answer(r);
-	}
+	if (s->on_head)
+		s->on_head(r, s->ctx);
+	if (r->stop_at == 0)
+		return ask(r);
 	uint64_t length = declared_length(r);
 	if (length == UINT64_MAX || length == 0)
 		return MHD_YES;
@@ -95,25 +115,9 @@ static enum MHD_Result take_body(
 		buf_finish(&r->body);
 		return MHD_YES;
 	}
-	return buf_add(&r->body, data, len) ? MHD_NO : MHD_YES;
-}
-
-/* The request is complete: ask the handler, and wait if it must think. */
-static enum MHD_Result ask(struct httpd_request *r)
-{
-	struct httpd *h = r->conn->h;
-
-	if (r->received > h->settings.max_body)
-		return answer_too_large(r);
-	r->state = REQUEST_ASKED;
-	h->settings.on_request(r, h->settings.ctx);
-	if (r->state == REQUEST_ANSWERED)
-		return answer(r);
-	h->waiting++;
-	r->conn->waiting = r;
-	r->is_suspended = true;
-	MHD_suspend_connection(r->mhd);
-	return MHD_YES;
+	if (buf_add(&r->body, data, len))
+		return MHD_NO;
+	return r->received >= r->stop_at ? ask(r) : MHD_YES;
 }
 
 enum MHD_Result httpd_request_step(struct httpd_request *r, const char *path,
@@ -185,6 +189,23 @@ void httpd_reply(struct httpd_request *r, const struct httpd_reply *reply)
 	for (size_t i = 0; r->response && reply->headers && reply->headers[i];
 	     i++)
 		add_header(r->response, reply->headers[i]);
+	settle(r);
+}
+
+void httpd_stop_at(struct httpd_request *r, uint64_t received)
+{
+	r->stop_at = received;
+}
+
+void httpd_write_raw(struct httpd_request *r, struct span bytes)
+{
+	(void)send(
+	    r->conn->fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void httpd_hang_up(struct httpd_request *r)
+{
+	r->is_hung_up = true;
 	settle(r);
 }
 

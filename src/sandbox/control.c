@@ -92,6 +92,7 @@ static void get_messages(struct sandbox *s, struct httpd_request *r)
 {
 	const struct filter filter = { httpd_query(r, "provider"),
 		httpd_query(r, "recipient") };
+	const char *after = httpd_query(r, "after");
 	const char *limit = httpd_query(r, "limit");
 	unsigned long long left = LIMIT_DEFAULT;
 	json_t *list = json_array();
@@ -105,6 +106,8 @@ static void get_messages(struct sandbox *s, struct httpd_request *r)
 	     pos != &s->archive.letters && left > 0; pos = pos->prev) {
 		const struct letter *l = container_of(pos, struct letter, node);
 
+		if (after && strcmp(l->id, after) == 0)
+			break;
 		if (!is_wanted(l, &filter))
 			continue;
 		(void)json_array_insert_new(list, 0, describe_letter(l));

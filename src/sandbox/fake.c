@@ -74,6 +74,22 @@ void fake_answer_send(const struct fake_answer *a, struct httpd_request *r)
 	httpd_reply(r, &reply);
 }
 
+int fake_answer_text(
+    const struct fake_answer *a, struct buf *out, size_t *out_head)
+{
+	int rc = buf_printf(out, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n",
+	    a->status, fake_status_text(a->status), buf_len(&a->body));
+
+	if (rc == 0 && a->content_type)
+		rc = buf_printf(out, "Content-Type: %s\r\n", a->content_type);
+	for (size_t i = 0; rc == 0 && i < a->header_count; i++)
+		rc = buf_printf(out, "%s\r\n", a->headers[i]);
+	if (rc == 0)
+		rc = buf_add_str(out, "Connection: close\r\n\r\n");
+	*out_head = buf_len(out);
+	return rc ? rc : buf_add_span(out, buf_span(&a->body));
+}
+
 const char *fake_status_text(int status)
 {
 	static const struct {

@@ -49,6 +49,9 @@ void fake_answer_header(struct fake_answer *a, const char *fmt, ...)
 void fake_answer_json(struct fake_answer *a, int status, json_t *body);
 /* Send it; a is unchanged. */
 void fake_answer_send(const struct fake_answer *a, struct httpd_request *r);
+/* As the bytes of HTTP/1.1; *out_head is where its body begins. */
+int fake_answer_text(
+    const struct fake_answer *a, struct buf *out, size_t *out_head);
 /* What a status says in general: "Service Unavailable". */
 const char *fake_status_text(int status);
 /*

@@ -63,7 +63,6 @@ static const char *read_numbers(struct fault *fault, const json_t *spec)
 {
 	const json_t *count = json_object_get(spec, "count");
 	const json_t *status = json_object_get(spec, "status");
-	const json_t *delay = json_object_get(spec, "delay_ms");
 	json_int_t code = json_integer_value(status);
 
 	fault->left = count ? json_integer_value(count) : 1;
@@ -73,34 +72,60 @@ static const char *read_numbers(struct fault *fault, const json_t *spec)
 	if (status && (!json_is_integer(status) || code < 200 || code > 599))
 		return "status is a number from 200 to 599";
 	fault->status = (int)code;
-	fault->delay_ms = (uint64_t)json_integer_value(delay);
-	if (delay &&
-	    (!json_is_integer(delay) || json_integer_value(delay) < 0 ||
-		fault->delay_ms > DELAY_MAX_MS))
-		return "delay_ms is a number up to 600000";
 	return NULL;
 }
+
+static bool read_time(const json_t *value, uint64_t *out)
+{
+	*out = (uint64_t)json_integer_value(value);
+	return !value || (json_is_integer(value) && *out <= DELAY_MAX_MS);
+}
+
+static const char *read_times(struct fault *fault, const json_t *spec)
+{
+	if (!read_time(json_object_get(spec, "delay_ms"), &fault->delay_ms) ||
+	    !read_time(json_object_get(spec, "byte_ms"), &fault->byte_ms))
+		return "delay_ms and byte_ms are numbers up to 600000";
+	return NULL;
+}
+
+static const struct {
+	const char *what, *when;
+	enum fault_break how;
+} breaks[] = {
+	{ "hang", "before-body", FAULT_HANG_BEFORE_BODY },
+	{ "hang", "after-body", FAULT_HANG_AFTER_BODY },
+	{ "reset", "before-body", FAULT_RESET_BEFORE_BODY },
+	{ "reset", "mid-body", FAULT_RESET_MID_BODY },
+	{ "reset", "after-body", FAULT_RESET_AFTER_BODY },
+};
 
 static const char *read_break(struct fault *fault, const json_t *spec)
 {
 	const json_t *hang = json_object_get(spec, "hang");
 	const json_t *reset = json_object_get(spec, "reset");
-	struct span when = span_of(json_string_value(hang ? hang : reset));
+	const json_t *cut = json_object_get(spec, "cut");
+	const char *when = json_string_value(hang ? hang : reset);
 
+	if (cut && !json_is_boolean(cut))
+		return "cut is true or false";
+	if (json_is_true(cut))
+		fault->how = FAULT_CUT_ANSWER;
 	if (!hang && !reset)
 		return NULL;
-	if (hang && reset)
-		return "either hang or reset";
-	if (span_eq(when, SPAN("after-body")))
-		fault->how =
-		    hang ? FAULT_HANG_AFTER_BODY : FAULT_RESET_AFTER_BODY;
-	else if (reset && span_eq(when, SPAN("before-body")))
-		fault->how = FAULT_RESET_BEFORE_BODY;
-	else
-		return hang ? "hang is \"after-body\""
-			    : "reset is \"before-body\" or \"after-body\"";
+	if ((hang && reset) || json_is_true(cut))
+		return "one of hang, reset and cut";
+	for (size_t i = 0; when && i < sizeof(breaks) / sizeof(breaks[0]);
+	     i++) {
+		if (strcmp(breaks[i].what, hang ? "hang" : "reset") == 0 &&
+		    strcmp(breaks[i].when, when) == 0)
+			fault->how = breaks[i].how;
+	}
+	if (fault->how == FAULT_ANSWER)
+		return "hang is before-body or after-body; reset too, or "
+		       "mid-body";
 	if (fault->status)
-		return "a request that hangs or is reset has no status";
+		return "a request that gets no answer has no status";
 	return NULL;
 }
 
@@ -146,7 +171,7 @@ static const char *read_rest(struct fault *fault, const json_t *spec)
 		return NULL;
 	if (json_string_length(match) == 0)
 		return "match is part of a recipient's address";
-	if (fault->how == FAULT_RESET_BEFORE_BODY)
+	if (fault_is_early(fault))
 		return "before the body no recipient is known to match";
 	fault->match = strdup(json_string_value(match));
 	return fault->match ? NULL : "out of memory";
@@ -155,8 +180,8 @@ static const char *read_rest(struct fault *fault, const json_t *spec)
 static const char *check_names(json_t *spec)
 {
 	static const char *const known[] = { "provider", "count", "status",
-		"headers", "body", "delay_ms", "hang", "reset", "match",
-		"accept", NULL };
+		"headers", "body", "delay_ms", "byte_ms", "hang", "reset",
+		"cut", "match", "accept", NULL };
 	const char *name;
 	json_t *value;
 
@@ -168,7 +193,9 @@ static const char *check_names(json_t *spec)
 			k++;
 		if (!*k)
 			return "known are provider, count, status, headers, "
-			       "body, delay_ms, hang, reset, match, accept";
+			       "body, delay_ms, byte_ms, hang, reset, cut, "
+			       "match, "
+			       "accept";
 	}
 	return NULL;
 }
@@ -182,6 +209,8 @@ static const char *read_fault(struct fault *fault, json_t *spec)
 	if (!wrong)
 		wrong = read_numbers(fault, spec);
 	if (!wrong)
+		wrong = read_times(fault, spec);
+	if (!wrong)
 		wrong = read_break(fault, spec);
 	if (!wrong)
 		wrong = read_headers(fault, json_object_get(spec, "headers"));
@@ -190,8 +219,9 @@ static const char *read_fault(struct fault *fault, json_t *spec)
 	if (!wrong)
 		wrong = read_rest(fault, spec);
 	if (!wrong && fault->how == FAULT_ANSWER && !fault->status &&
-	    !fault->delay_ms)
-		wrong = "a fault needs status, delay_ms, hang or reset";
+	    !fault->delay_ms && !fault->byte_ms)
+		wrong = "a fault needs status, delay_ms, byte_ms, hang, reset "
+			"or cut";
 	return wrong;
 }
 
@@ -239,8 +269,7 @@ const struct fault *faults_take_head(struct faults *f, const char *provider)
 
 		if (!is_for(fault, provider) || fault->match)
 			continue;
-		return fault->how == FAULT_RESET_BEFORE_BODY ? fire(fault)
-							     : NULL;
+		return fault_is_early(fault) ? fire(fault) : NULL;
 	}
 	return NULL;
 }
@@ -272,15 +301,19 @@ static json_t *describe(const struct fault *fault)
 {
 	static const char *const how[] = { [FAULT_ANSWER] = "answer",
 		[FAULT_RESET_BEFORE_BODY] = "reset before-body",
+		[FAULT_RESET_MID_BODY] = "reset mid-body",
+		[FAULT_HANG_BEFORE_BODY] = "hang before-body",
 		[FAULT_RESET_AFTER_BODY] = "reset after-body",
-		[FAULT_HANG_AFTER_BODY] = "hang after-body" };
+		[FAULT_HANG_AFTER_BODY] = "hang after-body",
+		[FAULT_CUT_ANSWER] = "cut" };
 
-	return json_pack("{s:I, s:o, s:I, s:I, s:i, s:I, s:s, s:b, s:o}", "id",
-	    (json_int_t)fault->id, "provider", text_or_null(fault->provider),
-	    "left", (json_int_t)fault->left, "fired", (json_int_t)fault->fired,
-	    "status", fault->status, "delay_ms", (json_int_t)fault->delay_ms,
-	    "how", how[fault->how], "accept", (int)fault->is_accepting, "match",
-	    text_or_null(fault->match));
+	return json_pack("{s:I, s:o, s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:o}",
+	    "id", (json_int_t)fault->id, "provider",
+	    text_or_null(fault->provider), "left", (json_int_t)fault->left,
+	    "fired", (json_int_t)fault->fired, "status", fault->status,
+	    "delay_ms", (json_int_t)fault->delay_ms, "byte_ms",
+	    (json_int_t)fault->byte_ms, "how", how[fault->how], "accept",
+	    (int)fault->is_accepting, "match", text_or_null(fault->match));
 }
 
 json_t *faults_list(const struct faults *f)

@@ -15,8 +15,11 @@
 enum fault_break {
 	FAULT_ANSWER = 0,        /* an answer is given, perhaps late */
 	FAULT_RESET_BEFORE_BODY, /* as soon as the head is there */
+	FAULT_RESET_MID_BODY,
+	FAULT_HANG_BEFORE_BODY,
 	FAULT_RESET_AFTER_BODY,
-	FAULT_HANG_AFTER_BODY
+	FAULT_HANG_AFTER_BODY,
+	FAULT_CUT_ANSWER
 };
 
 struct fault {
@@ -29,7 +32,7 @@ struct fault {
 	json_t *headers;  /* object of strings, or NULL */
 	char *body;       /* NULL: the provider's own for this status */
 	const char *type; /* of body */
-	uint64_t delay_ms;
+	uint64_t delay_ms, byte_ms; /* before all, before each of its bytes */
 	enum fault_break how;
 	bool is_accepting; /* the message is taken although it fails */
 	char *match;       /* in a recipient, or NULL */
@@ -60,9 +63,15 @@ void faults_remove(struct faults *f, const char *provider);
  */
 const struct fault *faults_take(
     struct faults *f, const char *provider, struct span recipients);
+static inline bool fault_is_early(const struct fault *f)
+{
+	return f->how == FAULT_RESET_BEFORE_BODY ||
+	       f->how == FAULT_RESET_MID_BODY ||
+	       f->how == FAULT_HANG_BEFORE_BODY;
+}
 /*
- * The same when only the head is there: a reset before the body, if that is
- * the first in line of those without a match.
+ * The same when only the head is there: one that is early, if that is the
+ * first in line of those without a match.
  */
 const struct fault *faults_take_head(struct faults *f, const char *provider);
 /* As a JSON array; NULL for memory. */

@@ -16,7 +16,8 @@
 enum {
 	BODY_MAX = 64 * 1024 * 1024,
 	CONNECTIONS_MAX = 1000,
-	TIMEOUT_S = 120
+	TIMEOUT_S = 120,
+	TEXT_MAX = 17 * 1024 * 1024
 };
 
 const struct fake *const sandbox_fakes[SANDBOX_FAKES] = { &fake_ses,
@@ -27,22 +28,46 @@ struct held {
 	struct sandbox *sandbox;
 	struct httpd_request *r;
 	struct loop_timer timer; /* not armed: the request hangs */
-	bool will_reset;
+	enum fault_break how;
+	uint64_t byte_ms;
 	struct fake_answer answer;
+	struct buf text; /* of it, when it is sent past the library */
 };
 
 static void free_held(struct held *h)
 {
 	loop_timer_stop(h->sandbox->loop, &h->timer);
 	fake_answer_finish(&h->answer);
+	buf_finish(&h->text);
 	free(h);
+}
+
+/* The next byte, or without pauses all that is to be sent. */
+static void write_text(struct held *h)
+{
+	struct span piece = buf_span(&h->text);
+
+	if (h->byte_ms > 0)
+		piece = span_first(piece, 1);
+	httpd_write_raw(h->r, piece);
+	buf_consume(&h->text, piece.len);
+	if (buf_len(&h->text) > 0) {
+		loop_timer_start(h->sandbox->loop, &h->timer, h->byte_ms);
+		return;
+	}
+	httpd_hang_up(h->r);
+	free_held(h);
 }
 
 static void on_time(struct loop_timer *t)
 {
 	struct held *h = container_of(t, struct held, timer);
 
-	if (h->will_reset)
+	if (buf_len(&h->text) > 0) {
+		write_text(h);
+		return;
+	}
+	if (h->how != FAULT_ANSWER)
 		httpd_drop(h->r);
 	else
 		fake_answer_send(&h->answer, h->r);
@@ -90,39 +115,72 @@ static void keep_letter(
 		log_warn("sandbox_archive_failed", LOG_NUM("code", rc));
 }
 
-/* Keep the request for later; false for memory. */
-static bool hold(struct sandbox *s, struct httpd_request *r,
-    const struct fault *fault, struct fake_answer *a)
+/* Keep r for what is to happen to it; NULL for memory. */
+static struct held *held_new(
+    struct sandbox *s, struct httpd_request *r, enum fault_break how)
 {
 	struct held *h = calloc(1, sizeof(*h));
 
 	if (!h)
-		return false;
+		return NULL;
 	h->sandbox = s;
 	h->r = r;
-	h->answer = *a;
-	fake_answer_init(a); /* moved */
-	h->will_reset = fault->how != FAULT_ANSWER;
+	h->how = how;
+	fake_answer_init(&h->answer);
+	buf_init(&h->text, TEXT_MAX);
 	loop_timer_init(&h->timer, on_time);
 	httpd_set_data(r, h);
-	if (fault->how != FAULT_HANG_AFTER_BODY)
-		loop_timer_start(s->loop, &h->timer, fault->delay_ms);
-	return true;
+	return h;
+}
+
+/* Of an answer that comes to half, or slowly: its bytes. */
+static void make_text(struct held *h)
+{
+	size_t head, whole;
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX);
+	if (fake_answer_text(&h->answer, &text, &head) == 0) {
+		whole = buf_len(&text);
+		if (h->how == FAULT_CUT_ANSWER)
+			whole = head + (whole - head) / 2;
+		(void)buf_add_span(
+		    &h->text, span_first(buf_span(&text), whole));
+	}
+	buf_finish(&text);
+}
+
+static bool is_for_ever(enum fault_break how)
+{
+	return how == FAULT_HANG_BEFORE_BODY || how == FAULT_HANG_AFTER_BODY;
+}
+
+static bool will_wait(const struct fault *fault)
+{
+	return fault->delay_ms > 0 || fault->byte_ms > 0 ||
+	       is_for_ever(fault->how) || fault->how == FAULT_CUT_ANSWER;
 }
 
 /* Let the fault have its way with r, which has been checked into a. */
 static void apply_fault(struct sandbox *s, struct httpd_request *r,
     const struct fault *fault, struct fake_answer *a)
 {
-	bool will_wait =
-	    fault->delay_ms > 0 || fault->how == FAULT_HANG_AFTER_BODY;
+	struct held *h = will_wait(fault) ? held_new(s, r, fault->how) : NULL;
 
-	if (will_wait && hold(s, r, fault, a))
+	if (!h) {
+		if (fault->how == FAULT_ANSWER)
+			fake_answer_send(a, r);
+		else
+			httpd_drop(r);
 		return;
-	if (fault->how == FAULT_ANSWER)
-		fake_answer_send(a, r);
-	else
-		httpd_drop(r);
+	}
+	h->byte_ms = fault->byte_ms;
+	h->answer = *a;
+	fake_answer_init(a); /* moved */
+	if (fault->byte_ms > 0 || fault->how == FAULT_CUT_ANSWER)
+		make_text(h);
+	if (!is_for_ever(fault->how))
+		loop_timer_start(s->loop, &h->timer, fault->delay_ms);
 }
 
 static void serve(struct sandbox *s, size_t index, struct httpd_request *r)
@@ -140,10 +198,11 @@ static void serve(struct sandbox *s, size_t index, struct httpd_request *r)
 		    a.letter ? buf_span(&a.letter->recipients) : SPAN(""));
 	c->faulted += fault != NULL;
 	c->rejected += !fault && a.status >= 300;
-	/* A fault that only delays leaves the answer as it is. */
-	bool is_real = !fault ||
-		       (fault->how == FAULT_ANSWER && fault->status == 0) ||
-		       fault->is_accepting;
+	/* A fault that only delays, or cuts, leaves the answer as it is. */
+	bool is_real =
+	    !fault || fault->is_accepting ||
+	    (fault->status == 0 &&
+		(fault->how == FAULT_ANSWER || fault->how == FAULT_CUT_ANSWER));
 	if (a.letter && is_real)
 		keep_letter(s, c, &a);
 	if (fault && fault->status)
@@ -165,20 +224,37 @@ static size_t find_fake(const char *path)
 	return i;
 }
 
-static bool on_head(struct httpd_request *r, void *ctx)
+/* Up to its end a request that is broken off early has one of these. */
+static enum fault_break early[] = { [FAULT_RESET_BEFORE_BODY] =
+					FAULT_RESET_BEFORE_BODY,
+	[FAULT_RESET_MID_BODY] = FAULT_RESET_MID_BODY,
+	[FAULT_HANG_BEFORE_BODY] = FAULT_HANG_BEFORE_BODY };
+
+static void on_head(struct httpd_request *r, void *ctx)
 {
 	struct sandbox *s = ctx;
+	const struct fault *fault = NULL;
 	size_t i;
 
 	if (faults_is_empty(&s->faults))
-		return true;
+		return;
 	i = find_fake(httpd_path(r));
-	if (i == SANDBOX_FAKES ||
-	    !faults_take_head(&s->faults, sandbox_fakes[i]->name))
-		return true;
+	if (i < SANDBOX_FAKES)
+		fault = faults_take_head(&s->faults, sandbox_fakes[i]->name);
+	if (!fault)
+		return;
 	s->counts[i].requests++;
 	s->counts[i].faulted++;
-	return false;
+	httpd_set_data(r, &early[fault->how]);
+	httpd_stop_at(r, fault->how == FAULT_RESET_MID_BODY ? 1 : 0);
+}
+
+static void end_early(
+    struct sandbox *s, struct httpd_request *r, enum fault_break how)
+{
+	httpd_set_data(r, NULL);
+	if (!is_for_ever(how) || !held_new(s, r, how))
+		httpd_drop(r);
 }
 
 static void on_request(struct httpd_request *r, void *ctx)
@@ -186,8 +262,11 @@ static void on_request(struct httpd_request *r, void *ctx)
 	struct sandbox *s = ctx;
 	const char *path = httpd_path(r);
 	size_t i = find_fake(path);
+	const enum fault_break *how = httpd_data(r);
 
-	if (i < SANDBOX_FAKES)
+	if (how)
+		end_early(s, r, *how);
+	else if (i < SANDBOX_FAKES)
 		serve(s, i, r);
 	else if (strncmp(path, "/_sandbox/", 10) == 0)
 		control_answer(s, r);

@@ -88,17 +88,25 @@ static void on_request(struct httpd_request *r, void *ctx)
 	} else if (strcmp(path, "/park") == 0) {
 		s->parked = r;
 		s->parked_count++;
-	} else if (strcmp(path, "/drop") == 0) {
+	} else if (strcmp(path, "/raw") == 0) {
+		httpd_write_raw(
+		    r, SPAN("HTTP/1.1 299 Odd\r\nContent-Length: 2\r\n\r\nok"));
+		httpd_hang_up(r);
+	} else if (strcmp(path, "/drop") == 0 || httpd_body(r).len == 10 ||
+		   strcmp(path, "/head") == 0) {
 		httpd_drop(r);
 	} else {
 		describe(r);
 	}
 }
 
-static bool on_head(struct httpd_request *r, void *ctx)
+static void on_head(struct httpd_request *r, void *ctx)
 {
 	(void)ctx;
-	return strcmp(httpd_path(r), "/refused") != 0;
+	if (strcmp(httpd_path(r), "/head") == 0)
+		httpd_stop_at(r, 0);
+	else if (strcmp(httpd_path(r), "/half") == 0)
+		httpd_stop_at(r, 10);
 }
 
 static void on_gone(struct httpd_request *r, void *ctx)
@@ -437,7 +445,26 @@ END_TEST
 
 START_TEST(a_drop_is_a_reset)
 {
-	static const char *const targets[] = { "/drop", "/refused" };
+	struct site s;
+	struct web w;
+	struct web_answer a;
+
+	set_up(&s);
+	web_open(&w, httpd_port(s.httpd));
+	web_print(&w, "GET /drop HTTP/1.1\r\nHost: x\r\n\r\n");
+	ck_assert(!web_receive(&w, false, &a));
+	ck_assert_int_eq(w.error, ECONNRESET);
+	web_close(&w);
+	tear_down(&s);
+}
+END_TEST
+
+START_TEST(reads_no_more_of_a_body_than_the_handler_wants)
+{
+	static const char *const requests[] = { "/head HTTP/1.1\r\nHost: x\r\n"
+						"Content-Length: 99\r\n\r\n",
+		"/half HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n"
+		"0123456789" };
 	struct site s;
 	struct web w;
 	struct web_answer a;
@@ -445,13 +472,28 @@ START_TEST(a_drop_is_a_reset)
 	set_up(&s);
 	for (size_t i = 0; i < 2; i++) {
 		web_open(&w, httpd_port(s.httpd));
-		web_print(&w, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", targets[i]);
+		web_print(&w, "POST %s", requests[i]);
 		ck_assert(!web_receive(&w, false, &a));
 		ck_assert_int_eq(w.error, ECONNRESET);
 		web_close(&w);
 	}
+	ck_assert_int_eq(s.requests, 2);
 	tear_down(&s);
-	ck_assert_int_eq(s.requests, 1); /* the second was refused by head */
+}
+END_TEST
+
+START_TEST(writes_what_is_no_answer_of_its_own)
+{
+	struct site s;
+	struct web_answer a;
+
+	set_up(&s);
+	ck_assert(
+	    web_ask(httpd_port(s.httpd), "GET", "/raw", NULL, NULL, 0, &a));
+	ck_assert_int_eq(a.status, 299);
+	ck_assert_str_eq(a.body, "ok");
+	web_answer_free(&a);
+	tear_down(&s);
 }
 END_TEST
 
@@ -630,6 +672,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, notices_a_peer_that_left);
 	tcase_add_test(t, close_waits_for_the_last_reply);
 	tcase_add_test(t, a_drop_is_a_reset);
+	tcase_add_test(t, reads_no_more_of_a_body_than_the_handler_wants);
+	tcase_add_test(t, writes_what_is_no_answer_of_its_own);
 	tcase_add_test(t, ends_a_silent_connection);
 	tcase_add_test(t, listens_again_after_its_limit);
 	tcase_add_test(t, ends_a_connection_that_trickles);

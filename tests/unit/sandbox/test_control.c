@@ -50,6 +50,10 @@ START_TEST(lists_what_was_accepted)
 	ck_assert_str_eq(subject, "Order 42");
 	ck_assert_str_eq(text, "Thanks.");
 	ck_assert_str_eq(sender, "orders@shop.example");
+	char path[64];
+	(void)snprintf(path, sizeof(path), "/_sandbox/messages?after=%s",
+	    json_string_value(json_object_get(json_array_get(list, 0), "id")));
+	ck_assert_uint_eq(count_messages(&r, path), 1);
 	json_decref(list);
 	json_decref(rig_control(&r, "DELETE", "/_sandbox/messages", NULL));
 	ck_assert_uint_eq(count_messages(&r, "/_sandbox/messages"), 0);

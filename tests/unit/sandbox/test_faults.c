@@ -158,6 +158,7 @@ START_TEST(resets_before_or_after_the_body)
 {
 	static const char *const specs[] = {
 		"{\"reset\":\"before-body\"}",
+		"{\"reset\":\"mid-body\"}",
 		"{\"reset\":\"after-body\"}",
 		"{\"reset\":\"after-body\",\"delay_ms\":20}",
 	};
@@ -166,7 +167,7 @@ START_TEST(resets_before_or_after_the_body)
 	struct web_answer a;
 
 	rig_start(&r);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		add(&r, specs[i]);
 		begin_send(&r, &w);
 		ck_assert(!web_receive(&w, false, &a));
@@ -175,7 +176,46 @@ START_TEST(resets_before_or_after_the_body)
 	}
 	ck_assert_int_eq(send_one(&r, "a@b.example"), 202);
 	ck_assert_int_eq(rig_count(&r, "sendgrid", "accepted"), 1);
-	ck_assert_int_eq(rig_count(&r, "sendgrid", "requests"), 4);
+	ck_assert_int_eq(rig_count(&r, "sendgrid", "requests"), 5);
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(ends_in_the_middle_of_the_answer)
+{
+	struct rig r = { .port = 0 };
+	struct web w;
+	struct web_answer a;
+
+	rig_start(&r);
+	add(&r, "{\"cut\":true,\"status\":200,"
+		"\"body\":\"0123456789\"}");
+	begin_send(&r, &w);
+	ck_assert(!web_receive(&w, false, &a));
+	ck_assert_int_eq(a.status, 200);
+	ck_assert_uint_eq(w.len, 5);
+	web_close(&w);
+	ck_assert_int_eq(rig_count(&r, "sendgrid", "accepted"), 0);
+	add(&r, "{\"cut\":true}");
+	begin_send(&r, &w);
+	ck_assert(web_receive(&w, false, &a)); /* half of nothing */
+	web_answer_free(&a);
+	web_close(&w);
+	ck_assert_int_eq(rig_count(&r, "sendgrid", "accepted"), 1);
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(answers_byte_by_byte)
+{
+	struct rig r = { .port = 0 };
+
+	rig_start(&r);
+	add(&r, "{\"byte_ms\":1}");
+	ck_assert_int_eq(send_one(&r, "a@b.example"), 202);
+	add(&r, "{\"byte_ms\":1,\"delay_ms\":5,\"status\":503}");
+	ck_assert_int_eq(send_one(&r, "a@b.example"), 503);
+	ck_assert_int_eq(rig_count(&r, "sendgrid", "accepted"), 1);
 	rig_stop(&r);
 }
 END_TEST
@@ -202,7 +242,8 @@ START_TEST(hangs_until_the_client_gives_up)
 	struct web first, second;
 
 	rig_start(&r);
-	add(&r, "{\"hang\":\"after-body\",\"count\":2}");
+	add(&r, "{\"hang\":\"after-body\"}");
+	add(&r, "{\"hang\":\"before-body\"}");
 	begin_send(&r, &first);
 	begin_send(&r, &second);
 	/* Both requests are in, and others are served meanwhile. */
@@ -264,12 +305,16 @@ static const char *const wrong[] = {
 	"{\"status\":500,\"count\":\"x\"}",
 	"{\"delay_ms\":-1}",
 	"{\"delay_ms\":99999999}",
-	"{\"hang\":\"before-body\"}",
+	"{\"byte_ms\":\"1\"}",
+	"{\"hang\":\"mid-body\"}",
 	"{\"hang\":true}",
 	"{\"reset\":\"later\"}",
+	"{\"cut\":1}",
+	"{\"cut\":true,\"hang\":\"after-body\"}",
 	"{\"hang\":\"after-body\",\"reset\":\"after-body\"}",
 	"{\"hang\":\"after-body\",\"status\":500}",
 	"{\"reset\":\"before-body\",\"match\":\"a\"}",
+	"{\"hang\":\"before-body\",\"match\":\"a\"}",
 	"{\"status\":500,\"match\":\"\"}",
 	"{\"status\":500,\"headers\":[]}",
 	"{\"status\":500,\"headers\":{\"A\":1}}",
@@ -302,6 +347,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, leaves_other_providers_alone);
 	tcase_add_test(t, delays_the_real_answer);
 	tcase_add_test(t, resets_before_or_after_the_body);
+	tcase_add_test(t, ends_in_the_middle_of_the_answer);
+	tcase_add_test(t, answers_byte_by_byte);
 	tcase_add_test(t, takes_the_message_although_the_answer_is_lost);
 	tcase_add_test(t, hangs_until_the_client_gives_up);
 	tcase_add_test(t, lists_and_removes_faults);
