@@ -1,0 +1,271 @@
+"""Every way a provider fails, for each of the first three modules.
+
+A row of the table is one fault; a sandbox of its own has it for all requests.
+Each module meets each row as a provider of its own (a cell), with a healthy
+one behind it on the route. What is expected follows from the class of the
+result alone: the client's reply in both modes, the ledger, the breaker, the
+pace, and that a message goes on or stays.
+"""
+import collections
+import concurrent.futures
+import dataclasses
+import datetime
+import email.utils
+import re
+import socket
+import threading
+import time
+import traceback
+import unittest
+
+from harness import PASSWORD, Case, Sandbox, eventually, http
+
+PROVIDERS = {
+    "ses": "region: us-east-1, access_key_id: SANDBOXACCESSKEYID01, "
+           "secret_access_key: sandbox-secret-access-key",
+    "sendgrid": "api_key: SG.sandbox-key",
+    "mailgun": "domain: shop.example, api_key: key-sandbox",
+}
+BACKUP = "mailgun"
+PAUSE_S = 60
+SLOW_DOWN = {"message": "slow down"}
+PAGE = "<html><body>Welcome to the hotel's network</body></html>"
+LARGE = ("x" * 78 + "\r\n") * (3_500_000 // 80)  # more than sockets buffer
+
+
+@dataclasses.dataclass
+class Row:
+    """A fault and the class of what comes of it, by module when they differ."""
+    fault: dict
+    result: object
+    status: int = 0
+    # Of a message that is still being written when it happens.
+    large: str = ""
+
+
+def by_date():
+    return email.utils.formatdate(time.time() + PAUSE_S, usegmt=True)
+
+
+ROWS = {
+    "pause-seconds": Row({"status": 429, "body": SLOW_DOWN, "headers": {
+        "Retry-After": str(PAUSE_S)}}, "throttled", 429),
+    "pause-date": Row({"status": 429, "body": SLOW_DOWN, "headers": {
+        "Retry-After": by_date()}}, "throttled", 429),
+    "error-500": Row({"status": 500}, "transient", 500),
+    "error-502": Row({"status": 502, "body": PAGE}, "transient", 502),
+    "error-503": Row({"status": 503}, "transient", 503),
+    "error-401": Row({"status": 401}, "account", 401),
+    "error-400": Row({"status": 400}, "rejected", 400),
+    "redirect": Row({"status": 307, "headers": {"Location": "{healthy}/raw"}},
+                    "account", 307),
+    "page": Row({"status": 200, "body": PAGE}, "account", 200),
+    # The last byte of a small request has left before anybody can refuse it.
+    "hang-before": Row({"hang": "before-body"}, "unknown", large="transient"),
+    "hang-after": Row({"hang": "after-body"}, "unknown"),
+    "reset-before": Row({"reset": "before-body"}, "unknown", large="transient"),
+    "reset-within": Row({"reset": "mid-body"}, "unknown", large="transient"),
+    "reset-after": Row({"reset": "after-body"}, "unknown"),
+    # SendGrid's 202 says it all, and has no body to be cut.
+    "cut": Row({"cut": True}, {
+        "ses": "unknown", "sendgrid": "accepted", "mailgun": "unknown"}),
+    "cut-page": Row({"cut": True, "status": 200, "body": PAGE},
+                    "unknown", 200),
+    "slow": Row({"byte_ms": 1000}, "unknown"),
+    "no-listener": Row({}, "transient"),
+    "no-tls": Row({}, "transient"),
+}
+FAILURES = 3  # in a row open the breaker
+
+
+class Faults(Case):
+    settings = {"sync_budget": "4s", "timeout": "1s"}
+
+    def setUp(self):
+        self.sandboxes, self.local = {}, threading.local()
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            self.no_port = unused.getsockname()[1]
+        super().setUp()
+
+    def url(self, row):
+        if row == "no-listener":
+            return f"http://127.0.0.1:{self.no_port}"
+        if row == "no-tls":  # it speaks plain HTTP
+            return self.sandbox.url.replace("http:", "https:")
+        if row not in self.sandboxes:
+            home = self.home / row
+            home.mkdir()
+            sandbox = self.sandboxes[row] = Sandbox(home)
+            self.addCleanup(sandbox.stop)
+            fault = dict(ROWS[row].fault)
+            if "headers" in fault:
+                fault["headers"] = {
+                    name: value.replace("{healthy}", self.sandbox.url)
+                    for name, value in fault["headers"].items()}
+            for module in PROVIDERS:
+                sandbox.fault(module, **fault)
+        return self.sandboxes[row].url
+
+    def config(self, **settings):
+        path = super().config(**settings)
+        providers, routes = "", ""
+        for row in ROWS:
+            for module, keys in PROVIDERS.items():
+                cell = f"{row}-{module}"
+                providers += (
+                    f"  - {{name: {cell}, type: {module}, {keys}, timeout: 1s, "
+                    f"url: \"{self.url(row)}/{module}\", breaker: {{failures: "
+                    f"{FAILURES}, open: 10m, open_max: 10m}}}}\n")
+                routes += (f"  - {{name: {cell}, match: {{recipient: "
+                           f"[\"@{cell}.example\"]}}, "
+                           f"providers: [{cell}, {BACKUP}]}}\n")
+        text = path.read_text().replace("providers:\n", "providers:\n" + providers)
+        text = text.replace("routes:\n", "routes:\n" + routes)
+        text = text.replace("users:\n", "users:\n  - {name: direct, mode: direct, "
+                            f"password_hash_file: {self.home}/demo.hash}}\n")
+        path.write_text(text.replace("unknown_delay: 300ms", "unknown_delay: 1h"))
+        return path
+
+    # --- one cell ---
+
+    def submit(self, user, cell, body="x\r\n"):
+        smtp = getattr(self.local, user, None)
+        if not smtp:
+            smtp = self.client(login=False)
+            smtp.login(user, PASSWORD)
+            setattr(self.local, user, smtp)
+        return self.send(smtp, to=(f"ann@{cell}.example",), body=body)
+
+    def look(self, cell):
+        return next(p for p in http(f"{self.stats}/api/v1/stats")[1]["providers"]
+                    if p["name"] == cell)
+
+    def check_reply(self, mode, cell, result, reply):
+        code, text = reply
+        direct = mode == "direct"
+        expected = {
+            "accepted": (250, f"accepted by {cell}"),
+            "rejected": (554, f"{cell} answered"),
+            "unknown": (451, "4.") if direct else (250, "queued as"),
+        }.get(result, (250, f"accepted by {BACKUP}"))
+        self.assertEqual(code, expected[0], text)
+        self.assertIn(expected[1], text)
+
+    def check_ledger(self, cell, result, status, queue_id):
+        """What is to be read of it for ever after."""
+        end = {"rejected": "failed", "unknown": "pending"}.get(result, "sent")
+        record = eventually(lambda: self.settled(queue_id, end), end)
+        rows = [(a["provider"], a["class"]) for a in record["attempts"]]
+        moved = result in ("transient", "throttled", "account")
+        self.assertEqual(rows, [(cell, result)] +
+                         [(BACKUP, "accepted")] * moved)
+        first = record["attempts"][0]
+        self.assertEqual(first["status"], status)
+        self.assertEqual(first["provider_id"] != "", result == "accepted")
+        if result != "accepted":
+            self.assertRegex(first["reason"], r"\w+ \w+")
+        self.assertEqual(record["recipients"][0]["outcome_unknown"],
+                         result == "unknown")
+
+    def settled(self, queue_id, state):
+        record = self.record(queue_id)
+        return record["attempts"] and \
+            record["recipients"][0]["state"] == state and record
+
+    def check_straight_to_backup(self, cell):
+        """A gate that is shut costs nothing and leaves no row."""
+        before = self.look(cell)["attempts"]
+        code, text = self.submit("demo", cell)
+        self.assertEqual(code, 250)
+        self.assertIn(f"accepted by {BACKUP}", text)
+        record = self.final(self.queue_id(text))
+        self.assertEqual([a["provider"] for a in record["attempts"]], [BACKUP])
+        self.assertEqual(self.look(cell)["attempts"], before)
+
+    def check_health(self, cell, result):
+        health = self.look(cell)["health"]
+        is_open = result in ("transient", "unknown", "account")
+        self.assertEqual(health["breaker"], "open" if is_open else "closed")
+        if result == "throttled":
+            ahead = datetime.datetime.fromisoformat(health["next_try"]) - \
+                datetime.datetime.now(datetime.timezone.utc)
+            self.assertGreater(ahead.total_seconds(), PAUSE_S - 40)
+            self.assertLess(ahead.total_seconds(), PAUSE_S * 1.5)
+        if is_open or result == "throttled":
+            self.assertTrue(health["reason"] and health["next_try"])
+            self.check_straight_to_backup(cell)
+
+    def queue_id_of(self, reply):
+        return self.queue_id(reply[1])
+
+    def run_cell(self, row_name, module):
+        row, cell = ROWS[row_name], f"{row_name}-{module}"
+        result = row.result
+        if not isinstance(result, str):
+            result = result[module]
+        calls = collections.Counter()
+        # What a single call teaches: an account that is refused, a pause.
+        learns_at_once = result in ("account", "throttled")
+
+        reply = self.submit("demo", cell)
+        calls[result] += 1
+        self.check_reply("hybrid", cell, result, reply)
+        if reply[0] == 250:
+            # A status that came whole is kept, whatever became of the rest.
+            status = row.status or {"cut-sendgrid": 202, "cut-ses": 200,
+                                    "cut-mailgun": 200}.get(cell, 0)
+            self.check_ledger(cell, result, status, self.queue_id_of(reply))
+        if not learns_at_once:
+            self.check_reply("direct", cell, result, self.submit("direct", cell))
+            calls[result] += 1
+        if row.large:
+            reply = self.submit("demo", cell, LARGE)
+            calls[row.large] += 1
+            self.assertEqual(reply[0], 250, reply)
+            self.check_ledger(cell, row.large, 0, self.queue_id_of(reply))
+        elif not learns_at_once:
+            self.submit("demo", cell)
+            calls[result] += 1
+        self.check_health(cell, result)
+        attempts = self.look(cell)["attempts"]
+        self.assertEqual({k: n for k, n in attempts.items() if n}, calls)
+        if row.fault:
+            counts = self.sandboxes[row_name].counts()[module]
+            self.assertEqual(counts["requests"], calls.total())
+
+    # --- all of them ---
+
+    def test_class_reply_ledger_breaker_and_pace_are_as_designed(self):
+        def run(cell):
+            try:
+                self.run_cell(*cell)
+            except Exception:  # pylint: disable=broad-exception-caught
+                return f"{cell}: {traceback.format_exc()}"
+            return None
+        # The slowest first.
+        cells = sorted(((row, module) for row in ROWS for module in PROVIDERS),
+                       key=lambda cell: not ROWS[cell[0]].large)
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            wrong = [text for text in pool.map(run, cells) if text]
+        self.assertEqual(wrong, [], "\n".join(wrong))
+        # Where a redirect points nobody went.
+        self.assertEqual(self.sandbox.counts()["raw"]["requests"], 0)
+        self.check_metrics()
+
+    def check_metrics(self):
+        text = http(f"{self.stats}/metrics")[1]
+        for name, wanted in (
+                ('deliveries_total{provider="hang-after-ses",result="unknown"}',
+                 FAILURES),
+                ('provider_breaker_state{provider="hang-after-ses"}', 2),
+                ('provider_breaker_state{provider="pause-date-ses"}', 0),
+                ('provider_up{provider="page-mailgun"}', 0),
+                ('provider_up{provider="error-400-mailgun"}', 1)):
+            found = re.search(rf"^postern_{re.escape(name)} (\S+)$", text, re.M)
+            self.assertTrue(found, name)
+            self.assertEqual(float(found.group(1)), wanted, name)
+
+
+if __name__ == "__main__":
+    unittest.main()
