@@ -259,10 +259,11 @@ class Case(unittest.TestCase):
         if implicit:
             smtp = smtplib.SMTP_SSL("localhost", self.implicit, context=context,
                                     timeout=DEADLINE)
+            self.addCleanup(smtp.close)
         else:
             smtp = smtplib.SMTP("localhost", self.starttls, timeout=DEADLINE)
+            self.addCleanup(smtp.close)
             smtp.starttls(context=context)
-        self.addCleanup(smtp.close)
         if login:
             smtp.login("demo", PASSWORD)
         return smtp
