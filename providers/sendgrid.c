@@ -288,7 +288,9 @@ const struct postern_provider postern_provider_v1 = {
 	.size = sizeof(struct postern_provider),
 	.name = "sendgrid",
 	.doc = "SendGrid v3 mail/send.",
-	.flags = POSTERN_NEEDS_CONTENT,
+	/* Parts become fields and files: a signature does not survive. */
+	.flags = POSTERN_NEEDS_CONTENT | POSTERN_CARRIES_INLINE |
+		 POSTERN_CARRIES_NESTED,
 	.limits = { .recipients = 1000, .message_size = 30000000 },
 	.fields = sendgrid_fields,
 	.settings_size = sizeof(struct sendgrid_settings),

@@ -250,6 +250,8 @@ const struct postern_provider postern_provider_v1 = {
 	.size = sizeof(struct postern_provider),
 	.name = "ses",
 	.doc = "Amazon SES v2, raw message.",
+	/* It writes its own Date and Message-ID. */
+	.flags = POSTERN_CARRIES_ALL_CONTENT & ~POSTERN_CARRIES_DATE_AND_ID,
 	.limits = { .recipients = 50, .message_size = 28ull * 1024 * 1024 },
 	.fields = ses_fields,
 	.settings_size = sizeof(struct ses_settings),

@@ -115,7 +115,31 @@ enum {
 	 * Addresses and header fields in UTF-8 (RFC 6531) reach the recipient
 	 * as they are. Without it such a message never comes to build.
 	 */
-	POSTERN_CARRIES_UTF8 = 1 << 1
+	POSTERN_CARRIES_UTF8 = 1 << 1,
+	/*
+	 * What of the content reaches the recipient as it is, and so of use. A
+	 * message that holds one of these comes to build only where it is
+	 * carried, or where the operator has allowed that it is altered.
+	 */
+	POSTERN_CARRIES_SIGNED = 1 << 2,    /* S/MIME, PGP/MIME (RFC 1847) */
+	POSTERN_CARRIES_ENCRYPTED = 1 << 3, /* likewise */
+	/* The client's DKIM-Signature, and what such a one signs, but for */
+	POSTERN_CARRIES_DKIM = 1 << 4,
+	/* Date and Message-ID, which a DKIM signature may cover as well. */
+	POSTERN_CARRIES_DATE_AND_ID = 1 << 5,
+	/* text/calendar as part of the text, with method: an invitation. */
+	POSTERN_CARRIES_CALENDAR = 1 << 6,
+	/* Forms of the text beside plain and HTML, such as AMP. */
+	POSTERN_CARRIES_ALTERNATIVES = 1 << 7,
+	/* Parts that the HTML shows by their Content-ID. */
+	POSTERN_CARRIES_INLINE = 1 << 8,
+	/* message/rfc822, as a part or as a file. */
+	POSTERN_CARRIES_NESTED = 1 << 9,
+	/* multipart/report, and parts that only programs read: message/... */
+	POSTERN_CARRIES_REPORTS = 1 << 10,
+	/* For modules that hand over the message itself, and it is not
+	 * rewritten there. */
+	POSTERN_CARRIES_ALL_CONTENT = (1 << 11) - (1 << 2)
 };
 
 struct postern_limits {

@@ -1,6 +1,7 @@
 /* The part of check.h about providers, and the routes that lead to them. */
 #include <config/check.h>
 
+#include <config/content.h>
 #include <config/field.h>
 #include <config/report.h>
 #include <config/tables.h>
@@ -58,6 +59,42 @@ static void check_breaker(
 		    "must not be longer than open_max");
 }
 
+static void report_no_content(
+    struct check *c, const struct node *n, const char *word)
+{
+	struct words_nearest nearest = words_nearest_to(span_of(word));
+
+	for (size_t i = 0; content_words[i]; i++)
+		words_nearest_offer(&nearest, content_words[i]);
+	report_error(c->report, n,
+	    "is none of signed, encrypted, dkim, calendar, alternative, "
+	    "inline, nested, report%s%s%s",
+	    nearest.best ? " (did you mean " : "",
+	    nearest.best ? nearest.best : "", nearest.best ? "?)" : "");
+}
+
+/* What it carries, and what it may get all the same. */
+static void check_content(
+    struct check *c, const struct node *n, struct config_provider *p)
+{
+	const struct node *list = node_get(n, "allow_altering");
+	const struct node *item;
+
+	p->carries = p->module->flags & ~(unsigned)POSTERN_NEEDS_CONTENT;
+	if (!list || p->allow_altering.count == 0)
+		return;
+	item = list->type == NODE_SEQUENCE ? list->first : list;
+	for (size_t i = 0; i < p->allow_altering.count;
+	     i++, item = item->next) {
+		const char *word = CONFIG_STRING(p->allow_altering, i);
+		unsigned bits = word ? content_bits(span_of(word)) : 0;
+
+		p->carries |= bits;
+		if (word && !bits)
+			report_no_content(c, item, word);
+	}
+}
+
 static void check_provider(
     struct check *c, struct node *n, struct config_provider *p)
 {
@@ -75,6 +112,7 @@ static void check_provider(
 		report_error(c->report, node_get(n, "type"), "%s", e.text);
 		return;
 	}
+	check_content(c, n, p);
 	decode_settings(c, n, p);
 	if (p->module->limits.recipients > 0 &&
 	    p->max_recipients > (int64_t)p->module->limits.recipients)
@@ -303,6 +341,32 @@ static void check_route(
 	check_match(c, n, &route->match);
 }
 
+/* Reports that arrive as something else are of no use to programs. */
+static void check_dsn_providers(
+    struct check *c, const struct node *n, const struct config_route *route)
+{
+	const struct node *list = node_get(n, "providers");
+	const struct node *item =
+	    list->type == NODE_SEQUENCE ? list->first : list;
+
+	for (size_t i = 0; i < route->providers.count; i++, item = item->next) {
+		size_t index =
+		    route->provider_index ? route->provider_index[i] : SIZE_MAX;
+		const struct config_provider *p;
+
+		if (index == SIZE_MAX)
+			continue;
+		p = CONFIG_AT(
+		    c->config->providers, struct config_provider, index);
+		if (p->module && !(p->carries & POSTERN_CARRIES_REPORTS))
+			report_error(c->report, item,
+			    "cannot carry reports: type %s alters them (name "
+			    "one that does, or give it allow_altering: "
+			    "[report])",
+			    p->type);
+	}
+}
+
 /* Before check_routes, which asks who is used. */
 void check_dsn(struct check *c)
 {
@@ -314,6 +378,7 @@ void check_dsn(struct check *c)
 	if (dsn->route.providers.count == 0)
 		return;
 	check_route_providers(c, n, &dsn->route);
+	check_dsn_providers(c, n, &dsn->route);
 	if (!dsn->from)
 		report_error(
 		    c->report, n, "needs from, the address reports come from");

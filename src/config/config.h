@@ -174,8 +174,10 @@ struct config_provider {
 	struct postern_rate rate; /* calls */
 	struct config_breaker breaker;
 	int64_t max_recipients; /* per call; 0 = the module's own limit */
+	struct postern_list allow_altering; /* const char *; see content.h */
 	const struct postern_provider *module;
-	const void *settings;           /* decoded by the module's rows */
+	unsigned carries;     /* POSTERN_CARRIES_* it does, or may do badly */
+	const void *settings; /* decoded by the module's rows */
 	char hash[CONFIG_HASH_SIZE];    /* hex digest of them */
 	size_t slot;                    /* in the counters: config_keep_slots */
 	struct health_account *account; /* health_configure */

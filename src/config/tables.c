@@ -70,6 +70,10 @@ const struct postern_field tables_provider[] = {
 	  AT(config_provider, max_recipients), .preset = "0",
 	  RANGE(0, 100000), .flags = RELOAD,
 	  .doc = "per request; 0 = as many as the provider takes" },
+	{ .name = "allow_altering", .type = POSTERN_TYPE_STRINGS,
+	  AT(config_provider, allow_altering), .flags = RELOAD,
+	  .doc = "what it may get although it damages it: signed, encrypted, "
+		 "dkim, calendar, alternative, inline, nested, report" },
 	{ .name = NULL },
 };
 

@@ -273,6 +273,7 @@ static int store_it(struct delivery *d, const struct deliver_submission *s)
 		.sender = d->sender,
 		.message_id = accept_message_id(d->message),
 		.terms = d->terms,
+		.traits = message_traits(d->message),
 		.recipients = d->recipients,
 		.recipient_count = d->count,
 		.message = d->message };
@@ -354,11 +355,15 @@ static struct delivery *take_over(
 	return d;
 }
 
-/* Whether each recipient has a route and, on it, a provider that can. */
+/*
+ * Whether each recipient has a route and, on it, a provider that can: there is
+ * one reply for all, so one without is enough.
+ */
 static bool is_deliverable(const struct deliver *owner,
-    const struct deliver_submission *s, enum deliver_verdict *out_verdict)
+    struct deliver_submission *s, enum deliver_verdict *out_verdict)
 {
 	const struct envelope *e = s->envelope;
+	const struct config *c = owner->config;
 	struct router_message message = { .header = message_header(s->message),
 		.size = message_size(s->message) };
 	struct router_ask ask = {
@@ -366,15 +371,22 @@ static bool is_deliverable(const struct deliver *owner,
 	};
 	unsigned all = round_needs(&e->terms, e->sender, s->message);
 
+	*out_verdict = DELIVER_NO_ROUTE;
 	for (size_t i = 0; i < e->recipient_count; i++) {
 		ask.recipient = e->recipients[i].address;
 		unsigned needs = round_needs_for(all, &e->terms, ask.recipient);
-		const struct config_route *route =
-		    router_find(owner->config, &ask);
+		const struct config_route *route = router_find(c, &ask);
 
-		*out_verdict = route ? DELIVER_NO_UTF8 : DELIVER_NO_ROUTE;
-		if (!route || router_count(owner->config, route, needs) == 0)
+		if (!route)
 			return false;
+		if (router_count(c, route, needs) > 0)
+			continue;
+		s->missing = router_missing(c, route, needs);
+		s->recipient = i;
+		*out_verdict = s->missing & POSTERN_CARRIES_UTF8
+				   ? DELIVER_NO_UTF8
+				   : DELIVER_NO_CARRIER;
+		return false;
 	}
 	return true;
 }
@@ -410,7 +422,9 @@ void accept_answer_refused(struct deliver *owner)
 		struct deliver_answer a = { .verdict = s->refusal,
 			.provider = "",
 			.reason = is_temporary ? "the server is stopping" : "",
-			.result = POSTERN_TRANSIENT };
+			.result = POSTERN_TRANSIENT,
+			.missing = s->missing,
+			.recipient = s->recipient };
 
 		owner->refused = s->next;
 		s->on_answer(s, &a);

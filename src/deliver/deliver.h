@@ -68,7 +68,8 @@ enum deliver_verdict {
 	DELIVER_FULL,       /* 452 4.3.1 */
 	DELIVER_STORE_ERROR, /* 451 4.3.0 */
 	DELIVER_NO_ROUTE,    /* 451 4.3.5 */
-	DELIVER_NO_UTF8      /* no provider of a route carries it: 554 5.6.9 */
+	DELIVER_NO_UTF8,     /* no provider of a route carries it: 554 5.6.9 */
+	DELIVER_NO_CARRIER   /* likewise of its content: 554 5.6.3 */
 };
 
 struct deliver_answer {
@@ -80,6 +81,9 @@ struct deliver_answer {
 	/* QUEUED, SENT: a duplicate that is not kept; the queue id of the
 	 * message that stands for it. Else NULL. */
 	const char *first;
+	/* NO_CARRIER: what is not carried, POSTERN_CARRIES_*, and to whom. */
+	unsigned missing;
+	size_t recipient;
 };
 
 /*
@@ -103,7 +107,9 @@ struct deliver_submission {
 	    struct deliver_submission *s, const struct deliver_answer *answer);
 	/* deliver's: */
 	void *delivery;
-	enum deliver_verdict refusal;    /* answered at the end of the turn */
+	enum deliver_verdict refusal; /* answered at the end of the turn */
+	unsigned missing;             /* with NO_CARRIER */
+	size_t recipient;
 	struct deliver_submission *next; /* among those */
 };
 

@@ -329,8 +329,8 @@ size_t round_position(const struct delivery *d, size_t i, size_t from);
 
 /*
  * What a message asks of a provider, bits of POSTERN_CARRIES_*: for all of its
- * recipients, and then for one. Mail that only declares SMTPUTF8 and is all
- * ASCII goes anywhere.
+ * recipients, its content included, and then for one. Mail that only declares
+ * SMTPUTF8 and is all ASCII goes anywhere.
  */
 unsigned round_needs(const struct envelope_terms *terms, struct span sender,
     const struct message *m);

@@ -282,6 +282,7 @@ static void store_it(struct delivery *d)
 		.body = ENVELOPE_BODY_8BITMIME,
 		.envid = SPAN("") };
 	n->entry.is_report = true;
+	n->entry.traits = message_traits(n->entry.message);
 	n->entry.recipients = &n->recipient;
 	n->entry.recipient_count = 1;
 	*a = (struct store_accept){ .entry = &n->entry };

@@ -15,6 +15,7 @@
 #include <base/clock.h>
 #include <base/hash.h>
 #include <base/log.h>
+#include <mail/traits.h>
 #include <route/router.h>
 
 enum {
@@ -132,7 +133,7 @@ unsigned round_needs(const struct envelope_terms *terms, struct span sender,
 	    !terms->is_utf8 ||
 	    (span_is_ascii(sender) && span_is_ascii(message_header(m)));
 
-	return is_ascii ? 0 : POSTERN_CARRIES_UTF8;
+	return message_traits(m) | (is_ascii ? 0 : POSTERN_CARRIES_UTF8);
 }
 
 unsigned round_needs_for(
@@ -143,11 +144,26 @@ unsigned round_needs_for(
 	return is_ascii ? all : all | POSTERN_CARRIES_UTF8;
 }
 
+static void say_not_carried(struct delivery *d, const struct target *t)
+{
+	unsigned missing = router_missing(d->config, t->route, t->needs);
+	char what[TRAITS_TEXT_SIZE];
+
+	traits_describe(missing, what);
+	if (missing & POSTERN_CARRIES_UTF8)
+		outcome_set_reason(
+		    d, "no provider of its route carries SMTPUTF8");
+	else
+		(void)snprintf(d->reason, sizeof(d->reason),
+		    "the message %s, which no provider of its route keeps "
+		    "intact",
+		    what);
+}
+
 /* Who comes first; false when nobody can take it now. */
 static bool find_first(struct delivery *d, size_t i)
 {
 	struct target *t = &d->targets[i];
-	const char *trouble = "no route matches";
 
 	if (t->route && t->route->providers.count > 0) {
 		t->order = order_of(d, t->route);
@@ -159,9 +175,10 @@ static bool find_first(struct delivery *d, size_t i)
 		t->position = round_position(d, i, 0);
 		if (t->position != SIZE_MAX)
 			return true;
-		trouble = "no provider of its route carries SMTPUTF8";
+		say_not_carried(d, t);
+	} else {
+		outcome_set_reason(d, "no route matches");
 	}
-	outcome_set_reason(d, trouble);
 	d->last_class = POSTERN_ACCOUNT;
 	/* A change of the file mends it while it waits. */
 	outcome_wait_or_hold(d, i, d->config->queue.retry_cap_ms);

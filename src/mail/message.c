@@ -24,6 +24,7 @@ struct message {
 	struct buf header, body;
 	struct message_source *source; /* instead of body; may be NULL */
 	uint64_t held;
+	unsigned traits;
 };
 
 static _Atomic uint64_t memory;
@@ -118,6 +119,16 @@ uint64_t message_size(const struct message *m)
 {
 	return buf_len(&m->header) +
 	       (m->source ? m->source->size : buf_len(&m->body));
+}
+
+void message_set_traits(struct message *m, unsigned traits)
+{
+	m->traits = traits;
+}
+
+unsigned message_traits(const struct message *m)
+{
+	return m->traits;
 }
 
 uint64_t message_held(const struct message *m)

@@ -75,6 +75,12 @@ struct span message_body(const struct message *m);
  */
 int message_borrow_body(const struct message *m, struct span *out);
 void message_return_body(const struct message *m, struct span body);
+/*
+ * What it holds that a provider may not be able to carry: bits of
+ * POSTERN_CARRIES_*. Set by who makes the message, before others see it.
+ */
+void message_set_traits(struct message *m, unsigned traits);
+unsigned message_traits(const struct message *m);
 /* CRC32C over the whole message; computed once. */
 uint32_t message_crc(const struct message *m);
 

@@ -8,6 +8,7 @@
 
 #include <base/date.h>
 #include <base/utf8.h>
+#include <postern/provider.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -367,6 +368,8 @@ static int make_message(
 		*out = message_new(&header, &w->out, header_size);
 		rc = *out ? 0 : -ENOMEM;
 	}
+	if (rc == 0)
+		message_set_traits(*out, POSTERN_CARRIES_REPORTS);
 	buf_finish(&header);
 	return rc;
 }

@@ -5,7 +5,6 @@
 #include <route/router.h>
 
 #include <config/config.h>
-#include <postern/provider.h>
 #include <route/rule.h>
 
 /* --- rules --- */
@@ -136,13 +135,14 @@ bool router_may_carry(
 
 /* --- their providers --- */
 
-static bool carries(const struct config *config,
+/* What of needs the provider at a place of the route does not have. */
+static unsigned lacks(const struct config *config,
     const struct config_route *route, size_t place, unsigned needs)
 {
 	const struct config_provider *p = CONFIG_AT(config->providers,
 	    struct config_provider, route->provider_index[place]);
 
-	return (p->module->flags & needs) == needs;
+	return needs & ~p->carries;
 }
 
 size_t router_provider(const struct router_order *order, size_t position)
@@ -154,7 +154,7 @@ size_t router_next(const struct config *config,
     const struct router_order *order, size_t from, unsigned needs)
 {
 	while (from < order->count &&
-	       !carries(config, order->route, order->at[from], needs))
+	       lacks(config, order->route, order->at[from], needs))
 		from++;
 	return from;
 }
@@ -165,8 +165,20 @@ size_t router_count(const struct config *config,
 	size_t count = 0;
 
 	for (size_t i = 0; i < route->providers.count; i++)
-		count += carries(config, route, i, needs);
+		count += lacks(config, route, i, needs) == 0;
 	return count;
+}
+
+unsigned router_missing(const struct config *config,
+    const struct config_route *route, unsigned needs)
+{
+	unsigned by_all = needs, by_any = 0;
+
+	for (size_t i = 0; i < route->providers.count; i++) {
+		by_all &= lacks(config, route, i, needs);
+		by_any |= lacks(config, route, i, needs);
+	}
+	return by_all ? by_all : by_any;
 }
 
 /* --- their order --- */

@@ -64,11 +64,17 @@ void router_arrange(const struct config_route *route, struct id message,
 /* The provider at a position of order, as an index in config.providers. */
 size_t router_provider(const struct router_order *order, size_t position);
 /*
- * The first position from `from` on whose module has all of needs; the count
- * of order when there is none.
+ * The first position from `from` on that has all of needs; the count of order
+ * when there is none.
  */
 size_t router_next(const struct config *config,
     const struct router_order *order, size_t from, unsigned needs);
 /* How many of a route's providers have all of needs. */
 size_t router_count(const struct config *config,
+    const struct config_route *route, unsigned needs);
+/*
+ * When there are none: of needs what all of the route's providers lack, else
+ * what any of them lacks.
+ */
+unsigned router_missing(const struct config *config,
     const struct config_route *route, unsigned needs);

@@ -5,6 +5,8 @@
 #include <base/log.h>
 #include <config/config.h>
 
+#include <stdio.h>
+
 static void warn_if(
     bool is_so, const struct config_listener *l, const char *what)
 {
@@ -33,8 +35,30 @@ static void warn_of_listener(
 	warn_if(l->lenient_syntax, l, "accepts the syntax of old devices");
 }
 
+static void warn_of_provider(const struct config_provider *p)
+{
+	char what[256] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < p->allow_altering.count; i++) {
+		int n = snprintf(what + len, sizeof(what) - len, "%s%s",
+		    i > 0 ? ", " : "", CONFIG_STRING(p->allow_altering, i));
+		if (n < 0 || (size_t)n >= sizeof(what) - len)
+			break;
+		len += (size_t)n;
+	}
+	if (len > 0)
+		log_warn("altering_allowed", LOG_STR("provider", p->name),
+		    LOG_STR("what", what),
+		    LOG_STR("hint", "messages that hold these may arrive "
+				    "damaged by it (allow_altering)"));
+}
+
 static void warn_of_insecure(const struct config *c)
 {
+	for (size_t i = 0; i < c->providers.count; i++)
+		warn_of_provider(
+		    CONFIG_AT(c->providers, struct config_provider, i));
 	for (size_t i = 0; i < c->listeners.count; i++)
 		warn_of_listener(
 		    c, CONFIG_AT(c->listeners, struct config_listener, i));

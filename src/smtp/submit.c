@@ -11,14 +11,18 @@
 #include <base/log.h>
 #include <mail/header.h>
 #include <mail/message.h>
+#include <mail/traits.h>
 #include <net/conn.h>
 #include <policy/quota.h>
+#include <postern/provider.h>
 
 #include <errno.h>
+#include <stdio.h>
 
 enum {
 	HEADER_EXTRA = 64 * 1024, /* what the fixes may add */
-	SHOWN_ID_MAX = 255        /* of a Message-ID in the log */
+	SHOWN_ID_MAX = 255,       /* of a Message-ID in the log */
+	SHOWN_ADDRESS_MAX = 80    /* in a reply */
 };
 
 struct may_write {
@@ -171,6 +175,28 @@ static void reject(
 	(void)smtp_session_refuse(s, 554, "5.6.0", reason);
 }
 
+/*
+ * RFC 3463: 5.6.3, the content would have to be converted, and that cannot be
+ * done: what is lost cannot be made anew.
+ */
+static void refuse_content(
+    struct smtp_session *s, const struct deliver_answer *answer)
+{
+	const struct envelope *e = &s->tx->envelope;
+	struct span to = e->recipients[answer->recipient].address;
+	char what[TRAITS_TEXT_SIZE], text[2 * TRAITS_TEXT_SIZE];
+	bool is_strict = answer->missing & POSTERN_CARRIES_DATE_AND_ID;
+
+	traits_describe(answer->missing, what);
+	to = span_first(to, SHOWN_ADDRESS_MAX);
+	(void)snprintf(text, sizeof(text),
+	    "Message %s, which no provider for <%.*s> keeps intact: it needs "
+	    "one that takes whole messages%s",
+	    what, SPAN_FMT(to), is_strict ? " and leaves them so" : "");
+	s->reject = COUNTER_REJECT_CONFIG;
+	(void)smtp_session_refuse(s, 554, "5.6.3", text);
+}
+
 static void refuse_message(
     struct smtp_session *s, const struct deliver_answer *answer)
 {
@@ -199,6 +225,9 @@ static void refuse_message(
 	case DELIVER_NO_UTF8:
 		(void)smtp_session_refuse(
 		    s, 554, "5.6.9", "No provider can carry SMTPUTF8");
+		break;
+	case DELIVER_NO_CARRIER:
+		refuse_content(s, answer);
 		break;
 	case DELIVER_STORE_ERROR:
 	case DELIVER_QUEUED:
@@ -331,5 +360,7 @@ enum smtp_next smtp_submit(struct smtp_session *s)
 	if (!m)
 		return smtp_session_refuse(
 		    s, 452, "4.3.1", "Insufficient system storage");
+	message_set_traits(
+	    m, tx->mime.traits | traits_of_header(message_header(m)));
 	return hand_over(s, m);
 }

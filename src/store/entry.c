@@ -74,6 +74,7 @@ static int copy_rows(struct store_entry *to, const struct store_entry *from)
 	to->size = from->message ? message_size(from->message) : from->size;
 	to->recipient_total = from->recipient_count;
 	to->is_report = from->is_report;
+	to->traits = from->traits;
 	if (entry_span(to, from->user, &to->user) < 0 ||
 	    entry_span(to, from->sender, &to->sender) < 0 ||
 	    entry_span(to, from->message_id, &to->message_id) < 0 ||

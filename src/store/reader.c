@@ -75,6 +75,8 @@ static int load(struct disk *d, struct store_load *r)
 	int rc = read_rows(d, r, &p);
 	if (rc == 0 && r->wants_message)
 		rc = read_message(d, &p, &r->entry->message);
+	if (rc == 0 && r->entry->message)
+		message_set_traits(r->entry->message, r->entry->traits);
 	atomic_fetch_add(&d->turn, 1);
 	if (rc < 0) {
 		store_entry_free(r->entry);

@@ -188,6 +188,8 @@ static int take_terms(sqlite3_stmt *q, int i, struct store_entry *e)
 	t->is_utf8 = (flags & SCHEMA_UTF8) != 0;
 	t->has_priority = (flags & SCHEMA_PRIORITY) != 0;
 	e->is_report = (flags & SCHEMA_REPORT) != 0;
+	e->traits =
+	    (unsigned)(flags >> SCHEMA_TRAITS_SHIFT) & SCHEMA_TRAITS_MASK;
 	t->ret = ret_of(sqlite3_column_int64(q, i + 2));
 	t->priority = priority_of(sqlite3_column_int64(q, i + 4));
 	t->release_ms = sqlite3_column_int64(q, i + 5);

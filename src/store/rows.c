@@ -216,7 +216,9 @@ static void bind_terms(sqlite3_stmt *q, int i, const struct store_entry *e)
 	sqlite_bind_int(q, i + 1,
 	    (t->is_utf8 ? SCHEMA_UTF8 : 0) |
 		(t->has_priority ? SCHEMA_PRIORITY : 0) |
-		(e->is_report ? SCHEMA_REPORT : 0));
+		(e->is_report ? SCHEMA_REPORT : 0) |
+		(int64_t)(e->traits & SCHEMA_TRAITS_MASK)
+		    << SCHEMA_TRAITS_SHIFT);
 	sqlite_bind_int(q, i + 2, t->ret);
 	sqlite_bind_span(q, i + 3, t->envid);
 	sqlite_bind_int(q, i + 4, t->priority);

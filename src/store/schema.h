@@ -19,7 +19,10 @@ enum {
 	SCHEMA_UTF8 = 1 << 0,
 	SCHEMA_PRIORITY = 1 << 1,
 	SCHEMA_REPORT = 1 << 2,
-	SCHEMA_VOUCHED = 1 << 3
+	SCHEMA_VOUCHED = 1 << 3,
+	/* And sixteen bits from here on: traits. */
+	SCHEMA_TRAITS_SHIFT = 8,
+	SCHEMA_TRAITS_MASK = 0xffff
 };
 
 /* store_state_is_final of recipient.state, not. A list for IN would be built

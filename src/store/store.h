@@ -78,7 +78,8 @@ struct store_entry {
 	struct span user, sender;
 	struct span message_id; /* of its header, without brackets */
 	struct envelope_terms terms;
-	bool is_report; /* one of ours (RFC 3464) */
+	bool is_report;  /* one of ours (RFC 3464) */
+	unsigned traits; /* of the message: message_traits */
 	struct store_recipient *recipients;
 	size_t recipient_count;
 	struct message *message; /* NULL where only rows were asked for */

@@ -225,6 +225,7 @@ struct deliver {
 struct pending {
 	struct task task;
 	struct deliver_submission *submission; /* NULL: abandoned */
+	unsigned missing;
 };
 
 struct deliver *fakes_deliver(struct loop *l)
@@ -235,11 +236,23 @@ struct deliver *fakes_deliver(struct loop *l)
 	return &d;
 }
 
+/* Of content that nobody carries, to the last recipient. */
+static void refuse_content(struct deliver_submission *s, unsigned missing)
+{
+	const struct deliver_answer a = { .verdict = DELIVER_NO_CARRIER,
+		.missing = missing,
+		.recipient = s->envelope->recipient_count - 1 };
+
+	s->on_answer(s, &a);
+}
+
 static void answer(struct task *t)
 {
 	struct pending *p = container_of(t, struct pending, task);
 
-	if (p->submission)
+	if (p->submission && p->missing)
+		refuse_content(p->submission, p->missing);
+	else if (p->submission)
 		p->submission->on_answer(p->submission, &fakes.answer);
 	free(p);
 }
@@ -313,6 +326,7 @@ void deliver_submit(struct deliver *d, struct deliver_submission *s)
 	struct pending *p = calloc(1, sizeof(*p));
 
 	note(s);
+	p->missing = message_traits(s->message) & fakes.carries_not;
 	message_unref(s->message);
 	p->task.run = answer;
 	p->submission = s;

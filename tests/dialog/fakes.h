@@ -26,6 +26,7 @@ struct fakes {
 	int store_rc;
 	bool is_out_of_memory; /* for copies of strings */
 	bool carries_no_utf8;  /* no provider does */
+	unsigned carries_not;  /* POSTERN_CARRIES_*, likewise */
 	int body_rc;           /* of a write to a body */
 	bool is_disk_stuck;    /* which never ends */
 	/* What was seen. */

@@ -5,6 +5,7 @@
 
 #include <base/span.h>
 #include <mail/header.h>
+#include <postern/provider.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -214,6 +215,21 @@ static void set_utf8(struct settings *t, struct span v)
 {
 	(void)t;
 	fakes.carries_no_utf8 = span_eq(v, SPAN("nobody"));
+}
+
+/* all (the default), ses, fields, nothing. */
+static void set_carried(struct settings *t, struct span v)
+{
+	const unsigned all = POSTERN_CARRIES_ALL_CONTENT;
+
+	(void)t;
+	fakes.carries_not = span_eq(v, SPAN("all")) ? 0
+			    : span_eq(v, SPAN("ses"))
+				? POSTERN_CARRIES_DATE_AND_ID
+			    : span_eq(v, SPAN("fields"))
+				? all & ~(unsigned)(POSTERN_CARRIES_INLINE |
+						    POSTERN_CARRIES_NESTED)
+				: all;
 }
 
 static void set_show_client(struct settings *t, struct span v)
@@ -444,6 +460,7 @@ static void set(struct settings *t, struct span key, struct span value)
 		{ "user_null_sender", set_user_null_sender },
 		{ "without", set_without },
 		{ "carried_utf8_by", set_utf8 },
+		{ "carried", set_carried },
 		{ "add_sender", set_add_sender },
 		{ "received_strip", set_received_strip },
 		{ "show_client", set_show_client },

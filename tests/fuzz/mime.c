@@ -1,8 +1,13 @@
-/* A message taken apart: whatever GMime makes of it, spans must be text. */
+/*
+ * A message scanned as it arrives, then taken apart: cuts do not matter, and
+ * whatever GMime makes of it, spans must be text.
+ */
 #include "fuzz.h"
 
 #include <mail/header.h>
 #include <mail/mime.h>
+#include <mail/mime_scan.h>
+#include <postern/provider.h>
 
 static void check_text(struct span s)
 {
@@ -35,6 +40,21 @@ static void check_fields(const struct mime_fields *f)
 	}
 }
 
+/* What is seen while a message arrives does not depend on the cuts. */
+static void check_scan(struct span raw)
+{
+	struct mime_scan whole = { .depth = 0 }, pieces = { .depth = 0 };
+	size_t step = raw.len > 0 ? 1 + (unsigned char)raw.ptr[0] % 61 : 1;
+
+	mime_scan_feed(&whole, raw);
+	for (; raw.len > 0; raw = span_from(raw, step))
+		mime_scan_feed(&pieces, span_first(raw, step));
+	fuzz_claim(whole.traits == pieces.traits);
+	fuzz_claim(whole.parts == pieces.parts);
+	fuzz_claim(whole.deepest == pieces.deepest);
+	fuzz_claim(!(whole.traits & ~(unsigned)POSTERN_CARRIES_ALL_CONTENT));
+}
+
 static struct message *make_message(struct span raw)
 {
 	size_t len = header_length(raw);
@@ -63,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!is_ready)
 		mime_library_init();
 	is_ready = true;
+	check_scan(span_make(data, size));
 	m = make_message(span_make(data, size));
 	v = m ? mime_view_new(m, &e) : NULL;
 	if (v)

@@ -151,6 +151,84 @@ class Unicode(Case):
         self.assertIn(b"accepted by sendgrid", text)
 
 
+SIGNED = ("From: orders@shop.example\r\n"
+          "To: ann@dest.example\r\n"
+          'Content-Type: multipart/signed; boundary="=_1";\r\n'
+          '\tprotocol="application/pgp-signature"; micalg=pgp-sha256\r\n'
+          "\r\n"
+          "--=_1\r\n"
+          "Content-Type: text/plain\r\n\r\n"
+          "  as it is \r\n"
+          "--=_1\r\n"
+          "Content-Type: application/pgp-signature\r\n\r\n"
+          "-----BEGIN PGP SIGNATURE-----\r\n"
+          "--=_1--\r\n")
+
+
+class Content(Case):
+    """Mail that an API of fields would damage."""
+
+    def submit(self):
+        smtp = self.client()
+        smtp.mail("orders@shop.example")
+        smtp.rcpt("ann@dest.example")
+        code, text = smtp.data(SIGNED)
+        return code, text.decode()
+
+    def test_goes_by_who_keeps_it_intact(self):
+        code, text = self.submit()
+        self.assertEqual(code, 250, text)
+        self.assertIn("accepted by ses", text)
+        arrived = self.sandbox.messages()
+        self.assertEqual([m["provider"] for m in arrived], ["ses"])
+        raw = self.sandbox.raw(arrived[0]["id"]).replace("\r\n", "\n")
+        body = SIGNED.replace("\r\n", "\n").partition("\n\n")[2]
+        self.assertEqual(raw.partition("\n\n")[2], body)
+
+    def test_is_refused_where_nobody_does(self):
+        self.stop()
+        self.start(providers="sendgrid")
+        code, text = self.submit()
+        self.assertEqual(code, 554)
+        self.assertTrue(text.startswith("5.6.3 Message is signed"), text)
+        self.assertIn("<ann@dest.example>", text)
+        self.assertEqual(self.sandbox.messages(), [])
+        code, text = self.send(self.client())
+        self.assertEqual(code, 250, text)
+
+    def test_goes_by_who_may_damage_it(self):
+        self.stop()
+        self.start(providers="sendgrid",
+                   provider_extra=", allow_altering: [signed]")
+        said = self.server.events("altering_allowed")
+        self.assertIn(("sendgrid", "signed"),
+                      [(e["provider"], e["what"]) for e in said])
+        code, text = self.submit()
+        self.assertEqual(code, 250, text)
+        self.assertIn("accepted by sendgrid", text)
+
+    def test_is_not_forgotten_when_it_waits(self):
+        self.sandbox.fault("ses", status=503)
+        self.stop()
+        self.start(providers="ses", mode="queued")
+        code, text = self.submit()
+        self.assertEqual(code, 250, text)
+        queue_id = self.queue_id(text)
+        eventually(lambda: self.server.logged("attempt"), "ses was asked")
+        self.stop()
+        self.sandbox.heal()
+        # Another configuration: nobody is left, so it waits.
+        self.start(providers="sendgrid", mode="queued")
+        eventually(lambda: [e for e in self.server.events("deferred")
+                            if "is signed" in e["reason"]], "it is deferred")
+        self.assertEqual(self.sandbox.messages(), [])
+        self.stop()
+        self.start(mode="queued")
+        self.final(queue_id)
+        self.assertEqual([m["provider"] for m in self.sandbox.messages()],
+                         ["ses"])
+
+
 class OldDevice(Case):
     """A printer: no TLS, HELO, LF, no brackets, on a listener of its own."""
 

@@ -90,6 +90,7 @@ static const char *picky_check(const void *settings)
 
 static const struct postern_provider modules[] = {
 	{ .name = "fake",
+	    .flags = POSTERN_CARRIES_REPORTS,
 	    .limits.recipients = 50,
 	    .fields = fake_rows,
 	    .settings_size = sizeof(struct fake_settings) },
@@ -99,6 +100,7 @@ static const struct postern_provider modules[] = {
 	    .check = picky_check },
 	{ .name = "bare" },
 	{ .name = "ses",
+	    .flags = POSTERN_CARRIES_REPORTS,
 	    .fields = sandbox_rows,
 	    .settings_size = sizeof(struct fake_settings) },
 	{ .name = "sendgrid",

@@ -141,7 +141,8 @@ static void fake_classify(const void *settings,
 	{                                                                      \
 		.abi = POSTERN_PROVIDER_ABI,                                   \
 		.size = sizeof(struct postern_provider), .name = (type_name),  \
-		.limits.recipients = 50, .fields = fake_fields,                \
+		.flags = POSTERN_CARRIES_REPORTS, .limits.recipients = 50,     \
+		.fields = fake_fields,                                         \
 		.settings_size = sizeof(struct fake_settings),                 \
 		.build = (build_fn), .classify = fake_classify                 \
 	}
@@ -152,7 +153,7 @@ static const struct postern_provider modules[] = {
 	{ .abi = POSTERN_PROVIDER_ABI,
 	    .size = sizeof(struct postern_provider),
 	    .name = "unicode",
-	    .flags = POSTERN_CARRIES_UTF8,
+	    .flags = POSTERN_CARRIES_UTF8 | POSTERN_CARRIES_SIGNED,
 	    .fields = fake_fields,
 	    .settings_size = sizeof(struct fake_settings),
 	    .build = fake_build,
@@ -583,6 +584,7 @@ struct message *rig_message(size_t body_size)
 	while (buf_len(&body) < body_size);
 	struct message *m = message_new(&header, &body, 0);
 	ck_assert_ptr_nonnull(m);
+	message_set_traits(m, rig.traits);
 	return m;
 }
 
@@ -595,6 +597,8 @@ static void on_answer(
 	rig.verdict = a->verdict;
 	rig.refusal = a->refusal;
 	rig.result = a->result;
+	rig.missing = a->missing;
+	rig.lacking = a->recipient;
 	rig.calls_at_answer = rig.call_count;
 	(void)snprintf(rig.provider, sizeof(rig.provider), "%s", a->provider);
 	(void)snprintf(rig.reason, sizeof(rig.reason), "%s", a->reason);
@@ -657,6 +661,7 @@ void rig_store(
 		.user = SPAN("app"),
 		.sender = SPAN("a@b.example"),
 		.terms = rig.terms,
+		.traits = rig.traits,
 		.recipients = copies,
 		.recipient_count = count,
 		.message = rig_message(10) };

@@ -47,7 +47,8 @@ struct rig {
 	struct throttle *reports;
 
 	/* Answers of provider "a" to "f" in turn; the last one stays. Only "d"
-	 * carries SMTPUTF8, only "e" wants content, only "f" a grant. */
+	 * carries SMTPUTF8 and signed mail, only "e" wants content, only "f" a
+	 * grant. */
 	const int *script[6];
 	size_t script_at[6];
 	/* What "f" says to who asks for one; 0: here it is. */
@@ -91,12 +92,15 @@ struct rig {
 	const char *sender;          /* of rig_submit, when not a@b.example */
 	const char *message_id;      /* of messages, when they have one */
 	unsigned notify;             /* of its recipients */
+	unsigned traits;             /* of messages */
 	bool is_answered, is_idle;
 	enum deliver_verdict verdict;
 	enum postern_refusal refusal;
 	enum postern_class result;
 	char provider[64], reason[600];
 	size_t calls_at_answer;
+	unsigned missing; /* of the answer, with the recipient */
+	size_t lacking;
 };
 
 extern struct rig rig;

@@ -4,6 +4,7 @@
 #include <support/unit.h>
 
 #include <base/clock.h>
+#include <postern/provider.h>
 
 #include <string.h>
 
@@ -201,6 +202,142 @@ START_TEST(utf8_waits_when_nobody_carries_it_any_more)
 }
 END_TEST
 
+/* --- what the message holds --- */
+
+#define SIGNED POSTERN_CARRIES_SIGNED
+#define DKIM POSTERN_CARRIES_DKIM
+
+static const struct {
+	unsigned traits;
+	const char *routes;
+	size_t recipients;
+	enum deliver_verdict verdict;
+	const char *by;
+	unsigned missing;
+	size_t lacking;
+} contents[] = {
+	{ SIGNED, "  - {name: all, providers: [a, d, b]}\n", 1, DELIVER_SENT,
+	    "d", 0, 0 },
+	{ 0, "  - {name: all, providers: [a, d]}\n", 1, DELIVER_SENT, "a", 0,
+	    0 },
+	{ SIGNED, "  - {name: all, providers: [a, b]}\n", 2, DELIVER_NO_CARRIER,
+	    "", SIGNED, 0 },
+	{ SIGNED | DKIM, "  - {name: all, providers: [a, d]}\n", 1,
+	    DELIVER_NO_CARRIER, "", DKIM, 0 },
+	/* One of two can be served: there is one reply for both. */
+	{ SIGNED,
+	    "  - {name: one, match: {recipient: rcpt0@x.example},"
+	    " providers: [d]}\n"
+	    "  - {name: two, providers: [a]}\n",
+	    2, DELIVER_NO_CARRIER, "", SIGNED, 1 },
+};
+
+static size_t content;
+
+static bool submit_content(void)
+{
+	rig_submit(mode, contents[content].recipients, 100);
+	return true;
+}
+
+START_TEST(content_goes_by_who_can_carry_it)
+{
+	static const rig_step steps[] = { submit_content, rig_answered,
+		rig_is_quiet, NULL };
+	static const enum config_mode modes[] = { CONFIG_MODE_HYBRID,
+		CONFIG_MODE_QUEUED, CONFIG_MODE_DIRECT };
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		bool is_taken;
+
+		rig_setup();
+		rig_routes(contents[_i].routes);
+		content = (size_t)_i;
+		mode = modes[i];
+		rig.traits = contents[_i].traits;
+		rig_run(steps);
+		is_taken = contents[_i].verdict == DELIVER_SENT;
+		if (is_taken && mode == CONFIG_MODE_QUEUED)
+			ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
+		else
+			ck_assert_int_eq(rig.verdict, contents[_i].verdict);
+		ck_assert_uint_eq(rig.missing, contents[_i].missing);
+		ck_assert_uint_eq(rig.lacking, contents[_i].lacking);
+		ck_assert_uint_eq(rig.call_count, is_taken ? 1 : 0);
+		if (is_taken)
+			ck_assert_str_eq(
+			    rig.calls[0].provider, contents[_i].by);
+		else /* nothing of it is kept */
+			ck_assert_uint_eq(rig.durable_count, 0);
+		rig_teardown();
+	}
+}
+END_TEST
+
+/* allow_altering: the operator prefers damage. */
+START_TEST(goes_by_who_may_damage_it)
+{
+	static const rig_step steps[] = { submit, rig_answered, rig_is_quiet,
+		NULL };
+	struct config_provider *providers;
+
+	rig_setup();
+	providers = rig.config->providers.items;
+	providers[1].carries |= SIGNED;
+	mode = CONFIG_MODE_HYBRID;
+	rig.traits = SIGNED;
+	rig_run(steps);
+	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
+	ck_assert_str_eq(rig.provider, "b");
+	rig_teardown();
+}
+END_TEST
+
+static bool put_signed(void)
+{
+	rig.traits = SIGNED;
+	rig_store(&waiting, 1, 0);
+	return true;
+}
+
+/* As with SMTPUTF8: a reload took away who could carry it. */
+START_TEST(waits_when_nobody_carries_it_any_more)
+{
+	static const rig_step steps[] = { put_signed, is_postponed, NULL };
+
+	rig_setup();
+	rig.config->queue.retry_cap_ms = HOUR_MS;
+	rig_run(steps);
+	ck_assert_uint_eq(rig.call_count, 0);
+	ck_assert_uint_eq(rig_count_state(STORE_PENDING), 1);
+	rig_teardown();
+}
+END_TEST
+
+static bool put_old_signed(void)
+{
+	rig.traits = SIGNED;
+	rig_store(&waiting, 1, clock_wall_ms() - 1000 * INT64_C(3600000));
+	return true;
+}
+
+static bool is_held(void)
+{
+	return rig_count_state(STORE_HELD) == 1;
+}
+
+START_TEST(is_held_when_nobody_carried_it_in_time)
+{
+	static const rig_step steps[] = { put_old_signed, is_held, NULL };
+
+	rig_setup();
+	rig.config->queue.max_age_ms = HOUR_MS;
+	rig_run(steps);
+	ck_assert_uint_eq(rig.call_count, 0);
+	rig_teardown();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("deliver/terms");
@@ -215,6 +352,11 @@ static Suite *make_suite(void)
 	    sizeof(unicode) / sizeof(unicode[0]));
 	tcase_add_test(t, utf8_fails_over_to_none_that_cannot);
 	tcase_add_test(t, utf8_waits_when_nobody_carries_it_any_more);
+	tcase_add_loop_test(t, content_goes_by_who_can_carry_it, 0,
+	    sizeof(contents) / sizeof(contents[0]));
+	tcase_add_test(t, goes_by_who_may_damage_it);
+	tcase_add_test(t, waits_when_nobody_carries_it_any_more);
+	tcase_add_test(t, is_held_when_nobody_carried_it_in_time);
 	suite_add_tcase(s, t);
 	return s;
 }

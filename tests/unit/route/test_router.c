@@ -153,12 +153,12 @@ END_TEST
 
 /* --- what providers can carry --- */
 
-static const struct postern_provider ascii = { .flags = 0 };
-static const struct postern_provider unicode = { .flags =
-						     POSTERN_CARRIES_UTF8 };
-
-static struct config_provider providers[] = { { .module = &ascii },
-	{ .module = &unicode }, { .module = &ascii }, { .module = &unicode } };
+static struct config_provider providers[] = {
+	{ .carries = POSTERN_CARRIES_DKIM },
+	{ .carries = POSTERN_CARRIES_UTF8 },
+	{ .carries = POSTERN_CARRIES_SIGNED },
+	{ .carries = POSTERN_CARRIES_UTF8 },
+};
 
 static size_t indices[][4] = { { 0, 1, 2, 3 }, { 0, 2 }, { 1, 0 } };
 
@@ -201,6 +201,20 @@ START_TEST(passes_over_who_cannot_carry_it)
 	ck_assert_uint_eq(router_count(&mixed, &able[0], utf8), 2);
 	ck_assert_uint_eq(router_count(&mixed, &able[0], 0), 4);
 	ck_assert_uint_eq(router_count(&mixed, &able[1], utf8), 0);
+}
+END_TEST
+
+START_TEST(knows_what_is_missing)
+{
+	const unsigned utf8 = POSTERN_CARRIES_UTF8;
+	const unsigned dkim = POSTERN_CARRIES_DKIM;
+	const unsigned is_signed = POSTERN_CARRIES_SIGNED;
+
+	/* All of them lack it. */
+	ck_assert_uint_eq(router_missing(&mixed, &able[1], utf8 | dkim), utf8);
+	/* Each lacks another. */
+	ck_assert_uint_eq(router_missing(&mixed, &able[1], dkim | is_signed),
+	    dkim | is_signed);
 }
 END_TEST
 
@@ -371,6 +385,7 @@ static Suite *make_suite(void)
 	    t, first_match_decides, 0, sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(t, no_routes_match_nothing);
 	tcase_add_test(t, passes_over_who_cannot_carry_it);
+	tcase_add_test(t, knows_what_is_missing);
 	tcase_add_test(t, knows_of_a_sender_whom_nobody_carries);
 	tcase_add_loop_test(
 	    t, the_message_decides, 0, sizeof(messages) / sizeof(messages[0]));

@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <base/clock.h>
+#include <postern/provider.h>
 
 #include <errno.h>
 
@@ -80,6 +81,7 @@ START_TEST(keeps_every_field_of_an_entry)
 		    .has_priority = true,
 		    .release_ms = INT64_C(1800000000123) },
 		.is_report = true,
+		.traits = POSTERN_CARRIES_REPORTS | POSTERN_CARRIES_SIGNED,
 		.recipients = to,
 		.recipient_count = 5,
 		.message = fix_message(1, 500) };
@@ -102,6 +104,7 @@ START_TEST(keeps_every_field_of_an_entry)
 	ck_assert_uint_eq(l.entry->sender.len, 0);
 	ck_assert(span_eq(l.entry->message_id, e.message_id));
 	ck_assert(l.entry->is_report);
+	ck_assert_uint_eq(l.entry->traits, e.traits);
 	ck_assert_uint_eq(l.entry->recipient_count, 5);
 	for (size_t i = 0; i < 5; i++) {
 		const struct store_recipient *r = &l.entry->recipients[i];

@@ -1,0 +1,22 @@
+/*
+ * What a message holds that not every provider can carry, as bits of
+ * POSTERN_CARRIES_*. What lies in its parts is found by mail/mime_scan while
+ * it arrives; here is what its header says, and how people are told.
+ */
+#pragma once
+
+#include <base/span.h>
+
+#include <stddef.h>
+
+enum {
+	TRAITS_TEXT_SIZE = 320
+};
+
+/* Of a complete header block: the client's DKIM signatures (RFC 6376). */
+unsigned traits_of_header(struct span header);
+/*
+ * What a message with these is, to follow "Message ": "is encrypted (S/MIME
+ * or PGP) and has a DKIM signature". "" without any.
+ */
+void traits_describe(unsigned traits, char out[TRAITS_TEXT_SIZE]);
