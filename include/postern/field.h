@@ -37,7 +37,13 @@ enum postern_type {
 				*/
 	POSTERN_TYPE_MAP,      /* a struct described by fields */
 	POSTERN_TYPE_LIST,     /* struct postern_list of such structs */
-	POSTERN_TYPE_PERCENT   /* int64_t 0..100: 50% */
+	POSTERN_TYPE_PERCENT,  /* int64_t 0..100: 50% */
+	POSTERN_TYPE_SHARE     /* struct postern_share: 10% or 100MiB */
+};
+
+/* Of something whose size is known later; at most one of them is not 0. */
+struct postern_share {
+	uint64_t percent, bytes;
 };
 
 struct postern_rate {

@@ -21,6 +21,7 @@ struct config_report;
 struct counters;
 struct loop;
 struct peers;
+struct pressure;
 struct quota;
 struct store;
 
@@ -75,11 +76,12 @@ struct admin_services {
 	const struct counters *const *counters;
 	struct loop *const *loops;
 	size_t worker_count;
-	struct store *store;          /* either store may be NULL */
-	struct store *volatile_store; /* asked second for a message */
-	struct quota *quota;          /* may be NULL */
-	struct peers *peers;          /* may be NULL */
-	const struct admin_tls *tls;  /* may be NULL */
+	struct store *store;             /* either store may be NULL */
+	struct store *volatile_store;    /* asked second for a message */
+	const struct pressure *pressure; /* may be NULL */
+	struct quota *quota;             /* may be NULL */
+	struct peers *peers;             /* may be NULL */
+	const struct admin_tls *tls;     /* may be NULL */
 	/* What is served at a unix socket; that is taken over, -1: none. */
 	int socket;
 	void (*reload)(struct admin_reload *r, void *ctx);

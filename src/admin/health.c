@@ -7,6 +7,7 @@
 
 #include <base/clock.h>
 #include <loop/loop.h>
+#include <policy/pressure.h>
 #include <store/store.h>
 
 struct health_check {
@@ -64,6 +65,19 @@ static bool store_lives(const struct health *h, struct err *why)
 	return false;
 }
 
+static bool has_space(const struct health *h, struct err *why)
+{
+	const struct pressure *p = h->services->pressure;
+
+	if (!p || !pressure_asks(p, PRESSURE_NOT_READY))
+		return true;
+	(void)err_set(why, -ENOSPC,
+	    pressure_holds(p, PRESSURE_SPACE)
+		? "less than spool.min_free is free"
+		: "fewer inodes than spool.min_free are free");
+	return false;
+}
+
 static bool is_open(const struct health *h, struct err *why)
 {
 	if (!h->is_draining)
@@ -76,6 +90,7 @@ static const struct health_check checks[] = {
 	{ "started", HEALTH_STARTED | HEALTH_READY, has_started },
 	{ "loops", HEALTH_LIVE, loops_turn },
 	{ "spool", HEALTH_READY, store_takes },
+	{ "spool_space", HEALTH_READY, has_space },
 	{ "spool-alive", HEALTH_LIVE, store_lives },
 	{ "draining", HEALTH_READY, is_open },
 };

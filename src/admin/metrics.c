@@ -15,6 +15,7 @@
 #include <base/log.h>
 #include <config/config.h>
 #include <health/health.h>
+#include <policy/pressure.h>
 #include <provider/provider.h>
 #include <store/store.h>
 
@@ -277,7 +278,12 @@ static void render_store(struct metrics *r)
 	    stats.messages);
 	metrics_gauge(r, "spool_bytes", "Bytes of their bodies.", stats.bytes);
 	metrics_gauge(r, "spool_free_bytes", "Free space on the spool's disk.",
-	    stats.free_bytes);
+	    stats.space.free_bytes);
+	metrics_gauge(r, "spool_free_inodes", "Files it can still hold.",
+	    stats.space.free_inodes);
+	metrics_gauge(r, "spool_unsynced_bytes",
+	    "Bytes of messages that wait to be made durable.",
+	    stats.unsynced_bytes);
 	metrics_gauge(r, "spool_writable", "1 while the spool takes messages.",
 	    stats.is_writable);
 	exposition_family(&r->x, "spool_errors", EXPOSITION_COUNTER,
@@ -291,6 +297,20 @@ static void render_store(struct metrics *r)
 	    "Time to make a batch durable.");
 	exposition_summary(
 	    &r->x, NO_LABELS, stats.sync_ns_total, stats.commits);
+}
+
+/* What is nearly used up: see policy/pressure.h. */
+static void render_pressure(struct metrics *r)
+{
+	const struct pressure *p = r->a->services.pressure;
+
+	if (!p)
+		return;
+	exposition_family(&r->x, "pressure", EXPOSITION_GAUGE,
+	    "1 while that is nearly used up and clients are held off.");
+	for (unsigned i = 0; i < PRESSURE_MARKS; i++)
+		exposition_u64(&r->x, LABELS("what", pressure_names[i]),
+		    pressure_holds(p, (enum pressure_mark)i));
 }
 
 /* -- the process -- */
@@ -394,6 +414,7 @@ int metrics_render(const struct admin *a, bool is_openmetrics, struct buf *out)
 	render_queue(&r);
 	render_providers(&r);
 	render_store(&r);
+	render_pressure(&r);
 	render_loops(&r);
 	render_requests(&r);
 	render_process(&r);

@@ -227,7 +227,7 @@ static json_t *store(struct store *s)
 		       : 0;
 	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "writable",
 	    (int)st.is_writable, "messages", (json_int_t)st.messages, "bytes",
-	    (json_int_t)st.bytes, "free_bytes", (json_int_t)st.free_bytes,
+	    (json_int_t)st.bytes, "free_bytes", (json_int_t)st.space.free_bytes,
 	    "commits", (json_int_t)st.commits, "committed",
 	    (json_int_t)st.committed, "errors", (json_int_t)st.errors,
 	    "sync_ms_mean", sync_ms);

@@ -225,6 +225,10 @@ struct config_queue {
 	uint64_t unknown_delay_ms; /* before the same provider is asked again */
 	uint64_t max_age_ms;
 	uint64_t history_ms;
+	/* What may wait in all; 0 = no limit. And of that for one user: in
+	 * percent, 0 likewise. */
+	uint64_t max_bytes;
+	int64_t max_messages, user_share;
 };
 
 /* Reports to senders (RFC 3464). */
@@ -238,7 +242,7 @@ struct config_dsn {
 
 struct config_spool {
 	const char *path;
-	uint64_t min_free;
+	struct postern_share min_free; /* of the disk; and of its inodes */
 };
 
 /* What to do with a bare CR or LF in content. */

@@ -90,6 +90,7 @@ static void add_value(
 {
 	const struct postern_secret *secret = at;
 	const struct postern_rate *rate = at;
+	const struct postern_share *share = at;
 
 	switch (row->type) {
 	case POSTERN_TYPE_STRING:
@@ -115,6 +116,10 @@ static void add_value(
 		break;
 	case POSTERN_TYPE_RATE:
 		add(out, "%" PRIu64 "/%" PRIu64 ";", rate->count, rate->per_ms);
+		break;
+	case POSTERN_TYPE_SHARE:
+		add(out, "%" PRIu64 "%%%" PRIu64 ";", share->percent,
+		    share->bytes);
 		break;
 	case POSTERN_TYPE_STRINGS:
 		add_strings(out, at);
@@ -223,6 +228,8 @@ static size_t plain_size(enum postern_type type)
 		return sizeof(int64_t);
 	case POSTERN_TYPE_RATE:
 		return sizeof(struct postern_rate);
+	case POSTERN_TYPE_SHARE:
+		return sizeof(struct postern_share);
 	case POSTERN_TYPE_STRING:
 	case POSTERN_TYPE_URL:
 	case POSTERN_TYPE_SECRET:

@@ -141,6 +141,8 @@ static bool decode_text(struct field_decoder *d, const struct node *n,
 		return value_parse_int(s, range, out, c);
 	case POSTERN_TYPE_PERCENT:
 		return value_parse_percent(s, range, out, c);
+	case POSTERN_TYPE_SHARE:
+		return value_parse_share(s, range, out, c);
 	case POSTERN_TYPE_DURATION:
 		return value_parse_duration(s, range, out, c);
 	case POSTERN_TYPE_SIZE:

@@ -173,6 +173,20 @@ static const struct postern_field queue_rows[] = {
 	  AT(config_queue, history_ms), .preset = "7d",
 	  RANGE(0, 3650 * DAY), .flags = RELOAD,
 	  .doc = "how long what became of a message is remembered" },
+	{ .name = "max_bytes", .type = POSTERN_TYPE_SIZE,
+	  AT(config_queue, max_bytes), .preset = "10GiB",
+	  RANGE(0, 1024 * 1024 * GIB), .flags = RELOAD,
+	  .doc = "of messages that wait: beyond, no mail is accepted until "
+		 "10 % of it is free again; 0 = no limit" },
+	{ .name = "max_messages", .type = POSTERN_TYPE_INT,
+	  AT(config_queue, max_messages), .preset = "1000000",
+	  RANGE(0, 1000000000), .flags = RELOAD,
+	  .doc = "likewise, in messages" },
+	{ .name = "user_share", .type = POSTERN_TYPE_PERCENT,
+	  AT(config_queue, user_share), .preset = "25%",
+	  RANGE(0, 100), .flags = RELOAD,
+	  .doc = "most of max_bytes and of max_messages that one user's "
+		 "messages may take; 0 = no limit" },
 	{ .name = NULL },
 };
 
@@ -212,10 +226,12 @@ static const struct postern_field spool_rows[] = {
 	{ .name = "path", .type = POSTERN_TYPE_STRING,
 	  AT(config_spool, path), .preset = "/var/lib/postern",
 	  .doc = "directory of the message store" },
-	{ .name = "min_free", .type = POSTERN_TYPE_SIZE,
-	  AT(config_spool, min_free), .preset = "100MiB",
+	{ .name = "min_free", .type = POSTERN_TYPE_SHARE,
+	  AT(config_spool, min_free), .preset = "10%",
 	  RANGE(0, 1024 * GIB), .flags = RELOAD,
-	  .doc = "free space below which no mail is accepted" },
+	  .doc = "free space below which no mail is accepted, of the disk or "
+		 "in bytes, and never less than a large message needs; in "
+		 "percent of the inodes, too; 0 = until the disk is full" },
 	{ .name = NULL },
 };
 

@@ -231,6 +231,24 @@ bool value_parse_percent(
 	return true;
 }
 
+bool value_parse_share(struct span s, struct value_range range,
+    struct postern_share *out, struct complaint *c)
+{
+	uint64_t bytes = 0;
+	int64_t percent = 0;
+
+	if (s.len > 0 && s.ptr[s.len - 1] == '%') {
+		if (!value_parse_percent(
+			s, (struct value_range){ 0, 0 }, &percent, c))
+			return false;
+	} else if (!value_parse_size(s, range, &bytes, c)) {
+		return false;
+	}
+	*out = (struct postern_share){ .percent = (uint64_t)percent,
+		.bytes = bytes };
+	return true;
+}
+
 bool value_parse_rate(
     struct span s, struct postern_rate *out, struct complaint *c)
 {

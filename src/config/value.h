@@ -38,6 +38,9 @@ bool value_parse_rate(
 /* 50%; a bare 0. */
 bool value_parse_percent(
     struct span s, struct value_range range, int64_t *out, struct complaint *c);
+/* 10%, or a size within range; a bare 0. */
+bool value_parse_share(struct span s, struct value_range range,
+    struct postern_share *out, struct complaint *c);
 /* names ends with NULL; an empty name is a number that cannot be written. */
 bool value_parse_enum(
     struct span s, const char *const *names, int *out, struct complaint *c);

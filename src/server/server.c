@@ -25,6 +25,7 @@
 #include <server/operations.h>
 #include <server/ports.h>
 #include <server/privilege.h>
+#include <server/readings.h>
 #include <server/reload.h>
 #include <server/takeover.h>
 #include <server/warnings.h>
@@ -59,6 +60,7 @@ struct server {
 	struct blocking *pool;
 	struct peers *peers;
 	struct throttle *reports;
+	struct readings *readings;
 	size_t session_ceiling; /* by descriptors */
 	struct ports ports;
 	bool wants_takeover;
@@ -102,6 +104,7 @@ static void on_all_finished(struct task *t)
 	signals_close(s->on_int);
 	signals_close(s->on_hup);
 	certificates_stop(s->certificates);
+	readings_stop(s->readings);
 	admin_close(s->admin, on_admin_closed, s);
 }
 
@@ -243,9 +246,7 @@ static int open_ports(struct server *s, struct err *e)
 static void restore_quota(
     struct span user, int64_t day, uint64_t messages, void *ctx)
 {
-	struct server *s = ctx;
-
-	quota_restore(s->quota, user, day, messages);
+	quota_restore(((struct server *)ctx)->quota, user, day, messages);
 }
 
 static void schedule_pending(const struct store_pending *p, void *ctx)
@@ -262,7 +263,6 @@ static int open_stores(struct server *s, struct err *e)
 		.engine = STORE_SQLITE,
 		.path = c->spool.path,
 		.history_ms = c->queue.history_ms,
-		.min_free_bytes = c->spool.min_free,
 		.max_pending_bytes = STORE_PENDING_MAX,
 	};
 
@@ -293,7 +293,8 @@ static int make_services(struct server *s, struct err *e)
 	s->quota = quota_new();
 	s->peers = peers_new(s->session_ceiling);
 	s->reports = throttle_new();
-	if (!s->pool || !s->quota || !s->peers || !s->reports)
+	s->readings = readings_start(s->loop, s->config, s->store);
+	if (!s->pool || !s->quota || !s->peers || !s->reports || !s->readings)
 		return err_set(e, -ENOMEM, "no memory for the services");
 	int rc = store_each_quota(s->store, restore_quota, s);
 	if (rc)
@@ -351,6 +352,7 @@ static int make_workers(struct server *s, struct err *e)
 		.volatile_store = s->volatile_store,
 		.pool = s->pool,
 		.peers = s->peers,
+		.pressure = readings_pressure(s->readings),
 		.reports = s->reports,
 		.on_finished = on_worker_finished,
 		.ctx = s,
@@ -382,6 +384,7 @@ static int start_admin(struct server *s, struct err *e)
 		.volatile_store = s->volatile_store,
 		.quota = s->quota,
 		.peers = s->peers,
+		.pressure = readings_pressure(s->readings),
 		.tls = certificates_status(s->certificates),
 		.socket = admin_socket_open(s->config),
 		.reload = operations_reload,
@@ -410,9 +413,8 @@ static void on_new_config(struct config *c, void *ctx)
 	s->config = config_ref(c);
 	config_unref(old);
 	configure_log(&c->log);
-	store_set_limits(s->store, c->queue.history_ms, c->spool.min_free);
-	store_set_limits(
-	    s->volatile_store, c->queue.history_ms, c->spool.min_free);
+	readings_set_config(s->readings, c);
+	store_set_limits(s->volatile_store, c->queue.history_ms, 0);
 	admin_set_config(s->admin, c);
 	warnings_log(c, s->session_ceiling);
 }
@@ -533,6 +535,7 @@ static int take_down(struct server *s)
 	takeover_offer_free(s->offer);
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_free(s->workers[i]);
+	readings_free(s->readings);
 	peers_free(s->peers);
 	throttle_free(s->reports);
 	quota_free(s->quota);

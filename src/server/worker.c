@@ -279,6 +279,7 @@ static int make_parts(struct worker *w, struct err *e)
 	w->smtp.store = s->store;
 	w->smtp.counters = &w->counters;
 	w->smtp.peers = s->peers;
+	w->smtp.pressure = s->pressure;
 	return 0;
 }
 

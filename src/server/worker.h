@@ -19,6 +19,7 @@ struct deliver;
 struct loop;
 struct quota;
 struct peers;
+struct pressure;
 struct throttle;
 struct port;
 struct store;
@@ -37,6 +38,7 @@ struct worker_services {
 	struct store *store, *volatile_store;
 	struct blocking *pool;
 	struct peers *peers;
+	struct pressure *pressure;
 	struct throttle *reports;
 	struct tls_set *tls; /* this worker's own; NULL without certificates */
 	/* Runs on the worker's thread when it has nothing left to do. */

@@ -132,6 +132,7 @@ static bool check_room(struct smtp_session *s, const struct mail_args *m,
 {
 	bool is_stored = smtp_tx_mode(s, user) != CONFIG_MODE_DIRECT;
 	int rc = is_stored ? store_check(s->service->store) : 0;
+	const char *why = is_stored ? smtp_room_why_not(s, user) : NULL;
 
 	if (m->params.has_size && m->params.size > smtp_rights_size(s))
 		return refuse(s, m, 552, smtp_rights_size_code(s),
@@ -141,7 +142,7 @@ static bool check_room(struct smtp_session *s, const struct mail_args *m,
 		    s, m, 452, "4.3.1", "Insufficient system storage");
 	if (rc < 0)
 		return refuse(s, m, 451, "4.3.0", "Queue file write error");
-	return true;
+	return !why || refuse(s, m, 452, "4.3.1", why);
 }
 
 static uint64_t divide_up(uint64_t value, uint64_t unit)

@@ -15,6 +15,7 @@ struct counters;
 struct deliver;
 struct loop;
 struct peers;
+struct pressure;
 struct quota;
 struct store;
 struct tls_set;
@@ -30,6 +31,7 @@ struct smtp_service {
 	struct store *store;
 	struct counters *counters;
 	struct peers *peers;         /* shared by all workers */
+	struct pressure *pressure;   /* likewise */
 	struct list sessions;        /* struct smtp_session.link */
 	struct list doors;           /* connections that are none yet: door.c */
 	size_t session_count;        /* of both */

@@ -351,6 +351,15 @@ uint64_t smtp_content_answer_ms(const struct smtp_session *s);
 /* The disk had that long: the message is read to its end and refused. */
 void smtp_content_overdue(struct smtp_session *s);
 
+/* --- room.c --- */
+
+/*
+ * Why there is no place for one more message of that user, for a reply 452
+ * 4.3.1; NULL when there is one.
+ */
+const char *smtp_room_why_not(
+    const struct smtp_session *s, const struct config_user *user);
+
 /* --- submit.c --- */
 
 /* No verdict in time: accepted, if it is stored; else withdrawn, and 451. */

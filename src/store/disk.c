@@ -20,7 +20,8 @@
 
 enum {
 	RESERVE_SIZE = 1024 * 1024,
-	PATH_SIZE = 4096
+	PATH_SIZE = 4096,
+	NS_PER_MS = 1000000
 };
 
 static struct disk *disk_of(struct store *s)
@@ -146,6 +147,18 @@ static int disk_each_quota(struct store *s,
 	return rc;
 }
 
+/* How long the disk takes; 0 when nobody waits for it. */
+static uint64_t sync_ms(struct disk *d)
+{
+	uint64_t began = atomic_load(&d->batch_began_ns);
+	uint64_t last = atomic_load(&d->batch_took_ns);
+	uint64_t now = clock_mono_ns();
+	if (began == 0 && atomic_load(&d->pending_bytes) == 0)
+		return 0;
+	uint64_t so_far = began && now > began ? now - began : 0;
+	return (so_far > last ? so_far : last) / NS_PER_MS;
+}
+
 static void disk_stats(struct store *s, struct store_stats *out)
 {
 	struct disk *d = disk_of(s);
@@ -156,9 +169,19 @@ static void disk_stats(struct store *s, struct store_stats *out)
 		.committed = atomic_load(&d->committed),
 		.sync_ns_total = atomic_load(&d->sync_ns),
 		.errors = atomic_load(&d->errors),
-		.free_bytes = atomic_load(&d->free_bytes),
+		.space = { .free_bytes = atomic_load(&d->free_bytes),
+		    .total_bytes = atomic_load(&d->total_bytes),
+		    .free_inodes = atomic_load(&d->free_inodes),
+		    .total_inodes = atomic_load(&d->total_inodes) },
+		.unsynced_bytes = atomic_load(&d->pending_bytes),
+		.sync_ms = sync_ms(d),
 		.is_writable = !disk_is_failed(d),
 	};
+}
+
+static void disk_held(struct store *s, struct span user, struct store_held *out)
+{
+	holders_look(disk_of(s)->holders, user, out);
 }
 
 static int disk_check(struct store *s)
@@ -184,6 +207,7 @@ static void destroy(struct disk *d)
 	search_close(d->search);
 	writer_free(d->writer);
 	spool_close(d->spool);
+	holders_free(d->holders);
 	inspect_end(d);
 	close_bodies(d);
 	reads_close(d->reads);
@@ -222,6 +246,7 @@ static const struct store_ops disk_ops = {
 	.each_quota = disk_each_quota,
 	.body = disk_body,
 	.stats = disk_stats,
+	.held = disk_held,
 	.check = disk_check,
 	.close = disk_close,
 };
@@ -349,6 +374,11 @@ static int adopt(
 	return segments_adopt(d->segments, segment, count, bytes, end);
 }
 
+static void count_holder(struct span user, uint64_t bytes, void *ctx)
+{
+	holders_add(ctx, user, bytes);
+}
+
 static int open_bodies(struct disk *d, const char *path, struct err *e)
 {
 	int rc = open_directory(d, path, &d->bodies, e);
@@ -374,6 +404,8 @@ static int open_segments(struct disk *d, struct err *e)
 	if (rc < 0)
 		return rc;
 	rc = reads_each_segment(d->reads, adopt, d);
+	if (rc == 0)
+		rc = reads_each_held(d->reads, count_holder, d->holders);
 	if (rc < 0) {
 		err_errno(e, rc, "store: cannot read what is in %s", path);
 		return inspect_failure(d, reads_database(d->reads), rc, e);
@@ -443,6 +475,9 @@ static struct disk *disk_new(
 	d->search = search_new(d);
 	if (!d->search)
 		goto fail_search;
+	d->holders = holders_new();
+	if (!d->holders)
+		goto fail_holders;
 	d->store.ops = &disk_ops;
 	d->settings = *settings;
 	d->settings.path = d->path;
@@ -451,6 +486,8 @@ static struct disk *disk_new(
 	d->io = io;
 	d->dir = d->bodies = d->lock = -1;
 	return d;
+fail_holders:
+	search_close(d->search);
 fail_search:
 	(void)pthread_mutex_destroy(&d->reads_lock);
 fail_lock:

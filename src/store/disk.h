@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <store/holders.h>
 #include <store/inspect.h>
 #include <store/queue.h>
 #include <store/reads.h>
@@ -51,7 +52,11 @@ struct disk {
 
 	/* Figures: any thread. */
 	_Atomic uint64_t messages, bytes, commits, committed, sync_ns;
-	_Atomic uint64_t errors, free_bytes, pending_bytes;
+	_Atomic uint64_t errors, pending_bytes;
+	_Atomic uint64_t free_bytes, total_bytes, free_inodes, total_inodes;
+	/* Monotonic, when the batch at work began, 0 = none; the last one. */
+	_Atomic uint64_t batch_began_ns, batch_took_ns;
+	struct holders *holders;
 	atomic_bool is_failed; /* for good: nothing more is written */
 	atomic_bool is_full;   /* the last attempt found no space */
 	atomic_bool is_closing;

@@ -99,12 +99,18 @@ static int io_stat(int dir, const char *name, struct stat *out)
 	return fstatat(dir, name, out, AT_EMPTY_PATH) == 0 ? 0 : -errno;
 }
 
-static int io_free_bytes(int dir, uint64_t *out)
+/* Some file systems make inodes as they need them, and say 0. */
+static int io_space(int dir, struct store_space *out)
 {
 	struct statvfs v;
 	if (fstatvfs(dir, &v) < 0)
 		return -errno;
-	*out = (uint64_t)v.f_bavail * v.f_frsize;
+	*out = (struct store_space){
+		.free_bytes = (uint64_t)v.f_bavail * v.f_frsize,
+		.total_bytes = (uint64_t)v.f_blocks * v.f_frsize,
+		.free_inodes = v.f_files ? v.f_favail : UINT64_MAX,
+		.total_inodes = v.f_files ? v.f_files : UINT64_MAX,
+	};
 	return 0;
 }
 
@@ -121,7 +127,7 @@ const struct store_io store_io_system = {
 	.unlink = io_unlink,
 	.rename = io_rename,
 	.stat = io_stat,
-	.free_bytes = io_free_bytes,
+	.space = io_space,
 };
 
 int store_io_errno(int rc)

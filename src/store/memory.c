@@ -71,6 +71,8 @@ static void file_kept(struct memory *m, struct kept *k)
 		m->live_count++;
 		m->bytes += message_size(k->entry->message);
 		m->held += message_held(k->entry->message);
+		holders_add(m->holders, k->entry->user,
+		    message_size(k->entry->message));
 		return;
 	}
 	k->finished_ms = clock_wall_ms();
@@ -85,6 +87,8 @@ static void finish(struct memory *m, struct kept *k)
 	m->live_count--;
 	m->bytes -= message_size(k->entry->message);
 	m->held -= message_held(k->entry->message);
+	holders_drop(m->holders, holders_find(m->holders, k->entry->user),
+	    message_size(k->entry->message));
 	message_unref(k->entry->message);
 	k->entry->message = NULL;
 	file_kept(m, k);
@@ -471,10 +475,16 @@ static void memory_stats(struct store *s, struct store_stats *out)
 		.bytes = m->bytes,
 		.commits = m->operations,
 		.committed = m->operations,
-		.free_bytes = UINT64_MAX,
+		.space = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX },
 		.is_writable = true,
 	};
 	unlock(m);
+}
+
+static void memory_held(
+    struct store *s, struct span user, struct store_held *out)
+{
+	holders_look(memory_of(s)->holders, user, out);
 }
 
 static int memory_check(struct store *s)
@@ -503,6 +513,7 @@ static void memory_close(struct store *s)
 	map_free(m->by_id);
 	map_free(m->by_guard);
 	map_free(m->by_user);
+	holders_free(m->holders);
 	(void)pthread_mutex_destroy(&m->lock);
 	free(m);
 }
@@ -517,6 +528,7 @@ static const struct store_ops memory_ops = {
 	.each_quota = memory_each_quota,
 	.body = memory_body,
 	.stats = memory_stats,
+	.held = memory_held,
 	.check = memory_check,
 	.close = memory_close,
 };
@@ -537,7 +549,8 @@ struct store *memory_open(const struct store_settings *settings, struct err *e)
 	m->by_id = map_new();
 	m->by_guard = map_new();
 	m->by_user = map_new();
-	if (!m->by_id || !m->by_guard || !m->by_user ||
+	m->holders = holders_new();
+	if (!m->by_id || !m->by_guard || !m->by_user || !m->holders ||
 	    pthread_mutex_init(&m->lock, NULL))
 		goto fail;
 	return &m->store;
@@ -546,6 +559,7 @@ fail:
 		map_free(m->by_id);
 		map_free(m->by_guard);
 		map_free(m->by_user);
+		holders_free(m->holders);
 		free(m);
 	}
 	err_set(e, -ENOMEM, "store: out of memory");

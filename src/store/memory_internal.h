@@ -1,6 +1,7 @@
 /* What the files of the memory engine share. */
 #pragma once
 
+#include <store/holders.h>
 #include <store/store_internal.h>
 
 #include <base/map.h>
@@ -38,6 +39,7 @@ struct memory {
 	uint64_t held;       /* of bytes, those in memory */
 	struct map *by_user; /* struct tally */
 	struct list tallies;
+	struct holders *holders;
 	int64_t newest_day;
 };
 

@@ -114,9 +114,13 @@ static int serve(struct disk *d, struct store_request *r)
 
 void disk_refresh_free(struct disk *d)
 {
-	uint64_t bytes;
-	if (d->io->free_bytes(d->dir, &bytes) == 0)
-		atomic_store(&d->free_bytes, bytes);
+	struct store_space now;
+	if (d->io->space(d->dir, &now) < 0)
+		return;
+	atomic_store(&d->free_bytes, now.free_bytes);
+	atomic_store(&d->total_bytes, now.total_bytes);
+	atomic_store(&d->free_inodes, now.free_inodes);
+	atomic_store(&d->total_inodes, now.total_inodes);
 }
 
 void *reader_run(void *disk)

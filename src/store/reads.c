@@ -17,6 +17,7 @@ enum reads_statement {
 	Q_ATTEMPTS,
 	Q_PENDING,
 	Q_QUOTA,
+	Q_HELD,
 	Q_SEGMENTS,
 	Q_COUNT
 };
@@ -47,6 +48,8 @@ static const char *const statements[Q_COUNT] = {
 		      " ON recipient.message = body.message AND " SCHEMA_IS_OPEN
 		      " GROUP BY body.message ORDER BY body.message",
 	[Q_QUOTA] = "SELECT user, day, messages FROM quota",
+	[Q_HELD] = "SELECT message.user, body.size FROM body CROSS JOIN message"
+		   " ON message.id = body.message",
 	[Q_SEGMENTS] = "SELECT segment, count(*), sum(size),"
 		       " max(offset + size) FROM body GROUP BY segment",
 };
@@ -338,6 +341,18 @@ int reads_each_quota(struct reads *r,
 	while ((rc = sqlite_next(q)) > 0)
 		each(sqlite_column_span(q, 0), sqlite3_column_int64(q, 1),
 		    (uint64_t)sqlite3_column_int64(q, 2), ctx);
+	return rc;
+}
+
+int reads_each_held(struct reads *r,
+    void (*each)(struct span user, uint64_t bytes, void *ctx), void *ctx)
+{
+	sqlite3_stmt *q = r->q[Q_HELD];
+	int rc;
+	while ((rc = sqlite_next(q)) > 0)
+		each(sqlite_column_span(q, 0),
+		    (uint64_t)sqlite3_column_int64(q, 1), ctx);
+	(void)sqlite3_reset(q);
 	return rc;
 }
 

@@ -38,6 +38,9 @@ int reads_each_pending(struct reads *r, int64_t now_ms,
 int reads_each_quota(struct reads *r,
     void (*each)(struct span user, int64_t day, uint64_t messages, void *ctx),
     void *ctx);
+/* Each message that somebody still has to work on: whose, and how large. */
+int reads_each_held(struct reads *r,
+    void (*each)(struct span user, uint64_t bytes, void *ctx), void *ctx);
 /* Per segment with bodies: their number and bytes, and where the last ends. */
 int reads_each_segment(struct reads *r,
     int (*each)(uint32_t segment, uint64_t count, uint64_t bytes, uint64_t end,

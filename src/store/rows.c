@@ -8,6 +8,8 @@
 #include <store/entry.h>
 #include <store/schema.h>
 
+#include <base/buf.h>
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -84,7 +86,8 @@ static const char *const statements[Q_COUNT] = {
 	    " (SELECT coalesce(max(seq) + 1, 0) FROM attempt"
 	    " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[Q_KNOWN] = "SELECT 1 FROM message WHERE id = ?1",
-	[Q_FINISHED] = "SELECT segment, offset, size, header, crc FROM body"
+	[Q_FINISHED] = "SELECT segment, offset, size, header, crc,"
+		       " (SELECT user FROM message WHERE id = ?1) FROM body"
 		       " WHERE message = ?1 AND NOT EXISTS"
 		       " (SELECT 1 FROM recipient WHERE message = ?1"
 		       " AND " SCHEMA_IS_OPEN ")",
@@ -112,10 +115,15 @@ static const char *const statements[Q_COUNT] = {
 	[Q_PURGE_QUOTA] = "DELETE FROM quota WHERE day < ?1",
 };
 
+enum {
+	USER_MAX = 64 * 1024
+};
+
 struct rows {
 	sqlite3 *db;
 	sqlite3_stmt *q[Q_COUNT];
 	int wal_pages;
+	struct buf released_user;
 };
 
 static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
@@ -138,6 +146,7 @@ int rows_open(sqlite3 *db, struct rows **out, struct err *e)
 		return rc;
 	}
 	r->db = db;
+	buf_init(&r->released_user, USER_MAX);
 	(void)sqlite3_wal_hook(db, on_wal, r);
 	*out = r;
 	return 0;
@@ -149,6 +158,7 @@ void rows_close(struct rows *r)
 		return;
 	sqlite_finalize(r->q, Q_COUNT);
 	(void)sqlite3_close(r->db);
+	buf_finish(&r->released_user);
 	free(r);
 }
 
@@ -345,6 +355,9 @@ static int finish(struct rows *r, const struct id *id, struct place *out)
 	if (rc <= 0)
 		return rc;
 	take_place(q, out);
+	buf_clear(&r->released_user);
+	/* For a count only: nothing fails when it cannot be kept. */
+	(void)buf_add_span(&r->released_user, sqlite_column_span(q, 5));
 	(void)sqlite3_reset(q);
 	sqlite_bind_id(r->q[Q_RELEASE_BODY], 1, id);
 	return sqlite_run(r->q[Q_RELEASE_BODY]);
@@ -387,6 +400,11 @@ int rows_update(struct rows *r, const struct store_update *u, int64_t now_ms,
 	if (undo == 0)
 		undo = sqlite_run(r->q[Q_RELEASE]);
 	return undo < 0 ? undo : rc;
+}
+
+struct span rows_released_user(const struct rows *r)
+{
+	return buf_span(&r->released_user);
 }
 
 int rows_charge(struct rows *r, struct span user, int64_t day, uint64_t n)

@@ -44,6 +44,8 @@ int rows_each_guard(struct rows *r, int64_t from_ms, int max,
  */
 int rows_update(struct rows *r, const struct store_update *u, int64_t now_ms,
     struct place *out_released);
+/* Whose body the last update released, if it did; until the next one. */
+struct span rows_released_user(const struct rows *r);
 int rows_charge(struct rows *r, struct span user, int64_t day, uint64_t n);
 
 /*

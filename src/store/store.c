@@ -115,6 +115,11 @@ void store_stats(struct store *s, struct store_stats *out)
 	s->ops->stats(s, out);
 }
 
+void store_held(struct store *s, struct span user, struct store_held *out)
+{
+	s->ops->held(s, user, out);
+}
+
 int store_check(struct store *s)
 {
 	return s->ops->check(s);

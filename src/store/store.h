@@ -280,6 +280,12 @@ int store_each_quota(struct store *s,
 void store_set_limits(
     struct store *s, uint64_t history_ms, uint64_t min_free_bytes);
 
+/* Of a file system; UINT64_MAX where it knows no such limit. */
+struct store_space {
+	uint64_t free_bytes, total_bytes;
+	uint64_t free_inodes, total_inodes;
+};
+
 /* Figures for metrics; any thread, never blocks on the disk. */
 struct store_stats {
 	uint64_t messages;           /* not final */
@@ -287,9 +293,16 @@ struct store_stats {
 	uint64_t commits, committed; /* batches, requests in them */
 	uint64_t sync_ns_total;      /* of batches, from append to commit */
 	uint64_t errors;
-	uint64_t free_bytes;
+	struct store_space space; /* where it lies */
+	uint64_t unsynced_bytes;  /* of accepts not yet answered */
+	uint64_t sync_ms;         /* the last batch, or the one at work */
 	bool is_writable;
 };
 void store_stats(struct store *s, struct store_stats *out);
+/* What of these messages and bytes is a user's; any thread. */
+struct store_held {
+	uint64_t messages, bytes;
+};
+void store_held(struct store *s, struct span user, struct store_held *out);
 /* Cheap check before DATA: 0, -ENOSPC or -EIO. Any thread. */
 int store_check(struct store *s);

@@ -39,6 +39,7 @@ struct store_ops {
 	struct store_body *(*body)(
 	    struct store *s, struct loop *l, bool is_volatile);
 	void (*stats)(struct store *s, struct store_stats *out);
+	void (*held)(struct store *s, struct span user, struct store_held *out);
 	int (*check)(struct store *s);
 	void (*close)(struct store *s);
 };
@@ -70,7 +71,7 @@ struct store_io {
 	int (*rename)(int dir, const char *from, const char *to);
 	/* Of dir itself when the name is empty. */
 	int (*stat)(int dir, const char *name, struct stat *out);
-	int (*free_bytes)(int dir, uint64_t *out);
+	int (*space)(int dir, struct store_space *out);
 	const char *vfs; /* SQLite's own file operations; NULL = its default */
 };
 

@@ -31,6 +31,7 @@ struct slot {
 	int row_result;     /* of the statements, in the latest transaction */
 	struct place place; /* accept: where the body went */
 	struct place released; /* update: what nobody needs any more */
+	struct holder *holder; /* and whose it was; may be NULL */
 };
 
 struct charge {
@@ -199,6 +200,9 @@ static int store_slot(struct writer *w, struct slot *slot, int64_t now_ms)
 		rc = rows_update(
 		    w->d->rows, update_of(slot), now_ms, &slot->released);
 	slot->row_result = rc;
+	if (!a && rc == 0 && slot->released.segment)
+		slot->holder =
+		    holders_find(w->d->holders, rows_released_user(w->d->rows));
 	if (a && rc == 0) {
 		note_charge(w, a);
 		if (slot->place.segment && !spool_has(slot->place.segment))
@@ -323,6 +327,8 @@ static void settle_accept(struct disk *d, struct slot *slot)
 		atomic_store(&d->is_full, false);
 		atomic_fetch_add(&d->messages, 1);
 		atomic_fetch_add(&d->bytes, slot->place.size);
+		holders_add(
+		    d->holders, accept_of(slot)->entry->user, slot->place.size);
 	}
 }
 
@@ -333,6 +339,7 @@ static void settle_update(struct disk *d, struct slot *slot)
 	segments_release(d->segments, &slot->released);
 	atomic_fetch_sub(&d->messages, 1);
 	atomic_fetch_sub(&d->bytes, slot->released.size);
+	holders_drop(d->holders, slot->holder, slot->released.size);
 }
 
 static int result_of(const struct slot *slot, int rc)
@@ -374,8 +381,12 @@ static void commit_batch(struct writer *w)
 	int rc = -EIO;
 	if (!disk_is_failed(w->d)) {
 		uint64_t start = clock_mono_ns();
+		atomic_store(&w->d->batch_began_ns, start);
 		rc = store_batch(w);
-		atomic_fetch_add(&w->d->sync_ns, clock_mono_ns() - start);
+		uint64_t took = clock_mono_ns() - start;
+		atomic_fetch_add(&w->d->sync_ns, took);
+		atomic_store(&w->d->batch_took_ns, took);
+		atomic_store(&w->d->batch_began_ns, 0);
 	}
 	settle(w, rc);
 	store_answer(w->slots[0].r);

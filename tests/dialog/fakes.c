@@ -94,6 +94,20 @@ int store_check(struct store *s)
 	return fakes.store_rc;
 }
 
+void store_stats(struct store *s, struct store_stats *out)
+{
+	(void)s;
+	*out = (struct store_stats){ .messages = fakes.stored.messages,
+		.bytes = fakes.stored.bytes };
+}
+
+void store_held(struct store *s, struct span user, struct store_held *out)
+{
+	(void)s;
+	ck_assert(user.len > 0);
+	*out = fakes.held_by_user;
+}
+
 struct quota_answer quota_take(struct quota *q, const struct config_user *user)
 {
 	struct quota_answer answer = { .verdict = fakes.quota,

@@ -9,6 +9,7 @@
 #include <config/config.h>
 #include <deliver/deliver.h>
 #include <policy/quota.h>
+#include <store/store.h>
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,11 +25,12 @@ struct fakes {
 	enum quota_verdict quota;
 	uint64_t retry_after_ms;
 	int store_rc;
-	bool is_out_of_memory; /* for copies of strings */
-	bool carries_no_utf8;  /* no provider does */
-	unsigned carries_not;  /* POSTERN_CARRIES_*, likewise */
-	int body_rc;           /* of a write to a body */
-	bool is_disk_stuck;    /* which never ends */
+	struct store_held stored, held_by_user; /* in all, and the user's */
+	bool is_out_of_memory;                  /* for copies of strings */
+	bool carries_no_utf8;                   /* no provider does */
+	unsigned carries_not; /* POSTERN_CARRIES_*, likewise */
+	int body_rc;          /* of a write to a body */
+	bool is_disk_stuck;   /* which never ends */
 	/* What was seen. */
 	size_t submitted, abandoned; /* and not going on without a client */
 	size_t taken, given_back;

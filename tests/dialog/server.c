@@ -10,6 +10,7 @@
 #include <net/tls.h>
 #include <net/tls_set.h>
 #include <policy/peers.h>
+#include <policy/pressure.h>
 
 #include <support/onloop.h>
 #include <support/unit.h>
@@ -56,6 +57,7 @@ void server_start(
 	s->service.counters = &s->counters;
 	s->service.peers = peers_new(1000);
 	ck_assert_ptr_nonnull(s->service.peers);
+	s->service.pressure = settings_pressure(settings);
 	onloop_call(s->loop, start, s);
 }
 
@@ -121,4 +123,5 @@ void server_stop(struct server *s)
 	onloop_stop(s->loop);
 	smtp_service_finish(&s->service);
 	peers_free(s->service.peers);
+	pressure_free(s->service.pressure);
 }

@@ -5,7 +5,10 @@
 
 #include <base/span.h>
 #include <mail/header.h>
+#include <policy/pressure.h>
 #include <postern/provider.h>
+
+#include <support/unit.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,6 +36,7 @@ static void set_defaults(struct settings *t, enum transport transport)
 		.users = { &t->user, 1 },
 		.queue = { .mode = CONFIG_MODE_HYBRID },
 		.auth = { .max_failures = 5, .failure_delay_ms = 1 },
+		.spool = { .min_free = { .percent = 10 } },
 		.smtp = { .banner = "Postern",
 		    .max_message_size = 26214400,
 		    .content_memory = 256 * 1024 * 1024,
@@ -394,6 +398,15 @@ static bool set_number(struct settings *t, struct span key, struct span v)
 		{ "content_memory", NULL, &c->content_memory },
 		{ "header_bytes", NULL, &c->header_bytes },
 		{ "bodies", &t->bodies, NULL },
+		{ "free_space", &t->free_space, NULL },
+		{ "free_inodes", &t->free_inodes, NULL },
+		{ "queue_max_messages", &t->config.queue.max_messages, NULL },
+		{ "queue_max_bytes", NULL, &t->config.queue.max_bytes },
+		{ "queue_user_share", &t->config.queue.user_share, NULL },
+		{ "stored_messages", NULL, &fakes.stored.messages },
+		{ "stored_bytes", NULL, &fakes.stored.bytes },
+		{ "held_messages", NULL, &fakes.held_by_user.messages },
+		{ "held_bytes", NULL, &fakes.held_by_user.bytes },
 		{ "max_recipients", &c->max_recipients, NULL },
 		{ "max_messages", &c->max_messages_per_session, NULL },
 		{ "soft_errors", &c->soft_errors, NULL },
@@ -504,6 +517,22 @@ void settings_apply(
 		struct span key = span_cut(&rest, ' ');
 		set(t, key, rest.ptr ? rest : SPAN(""));
 	}
+}
+
+struct pressure *settings_pressure(const struct settings *t)
+{
+	static const struct pressure_capacity have = { 1U << 30, 1U << 20 };
+	struct pressure *p = pressure_new();
+
+	ck_assert_ptr_nonnull(p);
+	pressure_configure(p, &t->config, &have);
+	if (t->free_space)
+		(void)pressure_note(p, PRESSURE_SPACE,
+		    have.space / 100 * (uint64_t)t->free_space);
+	if (t->free_inodes)
+		(void)pressure_note(p, PRESSURE_INODES,
+		    have.inodes / 100 * (uint64_t)t->free_inodes);
+	return p;
 }
 
 void settings_finish(struct settings *t)

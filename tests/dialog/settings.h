@@ -38,9 +38,13 @@ struct settings {
 	} prefix;
 	bool has_certificate;
 	int64_t bodies; /* how many messages go to a file */
+	/* Of the spool, in percent; 0: not looked at. */
+	int64_t free_space, free_inodes;
 };
 
 /* Also tells the fakes. Exits when a setting is not known. */
 void settings_apply(
     struct settings *t, const struct script *s, enum transport transport);
+/* What is nearly used up, as they say. */
+struct pressure *settings_pressure(const struct settings *t);
 void settings_finish(struct settings *t);

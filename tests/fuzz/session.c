@@ -16,6 +16,7 @@
 #include <dialog/fakes.h>
 #include <dialog/settings.h>
 #include <policy/peers.h>
+#include <policy/pressure.h>
 #include <smtp/reply.h>
 #include <smtp/session.h>
 
@@ -204,6 +205,8 @@ static void play(struct play *p, struct span in, size_t piece)
 	p->service.tls = (struct tls_set *)p; /* there is one */
 	p->service.deliver = fakes_deliver(p->loop);
 	p->service.counters = &p->counters;
+	p->service.pressure = pressure_new();
+	fuzz_claim(p->service.pressure != NULL);
 	p->service.peers = peers_new(10);
 	fuzz_claim(p->service.peers != NULL);
 	p->conn = fake_conn_new(p->loop, &p->out, &p->is_over);
@@ -217,6 +220,7 @@ static void play(struct play *p, struct span in, size_t piece)
 	check_books(p);
 	smtp_service_finish(&p->service);
 	peers_free(p->service.peers);
+	pressure_free(p->service.pressure);
 	settings_finish(&p->settings);
 	fake_loop_free(p->loop);
 	fakes_finish();

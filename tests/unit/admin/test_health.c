@@ -4,7 +4,9 @@
 
 #include <admin/health.h>
 #include <base/clock.h>
+#include <config/config.h>
 #include <loop/loop.h>
+#include <policy/pressure.h>
 #include <store/store.h>
 #include <support/unit.h>
 
@@ -128,6 +130,35 @@ START_TEST(a_broken_store_is_not_ready_and_after_a_minute_dead)
 }
 END_TEST
 
+START_TEST(a_disk_that_is_nearly_full_is_not_ready_and_lives)
+{
+	static const struct pressure_capacity have = { 1000, UINT64_MAX };
+	struct config c = { .spool = { .min_free = { .percent = 10 } } };
+	struct pressure *p = pressure_new();
+	struct rig r;
+	struct buf text;
+
+	set_up(&r);
+	turn(r.loops[0]);
+	turn(r.loops[1]);
+	pass_s(&r.health, 1);
+	r.services.pressure = p;
+	pressure_configure(p, &c, &have);
+	ck_assert(health_is(&r.health, HEALTH_READY));
+	(void)pressure_note(p, PRESSURE_SPACE, 99);
+	ck_assert(health_is(&r.health, HEALTH_LIVE));
+	buf_init(&text, 1000);
+	ck_assert(!health_report(&r.health, HEALTH_READY, false, &text));
+	ck_assert(span_eq(buf_span(&text),
+	    SPAN("[-]spool_space failed: less than spool.min_free is free\n")));
+	buf_finish(&text);
+	(void)pressure_note(p, PRESSURE_SPACE, 120);
+	ck_assert(health_is(&r.health, HEALTH_READY));
+	pressure_free(p);
+	tear_down(&r);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("admin/health");
@@ -136,6 +167,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, a_loop_that_stands_still_is_dead_after_ten_seconds);
 	tcase_add_test(t, started_means_that_every_loop_has_turned);
 	tcase_add_test(t, a_broken_store_is_not_ready_and_after_a_minute_dead);
+	tcase_add_test(t, a_disk_that_is_nearly_full_is_not_ready_and_lives);
 	suite_add_tcase(suite, t);
 	return suite;
 }

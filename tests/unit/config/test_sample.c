@@ -195,7 +195,8 @@ static void assert_same_numbers(const struct config *a, const struct config *b)
 	ck_assert_mem_eq(&a->queue, &b->queue, sizeof(a->queue));
 	ck_assert_mem_eq(&a->log, &b->log, sizeof(a->log));
 	ck_assert_mem_eq(&a->shutdown, &b->shutdown, sizeof(a->shutdown));
-	ck_assert_uint_eq(a->spool.min_free, b->spool.min_free);
+	ck_assert_mem_eq(
+	    &a->spool.min_free, &b->spool.min_free, sizeof(a->spool.min_free));
 	ck_assert_str_eq(a->spool.path, b->spool.path);
 	ck_assert_str_eq(a->stats.address, b->stats.address);
 	ck_assert_str_eq(a->smtp.banner, b->smtp.banner);

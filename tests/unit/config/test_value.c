@@ -134,6 +134,24 @@ START_TEST(reads_a_share)
 }
 END_TEST
 
+START_TEST(reads_a_share_of_something_or_a_size)
+{
+	struct value_range range = { 0, 1024 };
+	struct postern_share share;
+
+	ck_assert(value_parse_share(SPAN("10%"), range, &share, &c));
+	ck_assert(share.percent == 10 && share.bytes == 0);
+	ck_assert(value_parse_share(SPAN("1KiB"), range, &share, &c));
+	ck_assert(share.percent == 0 && share.bytes == 1024);
+	ck_assert(value_parse_share(SPAN("0"), range, &share, &c));
+	ck_assert(share.percent == 0 && share.bytes == 0);
+	ck_assert(!value_parse_share(SPAN("2KiB"), range, &share, &c));
+	ck_assert(!value_parse_share(SPAN("101%"), range, &share, &c));
+	ck_assert(!value_parse_share(SPAN("%"), range, &share, &c));
+	ck_assert(!value_parse_share(SPAN(""), range, &share, &c));
+}
+END_TEST
+
 static const char *const no_rates[] = { "", "100", "100/", "/min", "100/m",
 	"100 / min", "-1/min", "0/min", "1/min/min", "1.5/s" };
 
@@ -286,6 +304,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(
 	    numbers, refuses_what_is_no_share, 0, COUNT(no_shares));
 	tcase_add_test(numbers, reads_a_share);
+	tcase_add_test(numbers, reads_a_share_of_something_or_a_size);
 	tcase_add_loop_test(numbers, reads_a_duration, 0, COUNT(durations));
 	tcase_add_loop_test(
 	    numbers, refuses_what_is_no_duration, 0, COUNT(no_durations));

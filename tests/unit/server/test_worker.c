@@ -11,6 +11,7 @@
 #include <net/tls.h>
 #include <net/tls_set.h>
 #include <policy/peers.h>
+#include <policy/pressure.h>
 #include <policy/quota.h>
 #include <postern/provider.h>
 #include <server/ports.h>
@@ -162,6 +163,7 @@ static void set_up(void)
 		.volatile_store = open_store(),
 		.pool = blocking_new(1, 10),
 		.peers = peers_new(100),
+		.pressure = pressure_new(),
 		.tls = set_of(0),
 		.on_finished = on_finished };
 	ck_assert_msg(services.auth != NULL, "%s", e.text);
@@ -183,6 +185,7 @@ static void tear_down(void)
 	worker_free(worker);
 	quota_free(services.quota);
 	peers_free(services.peers);
+	pressure_free(services.pressure);
 	config_unref(config);
 	auth_library_done();
 	for (size_t i = 0; i < SETS; i++)

@@ -270,13 +270,15 @@ static int f_stat(int dir, const char *name, struct stat *out)
 	return rc < 0 ? rc : store_io_system.stat(dir, name, out);
 }
 
-static int f_free_bytes(int dir, uint64_t *out)
+static int f_space(int dir, struct store_space *out)
 {
 	int rc = next_errno();
 	if (rc < 0)
 		return rc;
-	*out = atomic_load(&free_space);
-	return *out == UINT64_MAX ? store_io_system.free_bytes(dir, out) : 0;
+	rc = store_io_system.space(dir, out);
+	if (rc == 0 && atomic_load(&free_space) != UINT64_MAX)
+		out->free_bytes = atomic_load(&free_space);
+	return rc;
 }
 
 /* SQLite's side. The real file follows the shell in the same memory. */
@@ -470,7 +472,7 @@ const struct store_io *fault_io(void)
 		.unlink = f_unlink,
 		.rename = f_rename,
 		.stat = f_stat,
-		.free_bytes = f_free_bytes,
+		.space = f_space,
 		.vfs = "fault",
 	};
 	static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -421,6 +421,51 @@ static void sum(struct span user, int64_t day, uint64_t messages, void *ctx)
 		s->b += messages;
 }
 
+static void check_held(struct span user, uint64_t messages, uint64_t bytes)
+{
+	struct store_held held;
+	store_held(f.store, user, &held);
+	ck_assert_uint_eq(held.messages, messages);
+	ck_assert_uint_eq(held.bytes, bytes);
+}
+
+static struct id add_for(struct span user, size_t size)
+{
+	struct fix_mail m;
+	fix_mail_init(&m, 1, size);
+	m.entry.user = user;
+	ck_assert_int_eq(fix_accept(&f, &m.accept), 0);
+	fix_mail_finish(&m);
+	return m.entry.id;
+}
+
+START_TEST(knows_what_waits_of_each_user)
+{
+	start(_i);
+	check_held(SPAN("a"), 0, 0);
+	struct id first = add_for(SPAN("a"), 1000);
+	struct id second = add_for(SPAN("a"), 300);
+	(void)add_for(SPAN("b"), 64);
+	check_held(SPAN("a"), 2, 1300);
+	check_held(SPAN("b"), 1, 64);
+	check_held(SPAN("A"), 0, 0);
+	ck_assert_int_eq(fix_set(&f, first, STORE_PENDING), 0);
+	check_held(SPAN("a"), 2, 1300);
+	ck_assert_int_eq(fix_set(&f, first, STORE_SENT), 0);
+	ck_assert_int_eq(fix_set(&f, first, STORE_SENT), 0);
+	check_held(SPAN("a"), 1, 300);
+	if (_i == STORE_SQLITE) { /* and over a restart */
+		fix_close(&f);
+		fix_open(&f, NULL);
+	}
+	check_held(SPAN("a"), 1, 300);
+	check_held(SPAN("b"), 1, 64);
+	ck_assert_int_eq(fix_set(&f, second, STORE_FAILED), 0);
+	check_held(SPAN("a"), 0, 0);
+	stop();
+}
+END_TEST
+
 START_TEST(counts_quotas_with_the_accept)
 {
 	struct fix_mail m[5];
@@ -603,7 +648,7 @@ static Suite *make_suite(void)
 		an_update_that_fails_changes_nothing,
 		tells_what_is_pending_oldest_first,
 		what_owes_a_report_is_due_at_once,
-		counts_quotas_with_the_accept,
+		knows_what_waits_of_each_user, counts_quotas_with_the_accept,
 		accepts_what_is_final_already_as_history,
 		refuses_open_recipients_without_a_message,
 		takes_forty_megabytes,

@@ -1,0 +1,21 @@
+/*
+ * How much of what waits in the store is whose, exactly: counted at start,
+ * then with every commit. Any thread looks; one at a time changes it (the
+ * writer, or who has the memory store's lock).
+ */
+#pragma once
+
+#include <store/store.h>
+
+struct holder;
+struct holders;
+
+struct holders *holders_new(void);    /* NULL for memory */
+void holders_free(struct holders *h); /* accepts NULL */
+/* One more message. For want of memory it is not counted. */
+void holders_add(struct holders *h, struct span user, uint64_t bytes);
+/* NULL when nothing is known to be theirs. Valid until the last is dropped. */
+struct holder *holders_find(struct holders *h, struct span user);
+/* One message fewer; holder may be NULL. */
+void holders_drop(struct holders *h, struct holder *holder, uint64_t bytes);
+void holders_look(struct holders *h, struct span user, struct store_held *out);

@@ -1,0 +1,92 @@
+"""What is nearly used up: refused in time, and accepted again without a restart."""
+import unittest
+
+from harness import eventually, http
+from test_reload import Reload
+
+ALL = "100%"
+
+
+class Pressure(Reload):
+    settings = {}
+
+    def setUp(self):
+        super().setUp()
+        eventually(self.is_ready, "the server is ready")
+
+    def configure(self, *edits):
+        self.edit(*edits)
+        self.hangup()
+
+    def is_ready(self):
+        return http(f"{self.stats}/readyz")[0] == 200
+
+    def mail(self, smtp):
+        """The reply to MAIL; then as if nothing had been."""
+        code, text = smtp.mail("orders@shop.example")
+        smtp.rset()
+        return code, text.decode()
+
+    def fill(self, smtp, count):
+        """Messages that stay in the queue."""
+        for _ in range(count):
+            code, text = self.send(smtp)
+            self.assertEqual(code, 250, text)
+
+    def test_a_disk_below_the_mark_takes_no_mail_until_there_is_room(self):
+        smtp = self.client()
+        self.configure(("min_free: 0", f"min_free: {ALL}"))
+        code, text = self.mail(smtp)
+        self.assertEqual(code, 452)
+        self.assertTrue(text.startswith("4.3.1 Insufficient system storage"), text)
+        status, answer = http(f"{self.stats}/readyz")
+        self.assertEqual((status, answer), (
+            503, "[-]spool_space failed: less than spool.min_free is free\n"))
+        self.assertEqual(http(f"{self.stats}/livez")[0], 200)
+        self.assertEqual(self.metric('pressure{what="spool_space"}'), 1)
+        self.configure((f"min_free: {ALL}", "min_free: 1%"))
+        self.assertEqual(self.send(smtp)[0], 250)
+        self.assertTrue(self.is_ready())
+        self.assertGreater(self.metric("spool_free_inodes"), 0)
+        told = [e["what"] for name in ("pressure_begin", "pressure_end")
+                for e in self.server.logged(name)]
+        self.assertEqual(told, ["spool_space", "spool_inodes"] * 2)
+
+    def test_a_full_queue_takes_more_once_a_tenth_has_left(self):
+        for provider in ("sendgrid", "ses", "mailgun"):
+            self.sandbox.fault(provider, status=503)
+        smtp = self.client()
+        self.configure(("queue:\n  mode: hybrid",
+                        "queue:\n  mode: queued\n  max_messages: 4\n"
+                        "  user_share: 0"))
+        smtp = self.client()
+        self.fill(smtp, 4)
+        self.assertEqual(self.mail(smtp)[0], 452)
+        self.assertTrue(self.is_ready())
+        self.sandbox.heal()
+        eventually(lambda: self.mail(smtp)[0] == 250, "there is room again")
+        self.assertEqual(len(self.server.logged("pressure_begin")), 1)
+
+    def test_one_user_gets_a_share_also_after_a_restart(self):
+        for provider in ("sendgrid", "ses", "mailgun"):
+            self.sandbox.fault(provider, status=503)
+        self.configure(("queue:\n  mode: hybrid",
+                        "queue:\n  mode: queued\n  max_messages: 8\n"
+                        "  user_share: 25%"))
+        smtp = self.client()
+        self.fill(smtp, 2)
+        code, text = self.mail(smtp)
+        self.assertEqual(code, 452)
+        self.assertTrue(text.startswith(
+            "4.3.1 Too much of your mail waits to be sent"), text)
+        self.assertEqual(self.server.logged("user_share_begin")[0]["user"], "demo")
+        self.stop()
+        self.start(mode="queued\n  max_messages: 8\n  user_share: 25%")
+        smtp = self.client()
+        self.assertEqual(self.mail(smtp)[0], 452)
+        self.sandbox.heal()
+        eventually(lambda: self.mail(smtp)[0] == 250, "the user may send again")
+
+
+if __name__ == "__main__":
+    unittest.main()
