@@ -15,7 +15,7 @@ declare -A packages=(
         sslscan
         haproxy nghttp2-proxy prometheus systemd binutils procps git s-nail mutt
         libio-socket-ssl-perl libauthen-sasl-perl nodejs npm postfix
-        libnss-wrapper fail2ban"
+        libnss-wrapper fail2ban faketime"
     [bench]="linux-perf valgrind openssl"
 )
 

@@ -12,6 +12,7 @@
 #include <admin/process.h>
 #include <admin/totals.h>
 #include <base/clock.h>
+#include <base/jumps.h>
 #include <base/log.h>
 #include <config/config.h>
 #include <health/health.h>
@@ -347,6 +348,9 @@ static void render_loops(struct metrics *r)
 		exposition_u64(
 		    &r->x, LABELS("thread", index), h->loops[i].turns);
 	}
+	exposition_family(&r->x, "clock_jumps", EXPOSITION_COUNTER,
+	    "How often the wall clock was set by more than 5 s.");
+	exposition_u64(&r->x, NO_LABELS, jumps_count());
 	exposition_family(&r->x, "log_dropped", EXPOSITION_COUNTER,
 	    "Log lines lost because the writer could not keep up.");
 	exposition_u64(&r->x, NO_LABELS, log_dropped());

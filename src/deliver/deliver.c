@@ -15,8 +15,6 @@
 enum {
 	/* 100,000 recipients need 50, and what ORCPT said of them. */
 	ARENA_MAX = 128 * 1024 * 1024,
-	/* The wall clock may jump: look again at least this often. */
-	DUE_LOOK_MS = 60 * 1000,
 	/* While no provider may be called, and messages are due. */
 	SHUT_LOOK_MS = 250
 };
@@ -187,7 +185,7 @@ void delivery_finish(struct delivery *d)
 static void arm_due_timer(struct deliver *owner, int64_t least_ms)
 {
 	int64_t next;
-	int64_t now = clock_wall_ms();
+	int64_t now = (int64_t)clock_mono_ms();
 
 	if (owner->is_draining || !due_next(&owner->due, &next)) {
 		loop_timer_stop(owner->services.loop, &owner->due_timer);
@@ -196,10 +194,16 @@ static void arm_due_timer(struct deliver *owner, int64_t least_ms)
 	int64_t delay = next > now ? next - now : 0;
 	if (delay < least_ms)
 		delay = least_ms;
-	if (delay > DUE_LOOK_MS)
-		delay = DUE_LOOK_MS;
 	loop_timer_start(
 	    owner->services.loop, &owner->due_timer, (uint64_t)delay);
+}
+
+/* How long it waits is decided now, whatever the wall clock is set to. */
+static int64_t mono_of(int64_t at_ms)
+{
+	int64_t now = clock_wall_ms();
+
+	return (int64_t)clock_mono_ms() + (at_ms > now ? at_ms - now : 0);
 }
 
 void deliver_wait(
@@ -207,7 +211,7 @@ void deliver_wait(
 {
 	char text[ID_TEXT_SIZE];
 
-	if (due_put(&owner->due, id, at_ms, priority) != 0) {
+	if (due_put(&owner->due, id, mono_of(at_ms), priority) != 0) {
 		/* It stays in the store and is found at the next start. */
 		id_format(id, text);
 		log_error("schedule_failed", LOG_STR("queue_id", text),
@@ -250,7 +254,7 @@ static bool is_any_due(const struct deliver *owner, int64_t now_ms)
 
 static void start_due(struct deliver *owner)
 {
-	int64_t now = clock_wall_ms();
+	int64_t now = (int64_t)clock_mono_ms();
 	size_t room = is_any_due(owner, now) ? wanted(owner) : SIZE_MAX;
 	struct id id;
 	int priority;

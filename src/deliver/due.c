@@ -14,7 +14,7 @@ enum {
 };
 
 struct due_entry {
-	struct heap_node node;  /* key: wall clock ms */
+	struct heap_node node;  /* key: when, ms */
 	struct due_entry *next; /* in the bucket */
 	struct id id;
 	uint8_t heap; /* index in by_time */

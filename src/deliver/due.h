@@ -2,7 +2,8 @@
  * Messages that wait for their time: only an id, a due time and a priority
  * each, some 64 bytes with all indexes, so that a backlog of millions stays in
  * the store. Of those whose time has come the higher priority leaves first
- * (RFC 6710), then the earlier time. Each id is there at most once. Owned by
+ * (RFC 6710), then the earlier time, by the clock of who asks: deliver uses the
+ * monotonic one. Each id is there at most once. Owned by
  * deliver; worker's thread.
  */
 #pragma once
@@ -31,7 +32,7 @@ struct due {
 void due_init(struct due *d);
 void due_finish(struct due *d);
 /*
- * Wait until at_ms (wall clock) instead of what was said before. An id keeps
+ * Wait until at_ms instead of what was said before. An id keeps
  * the priority it has while it waits. 0 or -ENOMEM.
  */
 int due_put(struct due *d, struct id id, int64_t at_ms, int priority);

@@ -16,6 +16,7 @@
 
 #include <base/clock.h>
 #include <base/hash.h>
+#include <base/jumps.h>
 #include <base/log.h>
 #include <policy/throttle.h>
 
@@ -44,7 +45,7 @@ bool notice_is_wanted(
 bool notice_of_delay_is_wanted(const struct delivery *d, size_t i)
 {
 	uint64_t after = d->config->dsn.delay_after_ms;
-	int64_t age = d->now_ms - delivery_begins_ms(d);
+	int64_t age = jumps_age_ms(delivery_begins_ms(d));
 
 	return after > 0 && age >= (int64_t)after &&
 	       !d->recipients[i].is_told &&
@@ -160,7 +161,7 @@ static const char *status_of(
 		[POSTERN_REFUSED_RECIPIENT] = "5.1.1",
 		[POSTERN_REFUSED_SUPPRESSED] = "5.7.1",
 	};
-	int64_t age = d->now_ms - delivery_begins_ms(d);
+	int64_t age = jumps_age_ms(delivery_begins_ms(d));
 
 	if (d->notice.action == REPORT_RELAYED)
 		return "2.0.0";

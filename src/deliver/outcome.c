@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include <base/clock.h>
+#include <base/jumps.h>
 #include <base/log.h>
 #include <route/retry.h>
 
@@ -92,10 +93,11 @@ static void set_expired(struct delivery *d, size_t i)
 	set_failed(d, i);
 }
 
-/* When it is given up. */
+/* When it is given up: by its age, also when the clock was set meanwhile. */
 static int64_t last_ms(const struct delivery *d)
 {
-	return delivery_begins_ms(d) + (int64_t)d->config->queue.max_age_ms;
+	return d->now_ms + (int64_t)d->config->queue.max_age_ms -
+	       jumps_age_ms(delivery_begins_ms(d));
 }
 
 void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms)
@@ -122,9 +124,8 @@ void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms)
 
 void outcome_pause(struct delivery *d, size_t i, uint64_t delay_ms)
 {
-	int64_t last = last_ms(d);
-
 	d->now_ms = clock_wall_ms();
+	int64_t last = last_ms(d);
 	if (delivery_is_direct(d) || d->now_ms >= last) {
 		outcome_wait(d, i, 0);
 		return;

@@ -14,6 +14,7 @@
 #include <base/b64.h>
 #include <base/clock.h>
 #include <base/hash.h>
+#include <base/jumps.h>
 #include <base/log.h>
 #include <mail/traits.h>
 #include <route/router.h>
@@ -218,17 +219,29 @@ static void open_target(struct delivery *d, size_t i)
 		t->is_open = true;
 }
 
+/*
+ * What is read back waited by the monotonic clock. If the wall clock was set
+ * back meanwhile, its time has come all the same, unless it was to be sent at
+ * a certain time of day.
+ */
+static bool is_due(const struct delivery *d, const struct store_recipient *r)
+{
+	int64_t back = d->is_resumed && d->terms.release_ms <= d->now_ms
+			   ? jumps_back_ms()
+			   : 0;
+
+	return r->state == STORE_PENDING && r->due_ms <= d->now_ms + back;
+}
+
 void round_begin(struct delivery *d)
 {
 	hash_random(&d->random, sizeof(d->random));
 	d->now_ms = clock_wall_ms();
 	d->needs = round_needs(&d->terms, d->sender, d->message);
-	for (size_t i = 0; i < d->count; i++) {
-		const struct store_recipient *r = &d->recipients[i];
-
-		if (r->state == STORE_PENDING && r->due_ms <= d->now_ms)
+	jumps_look();
+	for (size_t i = 0; i < d->count; i++)
+		if (is_due(d, &d->recipients[i]))
 			open_target(d, i);
-	}
 }
 
 /* --- the next batch --- */

@@ -150,10 +150,10 @@ static struct quota_answer charge(
 {
 	struct quota_answer a = { .verdict = QUOTA_OK, .day = date_day(wall) };
 
-	if (e->day != a.day) {
-		e->day = a.day;
+	/* A clock that was set back gives nobody a day twice. */
+	if (a.day > e->day)
 		e->messages = 0;
-	}
+	e->day = a.day;
 	bool is_over = user->daily > 0 && e->messages >= (uint64_t)user->daily;
 	if (is_over && user->quota_action != CONFIG_QUOTA_HOLD) {
 		a.verdict = QUOTA_DAILY;

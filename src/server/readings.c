@@ -1,6 +1,7 @@
 /* See readings.h. */
 #include <server/readings.h>
 
+#include <base/jumps.h>
 #include <base/list.h>
 #include <config/config.h>
 #include <loop/loop.h>
@@ -27,6 +28,7 @@ static void look(struct readings *r)
 	struct pressure_capacity have;
 	struct store_stats stats;
 
+	jumps_look();
 	store_stats(r->store, &stats);
 	have = (struct pressure_capacity){ .space = stats.space.total_bytes,
 		.inodes = stats.space.total_inodes };

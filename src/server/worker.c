@@ -5,6 +5,7 @@
 #include <server/worker.h>
 
 #include <auth/auth.h>
+#include <base/jumps.h>
 #include <base/list.h>
 #include <base/log.h>
 #include <config/config.h>
@@ -415,7 +416,10 @@ void worker_update(struct worker *w, struct worker_update *u)
 
 void worker_schedule(struct worker *w, const struct store_pending *p)
 {
-	deliver_schedule(w->deliver, p->id, p->due_ms, p->priority);
+	/* What looks too far off may be due; deliver looks again. */
+	deliver_schedule(w->deliver, p->id,
+	    p->due_ms == INT64_MAX ? INT64_MAX : p->due_ms - jumps_back_ms(),
+	    p->priority);
 }
 
 int worker_start(struct worker *w)

@@ -358,6 +358,7 @@ static int open_database(struct disk *d, struct err *e)
 {
 	char path[PATH_SIZE];
 	(void)snprintf(path, sizeof(path), "%s/store.db", d->path);
+	inspect_clock(d);
 	inspect_log(d);
 	int rc = make_database(d, e);
 	if (rc == 0)

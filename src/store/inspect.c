@@ -3,6 +3,7 @@
 #include <store/wal.h>
 
 #include <base/clock.h>
+#include <base/jumps.h>
 #include <base/log.h>
 
 #include <errno.h>
@@ -60,6 +61,18 @@ static bool is_log_damaged(struct disk *d)
 	int rc = wal_is_damaged(d->io, fd);
 	(void)d->io->close(fd);
 	return rc > 0;
+}
+
+void inspect_clock(struct disk *d)
+{
+	static const char *const names[] = { "lock", "store.db-wal" };
+	struct stat st;
+	time_t latest = 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (d->io->stat(d->dir, names[i], &st) == 0 &&
+		    st.st_mtim.tv_sec > latest)
+			latest = st.st_mtim.tv_sec;
+	jumps_saw((int64_t)latest * 1000);
 }
 
 /* While the store is in use the log is never empty (schema_prepare). */

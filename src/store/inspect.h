@@ -22,6 +22,8 @@ void inspect_lock(struct disk *d);
 /* Say there that the store is in use; and, if that was said, how it ended. */
 void inspect_begin(struct disk *d);
 void inspect_end(struct disk *d);
+/* What its files say that the time was once, for base/jumps. */
+void inspect_clock(struct disk *d);
 /* Before SQLite opens it: warn when its log is gone or damaged. */
 void inspect_log(struct disk *d);
 /*

@@ -255,12 +255,27 @@ START_TEST(threads_share_one_limit)
 }
 END_TEST
 
+START_TEST(a_clock_set_back_gives_no_day_twice)
+{
+	struct config_user u = user_with(0, 0, 3);
+
+	ck_assert_uint_eq(take_all(&u), 3);
+	wall_ms -= DAY_MS;
+	ck_assert_uint_eq(take_all(&u), 0);
+	wall_ms += DAY_MS;
+	/* It is a new day as far as anybody knows. */
+	ck_assert_uint_eq(take_all(&u), 3);
+	ck_assert_uint_eq(take_all(&u), 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("policy/quota");
 	TCase *t = tcase_create("quota");
 
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_clock_set_back_gives_no_day_twice);
 	tcase_add_test(t, no_limits_never_refuse);
 	tcase_add_test(t, burst_is_one_period);
 	tcase_add_test(t, names_when_the_next_is_allowed);
