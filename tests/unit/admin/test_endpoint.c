@@ -227,8 +227,8 @@ START_TEST(probes_follow_the_life_of_the_server)
 	ck_assert_str_eq(a.body, "ok\n");
 	web_answer_free(&a);
 	a = ask(&r, "/readyz?verbose");
-	ck_assert_str_eq(
-	    a.body, "[+]started ok\n[+]spool ok\n[+]draining ok\nok\n");
+	ck_assert_str_eq(a.body, "[+]started ok\n[+]spool ok\n[+]spool_space "
+				 "ok\n[+]draining ok\nok\n");
 	web_answer_free(&a);
 	onloop_call(r.main, drain, &r);
 	a = ask(&r, "/readyz");
