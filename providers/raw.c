@@ -85,6 +85,7 @@ static void raw_classify(const void *settings,
 {
 	(void)settings;
 	answer_default(response, out);
+	answer_allowance(response, "RateLimit-", out);
 	if (response->status < 200 || response->status >= 300)
 		return;
 	/* Any 2xx is a success; its body means nothing, whole or cut off. */

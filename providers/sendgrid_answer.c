@@ -87,5 +87,6 @@ void sendgrid_classify(const void *settings,
 			out->retry_after_ms = until_reset_ms(response);
 		answer_set(out, out->result, STR(""), text);
 	}
+	answer_allowance(response, "X-RateLimit-", out);
 	json_decref(body);
 }

@@ -74,6 +74,14 @@ struct postern_outcome {
 	 * recipients, and may well take those of others.
 	 */
 	bool is_about_sender;
+	/*
+	 * What the provider counts by itself, as this answer tells it, of any
+	 * class: calls it still takes until its count begins anew, of how many
+	 * (0: not told), and how long that is from now.
+	 */
+	bool has_allowance;
+	uint64_t allowed, allowed_of;
+	uint64_t allowed_for_ms;
 };
 
 #endif

@@ -12,6 +12,9 @@
 
 enum {
 	RETRY_SECONDS_MAX = 7 * 24 * 3600,
+	FIELD_NAME_MAX = 64,
+	/* No wait is that long; a date of our time is later. */
+	DATES_FROM = 1000000000,
 	REASON_PART_MAX = 300
 };
 
@@ -68,6 +71,34 @@ uint64_t answer_retry_after_ms(const struct postern_response *response)
 	if (seconds > RETRY_SECONDS_MAX)
 		seconds = RETRY_SECONDS_MAX;
 	return seconds * 1000;
+}
+
+static bool read_count(const struct postern_response *response,
+    const char *prefix, const char *name, uint64_t *out)
+{
+	char field[FIELD_NAME_MAX];
+
+	(void)snprintf(field, sizeof(field), "%s%s", prefix, name);
+	return answer_number(answer_header(response, field), out);
+}
+
+void answer_allowance(const struct postern_response *response,
+    const char *prefix, struct postern_outcome *out)
+{
+	uint64_t left, reset, now = (uint64_t)response->now;
+
+	/* Older cores do not have these fields. */
+	if (out->size < sizeof(*out) ||
+	    !read_count(response, prefix, "Remaining", &left) ||
+	    !read_count(response, prefix, "Reset", &reset))
+		return;
+	if (reset >= DATES_FROM)
+		reset = reset > now ? reset - now : 0;
+	out->has_allowance = true;
+	out->allowed = left;
+	if (!read_count(response, prefix, "Limit", &out->allowed_of))
+		out->allowed_of = 0;
+	out->allowed_for_ms = reset * 1000;
 }
 
 static enum postern_class class_of(int status)

@@ -41,6 +41,14 @@ void answer_default(
 uint64_t answer_retry_after_ms(const struct postern_response *response);
 
 /*
+ * Take over what the provider counts, from fields named prefix with Limit,
+ * Remaining and Reset behind it: seconds from now, or since 1970. Nothing
+ * without the last two.
+ */
+void answer_allowance(const struct postern_response *response,
+    const char *prefix, struct postern_outcome *out);
+
+/*
  * Set the class and a reason "name: text", empty parts left out. Who answered
  * with which status is said by the core.
  */

@@ -176,6 +176,16 @@ static void pause_for(
 	pace_pause(&a->pace, now_ms + ms + random % (ms / 10 + 1), now_ms);
 }
 
+/* What it says of its own count. Locked. */
+static void heed_count(struct health_account *a,
+    const struct postern_outcome *o, uint64_t now_ms, uint64_t random)
+{
+	pace_allow(&a->pace, o->allowed, o->allowed_of,
+	    now_ms + o->allowed_for_ms, now_ms);
+	if (o->allowed == 0)
+		pause_for(a, o->allowed_for_ms, now_ms, random);
+}
+
 /* Locked. */
 static void teach_pace(struct health_account *a, const struct health_call *c,
     const struct postern_outcome *o, uint64_t now_ms)
@@ -183,6 +193,8 @@ static void teach_pace(struct health_account *a, const struct health_call *c,
 	uint64_t random;
 
 	hash_random(&random, sizeof(random));
+	if (o->has_allowance)
+		heed_count(a, o, now_ms, random);
 	switch (o->result) {
 	case POSTERN_ACCEPTED:
 	case POSTERN_REJECTED:

@@ -10,7 +10,11 @@ enum {
 	RAMP_DOUBLES_MS = 2 * 1000,
 	RAMP_PLACES = 4,
 	ROOM_MS = 2000,
-	STALL_MS = 1000 /* full, and nothing ended for so long */
+	/* Little is left of a provider's own count: a fifth, or a few calls. */
+	LITTLE_PART = 5,
+	LITTLE_CALLS = 10,
+	SAME_COUNT_MS = 1500, /* the end of it is told in whole seconds */
+	STALL_MS = 1000       /* full, and nothing ended for so long */
 };
 
 static const double rate_floor = 0.1;
@@ -102,10 +106,20 @@ static void grow_rate(struct pace *p, uint64_t now_ms)
 		go_steady(p);
 }
 
-double pace_rate(struct pace *p, uint64_t now_ms)
+/* But for a count that runs out, which says nothing about the speed. */
+static double own_rate(struct pace *p, uint64_t now_ms)
 {
 	grow_rate(p, now_ms);
 	return p->mode == PACE_STEADY ? p->ceiling : p->rate;
+}
+
+double pace_rate(struct pace *p, uint64_t now_ms)
+{
+	double rate = own_rate(p, now_ms);
+
+	if (p->spread <= 0 || now_ms >= p->count_until_ms)
+		return rate;
+	return rate > 0 ? least(rate, p->spread) : p->spread;
 }
 
 /* The present second may have just begun, or be all there is. */
@@ -121,7 +135,7 @@ static double measured(struct pace *p, uint64_t now_ms)
 
 void pace_slow_down(struct pace *p, uint64_t began_ms, uint64_t now_ms)
 {
-	double limit = pace_rate(p, now_ms);
+	double limit = own_rate(p, now_ms);
 	double real = measured(p, now_ms);
 	double known = p->mode == PACE_CUT ? p->peak * peak_fade : 0;
 
@@ -135,6 +149,34 @@ void pace_slow_down(struct pace *p, uint64_t began_ms, uint64_t now_ms)
 	/* One bad minute does not make it a small provider. */
 	p->peak = most(most(real, known), rate_floor);
 	p->cut_ms = p->grown_ms = now_ms;
+	if (p->next_ms < (double)now_ms)
+		p->next_ms = (double)now_ms;
+}
+
+/* Answers overtake each other: of one count the least is the latest. */
+static uint64_t least_left(
+    const struct pace *p, uint64_t left, uint64_t until_ms)
+{
+	bool is_same = until_ms < p->count_until_ms + SAME_COUNT_MS &&
+		       p->count_until_ms < until_ms + SAME_COUNT_MS;
+
+	return is_same && p->count_left < left ? p->count_left : left;
+}
+
+void pace_allow(struct pace *p, uint64_t left, uint64_t of, uint64_t until_ms,
+    uint64_t now_ms)
+{
+	if (until_ms <= now_ms)
+		return;
+	left = least_left(p, left, until_ms);
+	p->count_left = left;
+	p->count_until_ms = until_ms;
+	p->spread = 0;
+	if (of > 0 ? left > of / LITTLE_PART : left > LITTLE_CALLS)
+		return;
+	/* Those under way are perhaps not counted yet. */
+	left = left > p->held ? left - p->held : 1;
+	p->spread = (double)left * 1000 / (double)(until_ms - now_ms);
 	if (p->next_ms < (double)now_ms)
 		p->next_ms = (double)now_ms;
 }

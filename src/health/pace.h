@@ -30,6 +30,10 @@ struct pace {
 	uint64_t cut_ms;    /* calls that began before say nothing new */
 	struct tally calls; /* begun, ended */
 
+	/* Of its own count little is left, to last until then. */
+	double spread; /* calls per second */
+	uint64_t count_until_ms, count_left;
+
 	/* It wants to be left alone. */
 	uint64_t pause_from_ms, pause_until_ms;
 	uint64_t paused_ms; /* pauses of before */
@@ -79,6 +83,13 @@ void pace_give_back(struct pace *p, uint64_t now_ms);
 void pace_slow_down(struct pace *p, uint64_t began_ms, uint64_t now_ms);
 /* Nothing until until_ms. */
 void pace_pause(struct pace *p, uint64_t until_ms, uint64_t now_ms);
+/*
+ * What it counts by itself: `left` more calls until until_ms, of `of` (0: not
+ * known). While that is little it is spread over the time; nothing at all is
+ * a pause, the caller's to make.
+ */
+void pace_allow(struct pace *p, uint64_t left, uint64_t of, uint64_t until_ms,
+    uint64_t now_ms);
 /* Failed or silent. */
 void pace_shrink(struct pace *p, uint64_t began_ms, uint64_t now_ms);
 void pace_grow(struct pace *p);

@@ -163,6 +163,8 @@ static void check_class(struct postern_outcome *out)
 		out->is_about_sender = false;
 	if (out->retry_after_ms > RETRY_AFTER_MAX_MS)
 		out->retry_after_ms = RETRY_AFTER_MAX_MS;
+	if (out->allowed_for_ms > RETRY_AFTER_MAX_MS)
+		out->allowed_for_ms = RETRY_AFTER_MAX_MS;
 }
 
 /* Bits beyond the last recipient mean nothing; all set means refused. */

@@ -72,6 +72,32 @@ static void delete_ses_keys(struct sandbox *s, struct httpd_request *r)
 	reply_done(r);
 }
 
+/* -- limits -- */
+
+static void post_limit(struct sandbox *s, struct httpd_request *r)
+{
+	struct span body = httpd_body(r);
+	json_t *spec =
+	    json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
+	const char *wrong = NULL;
+	struct limit limit;
+	int index = limit_read(spec, &limit, &wrong);
+
+	json_decref(spec);
+	if (index < 0) {
+		reply_error(r, 400, wrong);
+		return;
+	}
+	s->limits[index] = limit;
+	reply_done(r);
+}
+
+static void delete_limits(struct sandbox *s, struct httpd_request *r)
+{
+	memset(s->limits, 0, sizeof(s->limits));
+	reply_done(r);
+}
+
 /* -- messages -- */
 
 struct filter {
@@ -163,11 +189,12 @@ static void get_counts(struct sandbox *s, struct httpd_request *r)
 		const struct sandbox_counts *c = &s->counts[i];
 
 		(void)json_object_set_new(out, sandbox_fakes[i]->name,
-		    json_pack("{s:I, s:I, s:I, s:I}", "requests",
+		    json_pack("{s:I, s:I, s:I, s:I, s:I}", "requests",
 			(json_int_t)c->requests, "accepted",
 			(json_int_t)c->accepted, "rejected",
 			(json_int_t)c->rejected, "faulted",
-			(json_int_t)c->faulted));
+			(json_int_t)c->faulted, "limited",
+			(json_int_t)c->limited));
 	}
 	reply_json(r, 200, out);
 }
@@ -184,6 +211,8 @@ static const struct operation operations[] = {
 	{ "DELETE", "/_sandbox/faults", delete_faults },
 	{ "POST", "/_sandbox/ses-keys", post_ses_key },
 	{ "DELETE", "/_sandbox/ses-keys", delete_ses_keys },
+	{ "POST", "/_sandbox/limits", post_limit },
+	{ "DELETE", "/_sandbox/limits", delete_limits },
 	{ "GET", MESSAGES, get_messages },
 	{ "DELETE", MESSAGES, delete_messages },
 	{ "GET", "/_sandbox/counts", get_counts },

@@ -8,6 +8,7 @@
 #include <admin/httpd.h>
 #include <base/buf.h>
 #include <sandbox/letter.h>
+#include <sandbox/limits.h>
 #include <sandbox/sandbox.h>
 
 #include <jansson.h>
@@ -34,6 +35,9 @@ struct fake {
 	    struct fake_answer *out);
 	/* The provider's own error answer with this status. */
 	void (*fail)(struct fake_answer *out, int status);
+	/* Add the fields it tells its limit with; NULL: it has none. */
+	void (*tell_limit)(
+	    struct fake_answer *out, const struct limit *l, uint64_t now_s);
 };
 
 extern const struct fake fake_ses, fake_sendgrid, fake_mailgun, fake_raw;

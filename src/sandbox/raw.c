@@ -4,6 +4,7 @@
  */
 #include <sandbox/fake.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,9 +86,20 @@ static void check(const struct sandbox_settings *s, struct httpd_request *r,
 	fake_answer_json(out, 202, json_pack("{s:s}", "id", out->letter->id));
 }
 
+/* As the IETF drafts of RateLimit fields have it: seconds from now. */
+static void tell_limit(
+    struct fake_answer *out, const struct limit *l, uint64_t now_s)
+{
+	fake_answer_header(out, "RateLimit-Limit: %" PRIu64, l->calls);
+	fake_answer_header(out, "RateLimit-Remaining: %" PRIu64, limit_left(l));
+	fake_answer_header(
+	    out, "RateLimit-Reset: %" PRIu64, l->reset_s - now_s);
+}
+
 const struct fake fake_raw = {
 	.name = "raw",
 	.owns = owns,
 	.check = check,
 	.fail = fail,
+	.tell_limit = tell_limit,
 };

@@ -9,6 +9,7 @@
 
 #include <admin/httpd.h>
 #include <admin/reply.h>
+#include <base/clock.h>
 #include <base/log.h>
 #include <loop/loop.h>
 #include <sandbox/sandbox_internal.h>
@@ -183,6 +184,26 @@ static void apply_fault(struct sandbox *s, struct httpd_request *r,
 		loop_timer_start(s->loop, &h->timer, fault->delay_ms);
 }
 
+/* Where there is a limit: whether r is within it, and what is left. */
+static void apply_limit(struct sandbox *s, size_t index, struct fake_answer *a)
+{
+	const struct fake *fake = sandbox_fakes[index];
+	struct limit *l = &s->limits[index];
+	uint64_t now_s = (uint64_t)clock_wall_ms() / 1000;
+
+	if (l->calls == 0)
+		return;
+	if (!limit_take(l, now_s)) {
+		s->counts[index].limited++;
+		letter_free(a->letter);
+		a->letter = NULL;
+		fake_answer_reset(a);
+		fake->fail(a, 429);
+	}
+	if (fake->tell_limit)
+		fake->tell_limit(a, l, now_s);
+}
+
 static void serve(struct sandbox *s, size_t index, struct httpd_request *r)
 {
 	const struct fake *fake = sandbox_fakes[index];
@@ -193,6 +214,7 @@ static void serve(struct sandbox *s, size_t index, struct httpd_request *r)
 	c->requests++;
 	fake_answer_init(&a);
 	fake->check(&s->settings, r, &a);
+	apply_limit(s, index, &a);
 	if (!faults_is_empty(&s->faults))
 		fault = faults_take(&s->faults, fake->name,
 		    a.letter ? buf_span(&a.letter->recipients) : SPAN(""));

@@ -5,6 +5,7 @@
 #include <sandbox/fake.h>
 #include <sandbox/faults.h>
 #include <sandbox/keyring.h>
+#include <sandbox/limits.h>
 #include <sandbox/sandbox.h>
 
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct sandbox_counts {
 	uint64_t accepted; /* messages taken */
 	uint64_t rejected; /* answered with an error of the check */
 	uint64_t faulted;  /* a fault fired */
+	uint64_t limited;  /* one too many for its limit */
 };
 
 /* The loop's thread. */
@@ -32,6 +34,7 @@ struct sandbox {
 	struct faults faults;
 	struct keyring ses_keyring;
 	struct sandbox_counts counts[SANDBOX_FAKES]; /* as sandbox_fakes */
+	struct limit limits[SANDBOX_FAKES];          /* likewise */
 	void (*on_closed)(void *ctx);
 	void *closed_ctx;
 };

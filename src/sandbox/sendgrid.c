@@ -4,6 +4,7 @@
  */
 #include <sandbox/sendgrid_exam.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -282,9 +283,20 @@ static void check(const struct sandbox_settings *s, struct httpd_request *r,
 	json_decref(x.root);
 }
 
+static void tell_limit(
+    struct fake_answer *out, const struct limit *l, uint64_t now_s)
+{
+	(void)now_s;
+	fake_answer_header(out, "X-RateLimit-Limit: %" PRIu64, l->calls);
+	fake_answer_header(
+	    out, "X-RateLimit-Remaining: %" PRIu64, limit_left(l));
+	fake_answer_header(out, "X-RateLimit-Reset: %" PRIu64, l->reset_s);
+}
+
 const struct fake fake_sendgrid = {
 	.name = "sendgrid",
 	.owns = owns,
 	.check = check,
 	.fail = exam_fail,
+	.tell_limit = tell_limit,
 };

@@ -243,8 +243,8 @@ static void parse_answer(struct answer *a, struct span block)
 	a->response.body = span_trim(head);
 }
 
-/* "class id=... retry_ms=... singly stale sender of=size rejected=0,2: reason",
- * as it applies */
+/* "class id=... retry_ms=... singly stale sender of=size allowed=0/500/30000
+ * rejected=0,2: reason", as it applies */
 static void render_outcome(const struct provider_result *result,
     size_t recipient_count, struct buf *out)
 {
@@ -267,6 +267,11 @@ static void render_outcome(const struct provider_result *result,
 		rc |= buf_add_str(out, " sender");
 	if (o->refusal != POSTERN_REFUSED_MESSAGE)
 		rc |= buf_printf(out, " of=%s", refusals[o->refusal]);
+	if (o->has_allowance)
+		rc |= buf_printf(out, " allowed=%llu/%llu/%llu",
+		    (unsigned long long)o->allowed,
+		    (unsigned long long)o->allowed_of,
+		    (unsigned long long)o->allowed_for_ms);
 	for (size_t i = 0; i < recipient_count; i++) {
 		if (!(o->rejected[i / 8] >> i % 8 & 1))
 			continue;

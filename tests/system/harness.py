@@ -121,6 +121,11 @@ class Sandbox(Process):
     def heal(self):
         http(f"{self.url}/_sandbox/faults", "DELETE")
 
+    def limit(self, provider, calls, per_s):
+        status, answer = http(f"{self.url}/_sandbox/limits", "POST",
+                              {"provider": provider, "calls": calls, "per_s": per_s})
+        assert status < 300, answer
+
     def messages(self, **query):
         query.setdefault("limit", 100000)
         words = "&".join(f"{k}={v}" for k, v in query.items())

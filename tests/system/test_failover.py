@@ -236,5 +236,25 @@ class Concurrency(Case):
         eventually(lambda: len(self.sandbox.messages()) == 30, "all arrive")
 
 
+class Limits(Case):
+    """A provider that counts calls, and says what is left."""
+
+    settings = {"providers": "sendgrid", "mode": "queued"}
+
+    def test_calls_stay_within_what_it_says(self):
+        self.sandbox.limit("sendgrid", calls=20, per_s=2)
+        smtp, ids = self.client(), []
+        for i in range(50):
+            code, text = self.send(smtp, subject=f"number {i}")
+            self.assertEqual(code, 250, text)
+            ids.append(self.queue_id(text))
+        for queue_id in ids:
+            self.final(queue_id)
+        counts = self.sandbox.counts()["sendgrid"]
+        self.assertEqual(counts["accepted"], 50)
+        # Blindly, at least one call would have been refused in each period.
+        self.assertLessEqual(counts["limited"], 1, counts)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -99,6 +99,30 @@ static const char *explain(const struct health_call *c)
 	return text;
 }
 
+START_TEST(waits_when_nothing_is_left)
+{
+	struct postern_outcome o = { .result = POSTERN_ACCEPTED,
+		.has_allowance = true,
+		.allowed_of = 100,
+		.allowed_for_ms = 20000 };
+	struct health_call c;
+	struct health_view v;
+
+	ck_assert_int_eq(enter(&c), HEALTH_GO);
+	health_leave(&c, &o, now);
+	ck_assert_int_eq(enter(&c), HEALTH_PACED);
+	ck_assert_uint_ge(c.again_ms, now + 20000);
+	ck_assert_uint_le(c.again_ms, now + 22000);
+	health_look(a, now, &v);
+	ck_assert_int_eq(v.state, BREAKER_CLOSED);
+	now += 22001;
+	ck_assert_int_eq(enter(&c), HEALTH_GO);
+	leave(&c, POSTERN_ACCEPTED, 0);
+	health_look(a, now, &v);
+	ck_assert(v.per_second == 0);
+}
+END_TEST
+
 START_TEST(says_why_it_is_shut)
 {
 	struct health_call c;
@@ -520,6 +544,7 @@ static Suite *make_suite(void)
 	TCase *t = tcase_create("threads");
 
 	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_test(c, waits_when_nothing_is_left);
 	tcase_add_test(c, says_why_it_is_shut);
 	tcase_add_test(c, a_refused_account_says_what_the_provider_said);
 	tcase_add_test(t, a_refused_sender_leaves_the_account_alone);

@@ -253,6 +253,72 @@ START_TEST(room_is_what_could_leave_soon)
 }
 END_TEST
 
+START_TEST(little_that_is_left_is_spread_over_the_time)
+{
+	/* Plenty: as fast as ever. */
+	pace_allow(&p, 300, 600, now + 10000, now);
+	ck_assert(pace_rate(&p, now) == 0);
+	pace_allow(&p, 20, 600, now + 10000, now);
+	ck_assert(pace_rate(&p, now) == 2);
+	unsigned n = calls_in(10000);
+	ck_assert_uint_ge(n, 20);
+	ck_assert_uint_le(n, 21);
+	/* And is over with the count. */
+	ck_assert(pace_rate(&p, now) == 0);
+	ck_assert_uint_eq(calls_in(100), 100);
+}
+END_TEST
+
+START_TEST(without_a_whole_a_few_calls_are_little)
+{
+	pace_allow(&p, 11, 0, now + 1000, now);
+	ck_assert(pace_rate(&p, now) == 0);
+	pace_allow(&p, 10, 0, now + 1000, now);
+	ck_assert(pace_rate(&p, now) == 10);
+	/* Over already. */
+	pace_allow(&p, 0, 0, now, now);
+	ck_assert(pace_rate(&p, now) == 10);
+}
+END_TEST
+
+START_TEST(of_one_count_the_least_is_believed)
+{
+	pace_allow(&p, 5, 100, now + 10000, now);
+	/* Overtaken on its way; the end of a count is not told exactly. */
+	pace_allow(&p, 20, 100, now + 9500, now);
+	ck_assert(pace_rate(&p, now) < 1);
+	/* Another one. */
+	pace_allow(&p, 20, 100, now + 20000, now);
+	ck_assert(pace_rate(&p, now) == 1);
+}
+END_TEST
+
+START_TEST(calls_under_way_may_not_be_counted_yet)
+{
+	for (int i = 0; i < 8; i++)
+		ck_assert(pace_take(&p, 0, now, &at));
+	pace_allow(&p, 10, 100, now + 1000, now);
+	ck_assert(pace_rate(&p, now) == 2);
+	pace_allow(&p, 3, 100, now + 1000, now);
+	ck_assert(pace_rate(&p, now) == 1);
+}
+END_TEST
+
+START_TEST(a_count_never_makes_it_faster_nor_a_small_provider)
+{
+	pace_init(&p, 4, 100, now);
+	pace_allow(&p, 10, 100, now + 1000, now);
+	ck_assert(pace_rate(&p, now) == 4);
+	pace_init(&p, 0, 100, now);
+	(void)calls_in(1000);
+	pace_allow(&p, 0, 1000, now + 60000, now);
+	pace_slow_down(&p, now, now);
+	/* Half of what it took, not half of what was left. */
+	now += 60000;
+	ck_assert(pace_rate(&p, now) == 0 || pace_rate(&p, now) > 50);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("health/pace");
@@ -276,6 +342,11 @@ static Suite *make_suite(void)
 	tcase_add_test(c, a_place_is_worth_waiting_for_while_places_are_freed);
 	tcase_add_test(c, new_ceilings_hold_at_once);
 	tcase_add_test(c, room_is_what_could_leave_soon);
+	tcase_add_test(c, little_that_is_left_is_spread_over_the_time);
+	tcase_add_test(c, without_a_whole_a_few_calls_are_little);
+	tcase_add_test(c, of_one_count_the_least_is_believed);
+	tcase_add_test(c, calls_under_way_may_not_be_counted_yet);
+	tcase_add_test(c, a_count_never_makes_it_faster_nor_a_small_provider);
 	suite_add_tcase(s, c);
 	return s;
 }

@@ -61,6 +61,38 @@ START_TEST(lists_what_was_accepted)
 }
 END_TEST
 
+START_TEST(limits_calls_and_says_so)
+{
+	struct rig r = { .port = 0 };
+	struct web_answer a;
+
+	rig_start(&r);
+	ck_assert_int_eq(rig_status(&r, "POST", "/_sandbox/limits", NULL,
+			     "{\"provider\":\"sendgrid\",\"calls\":0}"),
+	    400);
+	ck_assert_int_eq(
+	    rig_status(&r, "POST", "/_sandbox/limits", NULL,
+		"{\"provider\":\"nobody\",\"calls\":1,\"per_s\":1}"),
+	    400);
+	json_decref(rig_control(&r, "POST", "/_sandbox/limits",
+	    "{\"provider\":\"sendgrid\",\"calls\":2,\"per_s\":86400}"));
+	send_one(&r, "ann@dest.example");
+	a = rig_send(&r, "bob@dest.example");
+	ck_assert_int_eq(a.status, 202);
+	ck_assert_ptr_nonnull(
+	    strcasestr(a.head, "X-RateLimit-Remaining: 0\r\n"));
+	web_answer_free(&a);
+	a = rig_send(&r, "carl@dest.example");
+	ck_assert_int_eq(a.status, 429);
+	web_answer_free(&a);
+	ck_assert_int_eq(rig_count(&r, "sendgrid", "limited"), 1);
+	ck_assert_uint_eq(count_messages(&r, "/_sandbox/messages"), 2);
+	json_decref(rig_control(&r, "DELETE", "/_sandbox/limits", NULL));
+	send_one(&r, "carl@dest.example");
+	rig_stop(&r);
+}
+END_TEST
+
 START_TEST(gives_the_bytes_back)
 {
 	struct rig r = { .port = 0 };
@@ -207,6 +239,7 @@ static Suite *make_suite(void)
 	Suite *suite = suite_create("sandbox/control");
 	TCase *t = tcase_create("control");
 
+	tcase_add_test(t, limits_calls_and_says_so);
 	tcase_add_test(t, lists_what_was_accepted);
 	tcase_add_test(t, gives_the_bytes_back);
 	tcase_add_test(t, raw_takes_anything);
