@@ -47,7 +47,7 @@ static size_t known_depth(const struct mime_scan *s)
 
 static bool is_within(const struct mime_scan *s, enum kind kind)
 {
-	return memchr(s->kinds, kind, known_depth(s));
+	return memchr(s->kinds, (int)kind, known_depth(s));
 }
 
 static bool is_directly_in(const struct mime_scan *s, enum kind kind)
@@ -280,7 +280,7 @@ static void take_field_line(struct mime_scan *s, struct span line)
 	}
 	struct span value = line, name = span_cut(&value, ':');
 
-	s->field = field_of(s, name);
+	s->field = (int)field_of(s, name);
 	s->has_content_id |= span_ieq(name, SPAN("Content-ID"));
 	add_to_field(s, value);
 }
