@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 void segment_format_name(uint32_t number, char out[SEGMENT_NAME_SIZE])
 {
@@ -131,13 +130,13 @@ static void drop(struct segments *s, struct segment *g)
 /* Add every file of ours, with no live body so far. */
 int segment_list_scan(struct segments *s)
 {
-	int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = s->io->open(s->dir, ".", O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	DIR *d = fdopendir(fd);
 	if (!d) {
 		int rc = -errno;
-		(void)close(fd);
+		(void)s->io->close(fd);
 		return rc;
 	}
 	int rc = 0;
