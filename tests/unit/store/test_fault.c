@@ -1,9 +1,13 @@
 /*
- * Every file operation of a scenario fails in turn. Whatever happens: what
- * was answered 0 is there afterwards, byte for byte, and nothing is invented.
+ * Every file operation of a scenario fails in turn, and below them every call
+ * of the system. Whatever happens: what was answered 0 is there afterwards,
+ * byte for byte, and nothing is invented.
+ *
+ * POSTERN_EXHAUSTIVE=1 leaves none out.
  */
 #include "fault.h"
 #include "fixture.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,17 +16,20 @@
 enum {
 	MESSAGES = 9,
 	SPOOLED = 5, /* these two come in files of their own */
-	SPOOLED_TOO = 7
+	SPOOLED_TOO = 7,
+	SAMPLES = 60 /* of each kind, when not all */
 };
 
 static const size_t sizes[MESSAGES] = { 100, 5000, 70000, 1000, 9 * 1024 * 1024,
 	300000, 300, 20000, 2000 };
 
 static struct fix f;
+static const struct store_io *io; /* of the scenario */
 
 /* What the scenario was told. */
 struct outcome {
 	bool was_opened;
+	char why[sizeof(((struct err *)0)->text)]; /* it was not */
 	struct id ids[MESSAGES];
 	int accepted[MESSAGES];
 	int finished;    /* of the update that made message 1 final */
@@ -44,10 +51,11 @@ static void scenario(struct outcome *o)
 {
 	struct err e;
 	memset(o, 0, sizeof(*o));
-	f.store = disk_open(&f.settings, fault_io(), &e);
+	f.store = disk_open(&f.settings, io, &e);
 	if (!f.store) {
 		ck_assert_int_lt(e.code, 0);
 		ck_assert_uint_gt(strlen(e.text), 0);
+		(void)snprintf(o->why, sizeof(o->why), "%s", e.text);
 		return;
 	}
 	o->was_opened = true;
@@ -109,30 +117,75 @@ static void check_afterwards(const struct outcome *o)
 	fix_close(&f);
 }
 
-static unsigned count_operations(void)
+/* With the system's operations its calls are counted, else ours. */
+static void begin(const struct store_io *wanted)
 {
-	struct outcome o;
 	fix_init(&f, STORE_SQLITE);
 	fault_reset();
+	syscalls_reset();
+	io = wanted;
+}
+
+static void end(void)
+{
+	fault_reset();
+	syscalls_reset();
+}
+
+/* How many there are to fail. */
+static unsigned count_operations(const struct store_io *wanted)
+{
+	struct outcome o;
+	begin(wanted);
 	scenario(&o);
+	unsigned n =
+	    wanted == &store_io_system ? syscalls_count() : fault_count();
 	ck_assert(o.was_opened);
 	for (int i = 0; i < MESSAGES; i++)
 		ck_assert_int_eq(o.accepted[i], 0);
-	unsigned n = fault_count();
+	end();
 	fix_finish(&f);
 	return n;
 }
 
+static unsigned step_for(unsigned n)
+{
+	const char *all = getenv("POSTERN_EXHAUSTIVE");
+	return all && *all ? 1 : n / SAMPLES + 1;
+}
+
 static void fail_each(enum fault_kind kind, bool is_lasting)
 {
-	unsigned n = count_operations();
-	for (unsigned at = 1; at <= n; at++) {
+	unsigned n = count_operations(fault_io()), step = step_for(n);
+	for (unsigned at = 1; at <= n; at += step) {
 		struct outcome o;
-		fix_init(&f, STORE_SQLITE);
-		fault_reset();
+		begin(fault_io());
 		fault_arm(at, kind, is_lasting);
 		scenario(&o);
-		fault_reset();
+		end();
+		if (o.was_opened)
+			check_afterwards(&o);
+		fix_finish(&f);
+	}
+}
+
+/* With errno `error`, or 0: short counts. */
+static void fail_each_call(int error)
+{
+	unsigned n = count_operations(&store_io_system), step = step_for(n);
+	for (unsigned at = 1; at <= n; at += step) {
+		struct outcome o;
+		begin(&store_io_system);
+		syscalls_arm(at, error);
+		scenario(&o);
+		end();
+		bool is_harmless = error == 0 || error == EINTR;
+		ck_assert_msg(o.was_opened || !is_harmless, "call %u of %u: %s",
+		    at, n, o.why);
+		for (int i = 0; is_harmless && i < MESSAGES; i++)
+			ck_assert_msg(o.accepted[i] == 0,
+			    "call %u of %u, message %d: %d", at, n, i,
+			    o.accepted[i]);
 		if (o.was_opened)
 			check_afterwards(&o);
 		fix_finish(&f);
@@ -160,6 +213,26 @@ END_TEST
 START_TEST(survives_each_operation_being_short)
 {
 	fail_each(FAULT_SHORT, false);
+}
+END_TEST
+
+START_TEST(survives_each_call_failing)
+{
+	static const int errors[] = { EIO, ENOSPC, EDQUOT };
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		fail_each_call(errors[i]);
+}
+END_TEST
+
+START_TEST(does_not_notice_an_interrupted_call)
+{
+	fail_each_call(EINTR);
+}
+END_TEST
+
+START_TEST(does_not_notice_a_call_that_does_half)
+{
+	fail_each_call(0);
 }
 END_TEST
 
@@ -269,11 +342,14 @@ static Suite *make_suite(void)
 {
 	Suite *s = suite_create("store.fault");
 	TCase *tc = tcase_create("fault");
-	tcase_set_timeout(tc, 600);
+	tcase_set_timeout(tc, 3600);
 	tcase_add_test(tc, survives_each_operation_failing_with_eio);
 	tcase_add_test(tc, survives_a_disk_that_dies_at_each_operation);
 	tcase_add_test(tc, survives_each_operation_finding_no_space);
 	tcase_add_test(tc, survives_each_operation_being_short);
+	tcase_add_test(tc, survives_each_call_failing);
+	tcase_add_test(tc, does_not_notice_an_interrupted_call);
+	tcase_add_test(tc, does_not_notice_a_call_that_does_half);
 	tcase_add_test(tc, a_failed_sync_ends_all_writing);
 	tcase_add_test(tc, a_full_disk_refuses_accepts_but_takes_updates);
 	tcase_add_test(tc, no_space_for_one_batch_does_not_stop_the_next);
