@@ -78,6 +78,14 @@ struct postern_host {
 	    struct postern_str *out);
 	/* In build: what prepare has granted; ptr is NULL without prepare. */
 	struct postern_secret (*grant)(struct postern_request *r);
+	/*
+	 * Append what follows the message's header, as it is (by reference).
+	 * In build only.
+	 */
+	int (*body_content)(struct postern_request *r);
+	/* HMAC of prefix and, behind it, the body as appended so far. */
+	int (*body_hmac_sha256)(struct postern_request *r,
+	    struct postern_str key, struct postern_str prefix, uint8_t out[32]);
 };
 
 enum {

@@ -19,6 +19,10 @@ struct hash_sha256 {
 	EVP_MD_CTX *ctx;
 };
 
+struct hash_hmac {
+	EVP_MAC_CTX *ctx;
+};
+
 struct contexts {
 	EVP_MD_CTX *sha256;
 	EVP_MAC_CTX *hmac;
@@ -54,19 +58,28 @@ static void fetch(void)
 	must(pthread_key_create(&contexts_key, contexts_free) == 0);
 }
 
-static struct contexts *contexts_new(void)
+/* NULL for memory. */
+static EVP_MAC_CTX *hmac_new(void)
 {
 	char digest[] = "SHA256";
 	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(
 				    OSSL_MAC_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_construct_end() };
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(hmac);
+
+	if (ctx)
+		must(EVP_MAC_CTX_set_params(ctx, params) == 1);
+	return ctx;
+}
+
+static struct contexts *contexts_new(void)
+{
 	struct contexts *c = calloc(1, sizeof(*c));
 
 	must(c != NULL);
 	c->sha256 = EVP_MD_CTX_new();
-	c->hmac = EVP_MAC_CTX_new(hmac);
+	c->hmac = hmac_new();
 	must(c->sha256 && c->hmac);
-	must(EVP_MAC_CTX_set_params(c->hmac, params) == 1);
 	must(pthread_setspecific(contexts_key, c) == 0);
 	return c;
 }
@@ -127,6 +140,35 @@ void hash_hmac_sha256(
 	must(EVP_MAC_init(ctx, bytes, key.len, NULL) == 1);
 	must(EVP_MAC_update(ctx, (const void *)data.ptr, data.len) == 1);
 	must(EVP_MAC_final(ctx, out, NULL, HASH_SHA256_SIZE) == 1);
+}
+
+struct hash_hmac *hash_hmac_new(struct span key)
+{
+	struct hash_hmac *h = malloc(sizeof(*h));
+
+	if (!h)
+		return NULL;
+	(void)pthread_once(&contexts_once, fetch);
+	h->ctx = hmac_new();
+	if (!h->ctx) {
+		free(h);
+		return NULL;
+	}
+	must(EVP_MAC_init(h->ctx, (const void *)(key.len ? key.ptr : ""),
+		 key.len, NULL) == 1);
+	return h;
+}
+
+void hash_hmac_add(struct hash_hmac *h, const void *data, size_t len)
+{
+	must(EVP_MAC_update(h->ctx, data, len) == 1);
+}
+
+void hash_hmac_end(struct hash_hmac *h, uint8_t out[HASH_SHA256_SIZE])
+{
+	must(EVP_MAC_final(h->ctx, out, NULL, HASH_SHA256_SIZE) == 1);
+	EVP_MAC_CTX_free(h->ctx);
+	free(h);
 }
 
 void hash_random(void *out, size_t len)

@@ -26,6 +26,12 @@ void hash_sha256_end(struct hash_sha256 *h, uint8_t out[HASH_SHA256_SIZE]);
 void hash_sha256(struct span data, uint8_t out[HASH_SHA256_SIZE]);
 void hash_hmac_sha256(
     struct span key, struct span data, uint8_t out[HASH_SHA256_SIZE]);
+struct hash_hmac; /* incremental HMAC-SHA256; one thread at a time */
+
+struct hash_hmac *hash_hmac_new(struct span key); /* NULL for memory */
+void hash_hmac_add(struct hash_hmac *h, const void *data, size_t len);
+/* Writes the code and frees h. */
+void hash_hmac_end(struct hash_hmac *h, uint8_t out[HASH_SHA256_SIZE]);
 /* Continue a CRC32C (Castagnoli); start with crc = 0. */
 uint32_t hash_crc32c(uint32_t crc, const void *data, size_t len);
 /* Of a followed by b, which is len_b bytes, from the CRC of each. */

@@ -23,7 +23,7 @@ static int source_read(const struct postern_request *r, const struct piece *p,
 {
 	size_t got = 0;
 
-	if (p->source != PIECE_MESSAGE) {
+	if (p->source == PIECE_TEXT || p->source == PIECE_BYTES) {
 		struct span s =
 		    p->source == PIECE_TEXT
 			? span_from(buf_span(&r->text), p->text_offset)
@@ -31,6 +31,8 @@ static int source_read(const struct postern_request *r, const struct piece *p,
 		memcpy(out, s.ptr + offset, len);
 		return 0;
 	}
+	if (p->source == PIECE_CONTENT)
+		offset += message_header(r->message).len;
 	while (got < len) {
 		ssize_t n = message_read(
 		    r->message, offset + got, out + got, len - got);
@@ -327,24 +329,57 @@ ptrdiff_t body_read(
 	return (ptrdiff_t)got;
 }
 
-int body_sha256(struct postern_request *r, char out[65])
+/* Read the whole body once, piece by piece. 0 or a negative errno. */
+static int each_chunk(struct postern_request *r,
+    void (*add)(void *ctx, const char *data, size_t len), void *ctx)
 {
-	struct hash_sha256 *h = hash_sha256_new();
-	uint8_t digest[HASH_SHA256_SIZE];
 	char *chunk = malloc(READ_SIZE);
 	uint64_t offset = 0;
-	ptrdiff_t n = h && chunk ? 1 : -ENOMEM;
+	ptrdiff_t n = chunk ? 1 : -ENOMEM;
 
 	while (n > 0) {
 		n = body_read(r, offset, chunk, READ_SIZE);
 		if (n > 0)
-			hash_sha256_add(h, chunk, (size_t)n);
+			add(ctx, chunk, (size_t)n);
 		offset += n > 0 ? (uint64_t)n : 0;
 	}
-	if (h)
-		hash_sha256_end(h, digest);
-	if (n == 0)
-		hex_encode(digest, sizeof(digest), out);
 	free(chunk);
 	return (int)n;
+}
+
+static void add_to_digest(void *ctx, const char *data, size_t len)
+{
+	hash_sha256_add(ctx, data, len);
+}
+
+int body_sha256(struct postern_request *r, char out[65])
+{
+	struct hash_sha256 *h = hash_sha256_new();
+	uint8_t digest[HASH_SHA256_SIZE];
+
+	if (!h)
+		return -ENOMEM;
+	int rc = each_chunk(r, add_to_digest, h);
+	hash_sha256_end(h, digest);
+	if (rc == 0)
+		hex_encode(digest, sizeof(digest), out);
+	return rc;
+}
+
+static void add_to_code(void *ctx, const char *data, size_t len)
+{
+	hash_hmac_add(ctx, data, len);
+}
+
+int body_hmac_sha256(struct postern_request *r, struct span key,
+    struct span prefix, uint8_t out[32])
+{
+	struct hash_hmac *h = hash_hmac_new(key);
+
+	if (!h)
+		return -ENOMEM;
+	hash_hmac_add(h, prefix.ptr, prefix.len);
+	int rc = each_chunk(r, add_to_code, h);
+	hash_hmac_end(h, out);
+	return rc;
 }

@@ -121,6 +121,17 @@ static int host_body_message(
 				  .source_size = message_size(r->message) }));
 }
 
+static int host_body_content(struct postern_request *r)
+{
+	uint64_t header = message_header(r->message).len;
+
+	return note(
+	    r, body_add_reference(
+		   r, &(struct piece){ .source = PIECE_CONTENT,
+			  .encoding = POSTERN_AS_IS,
+			  .source_size = message_size(r->message) - header }));
+}
+
 static int host_body_part(
     struct postern_request *r, size_t i, enum postern_encoding encoding)
 {
@@ -137,6 +148,13 @@ static int host_body_part(
 static int host_body_sha256(struct postern_request *r, char out[65])
 {
 	return note(r, body_sha256(r, out));
+}
+
+static int host_body_hmac_sha256(struct postern_request *r,
+    struct postern_str key, struct postern_str prefix, uint8_t out[32])
+{
+	return note(
+	    r, body_hmac_sha256(r, from_str(key), from_str(prefix), out));
 }
 
 static void host_sha256(struct postern_str data, uint8_t out[32])
@@ -250,6 +268,8 @@ const struct postern_host request_host = {
 	.env = host_env,
 	.file = host_file,
 	.grant = host_grant,
+	.body_content = host_body_content,
+	.body_hmac_sha256 = host_body_hmac_sha256,
 };
 
 const char *const *request_headers(const struct postern_request *r)

@@ -20,7 +20,8 @@ enum {
 enum piece_source {
 	PIECE_TEXT = 0, /* request.text */
 	PIECE_MESSAGE,
-	PIECE_BYTES /* a decoded part */
+	PIECE_CONTENT, /* the message without its header */
+	PIECE_BYTES    /* a decoded part */
 };
 
 struct piece {
@@ -92,3 +93,6 @@ ptrdiff_t body_read(
     struct postern_request *r, uint64_t offset, char *out, size_t len);
 /* SHA-256 of the body as it is now, 64 hex digits and NUL. */
 int body_sha256(struct postern_request *r, char out[65]);
+/* HMAC-SHA256 of prefix and the body as it is now. */
+int body_hmac_sha256(struct postern_request *r, struct span key,
+    struct span prefix, uint8_t out[32]);
