@@ -28,7 +28,7 @@ static unsigned states_of(const char *name)
 	unsigned states = 0;
 
 	for (unsigned i = 0; i < STATES; i++)
-		if (strcmp(lookup_state_name((enum store_state)i), name) == 0)
+		if (strcmp(store_state_name((enum store_state)i), name) == 0)
 			states |= 1u << i;
 	return strcmp(name, "unknown") == 0 ? 0 : states;
 }

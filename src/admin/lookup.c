@@ -23,27 +23,11 @@ struct lookup {
 	struct httpd_request *r;
 };
 
-const char *lookup_state_name(enum store_state state)
+const char *lookup_kind(const struct store_entry *e)
 {
-	switch (state) {
-	case STORE_PENDING:
-		return "pending";
-	case STORE_STARTED:
-		return "started";
-	case STORE_SENT:
-	case STORE_SENT_OWED:
-		return "sent";
-	case STORE_FAILED:
-	case STORE_FAILED_OWED:
-		return "failed";
-	case STORE_BOUNCED:
-		return "bounced";
-	case STORE_HELD:
-		return "held";
-	case STORE_DROPPED:
-		return "dropped";
-	}
-	return "unknown";
+	if (e->is_event)
+		return "event";
+	return e->is_report ? "report" : "mail";
 }
 
 /* Null where the client said nothing. */
@@ -91,7 +75,7 @@ json_t *lookup_recipient(const struct store_recipient *to)
 	int64_t next = to->state == STORE_PENDING ? to->due_ms : 0;
 
 	return json_pack("{s:o, s:s, s:I, s:o, s:b, s:o, s:o, s:o}", "address",
-	    reply_string(to->address), "state", lookup_state_name(to->state),
+	    reply_string(to->address), "state", store_state_name(to->state),
 	    "attempts", (json_int_t)to->attempts, "provider",
 	    to->provider[0] ? json_string(to->provider) : json_null(),
 	    "outcome_unknown", (int)to->is_pinned, "next_attempt",
@@ -142,16 +126,16 @@ static json_t *message(const struct store_find *f)
 
 	id_format(f->id, id);
 	return json_pack(
-	    "{s:i, s:s, s:o, s:o, s:o, s:I, s:o, s:i, s:o, s:o, s:o,"
+	    "{s:i, s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:i, s:o, s:o, s:o,"
 	    " s:b, s:o, s:o}",
-	    "schema_version", LOOKUP_SCHEMA_VERSION, "id", id, "user",
-	    reply_string(e->user), "sender", reply_string(e->sender), "created",
-	    reply_time(e->created_ms), "size", (json_int_t)e->size,
-	    "message_id", said(e->message_id), "priority", e->terms.priority,
-	    "not_before", reply_time(e->terms.release_ms), "envid",
-	    said(e->terms.envid), "ret", ret(e->terms.ret), "smtputf8",
-	    e->terms.is_utf8, "recipients", recipients(e), "attempts",
-	    attempts(f));
+	    "schema_version", LOOKUP_SCHEMA_VERSION, "id", id, "kind",
+	    lookup_kind(e), "user", reply_string(e->user), "sender",
+	    reply_string(e->sender), "created", reply_time(e->created_ms),
+	    "size", (json_int_t)e->size, "message_id", said(e->message_id),
+	    "priority", e->terms.priority, "not_before",
+	    reply_time(e->terms.release_ms), "envid", said(e->terms.envid),
+	    "ret", ret(e->terms.ret), "smtputf8", e->terms.is_utf8,
+	    "recipients", recipients(e), "attempts", attempts(f));
 }
 
 static void finish(struct lookup *l, int code)

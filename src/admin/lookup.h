@@ -21,7 +21,7 @@ enum {
  */
 void lookup_start(struct loop *l, const struct admin_services *services,
     struct span id, struct httpd_request *r);
-/* How a state is called; several may share a name. */
-const char *lookup_state_name(enum store_state state);
+/* What a message is: "mail", "report" to a sender, "event" for the webhook. */
+const char *lookup_kind(const struct store_entry *e);
 /* What is shown of a recipient. NULL for memory. */
 json_t *lookup_recipient(const struct store_recipient *to);

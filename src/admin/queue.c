@@ -61,9 +61,9 @@ static json_t *message(const struct store_entry *e)
 	char id[ID_TEXT_SIZE];
 
 	id_format(e->id, id);
-	return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I}",
-	    "queue_name", queue_name(e), "queue_id", id, "arrival_time",
-	    (json_int_t)(e->created_ms / 1000), "message_size",
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I}",
+	    "queue_name", queue_name(e), "queue_id", id, "kind", lookup_kind(e),
+	    "arrival_time", (json_int_t)(e->created_ms / 1000), "message_size",
 	    (json_int_t)e->size, "user", reply_string(e->user), "sender",
 	    reply_string(e->sender), "message_id", reply_string(e->message_id),
 	    "recipients", recipients(e), "recipient_count",

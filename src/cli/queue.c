@@ -25,6 +25,16 @@ static enum cli_exit worse(enum cli_exit a, enum cli_exit b)
 
 /* --- ls, find --- */
 
+/* Whose it is; what has no sender says what it is. */
+static const char *sender_of(const json_t *m)
+{
+	const char *sender = cli_admin_text(m, "sender");
+
+	if (strcmp(cli_admin_text(m, "kind"), "event") == 0)
+		return "(event)";
+	return *sender ? sender : "<>";
+}
+
 static void print_entry(const json_t *m)
 {
 	const json_t *recipients = json_object_get(m, "recipients");
@@ -41,8 +51,7 @@ static void print_entry(const json_t *m)
 	(void)printf("%s  %s  %9lld  %-8s %s -> %s%s\n",
 	    cli_admin_text(m, "queue_id"), when,
 	    cli_admin_number(m, "message_size"), cli_admin_text(first, "state"),
-	    *cli_admin_text(m, "sender") ? cli_admin_text(m, "sender") : "<>",
-	    cli_admin_text(first, "address"), more);
+	    sender_of(m), cli_admin_text(first, "address"), more);
 }
 
 /* How many there were. */

@@ -75,6 +75,7 @@ static int copy_rows(struct store_entry *to, const struct store_entry *from)
 	to->recipient_total = from->recipient_count;
 	to->is_report = from->is_report;
 	to->traits = from->traits;
+	to->is_event = from->is_event;
 	if (entry_span(to, from->user, &to->user) < 0 ||
 	    entry_span(to, from->sender, &to->sender) < 0 ||
 	    entry_span(to, from->message_id, &to->message_id) < 0 ||
@@ -114,7 +115,7 @@ void entry_set_provider(char out[STORE_NAME_SIZE], struct span name)
 bool store_entry_is_open(const struct store_entry *e)
 {
 	for (size_t i = 0; i < e->recipient_count; i++)
-		if (!store_state_is_final(e->recipients[i].state))
+		if (!store_recipient_is_final(&e->recipients[i]))
 			return true;
 	return false;
 }

@@ -215,8 +215,7 @@ static int check_update(const struct kept *k, const struct store_update *u)
 	for (size_t i = 0; i < u->recipient_count; i++) {
 		if (u->indices[i] >= e->recipient_count)
 			return -ENOENT;
-		if (!e->message &&
-		    !store_state_is_final(u->recipients[i].state))
+		if (!e->message && !store_recipient_is_final(&u->recipients[i]))
 			return -ENOENT;
 	}
 	return 0;
@@ -394,9 +393,8 @@ static int64_t due_of_recipient(const struct store_recipient *r, int64_t now_ms)
 {
 	if (r->state == STORE_PENDING)
 		return r->due_ms;
-	return r->state == STORE_HELD || store_state_is_final(r->state)
-		   ? INT64_MAX
-		   : now_ms;
+	return r->state == STORE_HELD || store_recipient_is_final(r) ? INT64_MAX
+								     : now_ms;
 }
 
 static int64_t due_of(const struct store_entry *e, int64_t now_ms)

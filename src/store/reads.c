@@ -39,11 +39,10 @@ static const char *const statements[Q_COUNT] = {
 	    "SELECT recipient, at_ms, provider, class, status, provider_id,"
 	    " reason, duration_ms, refusal FROM attempt WHERE message = ?1"
 	    " ORDER BY seq LIMIT ?2",
-	/* States: 0 waits until at_ms; 1 was started, 7 and 8 owe a report;
-	 * 4 is held. */
+	/* States: 0 waits until at_ms, 4 is held; 1 was started, and what
+	 * else is open owes a report or an event. */
 	[Q_PENDING] = "SELECT body.message, min(CASE state WHEN 0 THEN at_ms"
-		      " WHEN 1 THEN ?1 WHEN 7 THEN ?1 WHEN 8 THEN ?1 ELSE "
-		      "9223372036854775807 END), priority"
+		      " WHEN 4 THEN 9223372036854775807 ELSE ?1 END), priority"
 		      " FROM body CROSS JOIN recipient"
 		      " ON recipient.message = body.message AND " SCHEMA_IS_OPEN
 		      " GROUP BY body.message ORDER BY body.message",
@@ -135,8 +134,11 @@ static enum envelope_ret ret_of(int64_t v)
 
 static int priority_of(int64_t v)
 {
-	return v >= ENVELOPE_PRIORITY_MIN && v <= ENVELOPE_PRIORITY_MAX ? (int)v
-									: 0;
+	bool is_valid =
+	    (v >= ENVELOPE_PRIORITY_MIN && v <= ENVELOPE_PRIORITY_MAX) ||
+	    v == STORE_EVENT_PRIORITY;
+
+	return is_valid ? (int)v : 0;
 }
 
 static int take_recipient(sqlite3_stmt *q, struct store_entry *e)
@@ -154,6 +156,8 @@ static int take_recipient(sqlite3_stmt *q, struct store_entry *e)
 	r->is_single = (flags & SCHEMA_SINGLE) != 0;
 	r->key_turn = (uint8_t)(flags >> SCHEMA_TURN_SHIFT);
 	r->is_told = (flags & SCHEMA_TOLD) != 0;
+	r->owes_event = (flags & SCHEMA_OWES_EVENT) != 0;
+	r->was_deferred = (flags & SCHEMA_DEFERRED) != 0;
 	r->notify = (uint8_t)sqlite3_column_int(q, 6) & ENVELOPE_NOTIFY_ALL;
 	if (entry_span(e, sqlite_column_span(q, 7), &r->orcpt) < 0)
 		return -ENOMEM;
@@ -193,6 +197,7 @@ static int take_terms(sqlite3_stmt *q, int i, struct store_entry *e)
 	e->is_report = (flags & SCHEMA_REPORT) != 0;
 	e->traits =
 	    (unsigned)(flags >> SCHEMA_TRAITS_SHIFT) & SCHEMA_TRAITS_MASK;
+	e->is_event = (flags & SCHEMA_EVENT) != 0;
 	t->ret = ret_of(sqlite3_column_int64(q, i + 2));
 	t->priority = priority_of(sqlite3_column_int64(q, i + 4));
 	t->release_ms = sqlite3_column_int64(q, i + 5);

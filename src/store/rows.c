@@ -184,6 +184,8 @@ static int64_t flags_of(const struct store_recipient *to)
 	return (to->is_pinned ? SCHEMA_PINNED : 0) |
 	       (to->is_single ? SCHEMA_SINGLE : 0) |
 	       (to->is_told ? SCHEMA_TOLD : 0) |
+	       (to->owes_event ? SCHEMA_OWES_EVENT : 0) |
+	       (to->was_deferred ? SCHEMA_DEFERRED : 0) |
 	       (int64_t)to->key_turn << SCHEMA_TURN_SHIFT;
 }
 
@@ -227,6 +229,7 @@ static void bind_terms(sqlite3_stmt *q, int i, const struct store_entry *e)
 	    (t->is_utf8 ? SCHEMA_UTF8 : 0) |
 		(t->has_priority ? SCHEMA_PRIORITY : 0) |
 		(e->is_report ? SCHEMA_REPORT : 0) |
+		(e->is_event ? SCHEMA_EVENT : 0) |
 		(int64_t)(e->traits & SCHEMA_TRAITS_MASK)
 		    << SCHEMA_TRAITS_SHIFT);
 	sqlite_bind_int(q, i + 2, t->ret);
@@ -296,7 +299,7 @@ static int check_vouched(struct rows *r, const struct id *id)
 static int set_recipient(struct rows *r, const struct id *id, size_t n,
     const struct store_recipient *to, int64_t now_ms)
 {
-	bool is_final = store_state_is_final(to->state);
+	bool is_final = store_recipient_is_final(to);
 	sqlite3_stmt *q = r->q[is_final ? Q_SET_FINAL : Q_SET_OPEN];
 	sqlite_bind_id(q, 1, id);
 	sqlite_bind_int(q, 2, (int64_t)n);
@@ -371,7 +374,7 @@ static int apply(struct rows *r, const struct store_update *u, int64_t now_ms,
 	for (size_t i = 0; rc == 0 && i < u->recipient_count; i++) {
 		rc = set_recipient(
 		    r, &u->id, u->indices[i], &u->recipients[i], now_ms);
-		is_final |= store_state_is_final(u->recipients[i].state);
+		is_final |= store_recipient_is_final(&u->recipients[i]);
 	}
 	for (size_t i = 0; rc == 0 && i < u->attempt_count; i++)
 		rc = add_attempt(r, &u->id, &u->attempts[i]);

@@ -101,9 +101,15 @@ static const char version_5[] =
 static const char version_6[] = "CREATE TABLE unsure (messages BLOB NOT NULL);"
 				"INSERT INTO unsure VALUES (x'');";
 
+/*
+ * No change of the tables: a flag of messages says that they are events, which
+ * who does not know it would send as mail.
+ */
+static const char version_7[] = "";
+
 /* migrations[v] leads from format v to v + 1; 0 is an empty file. */
 static const char *const migrations[] = { version_1, version_2, version_3,
-	version_4, version_5, version_6 };
+	version_4, version_5, version_6, version_7 };
 
 enum {
 	VERSION = sizeof(migrations) / sizeof(migrations[0])

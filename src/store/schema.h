@@ -6,28 +6,33 @@
 enum {
 	/* Pages of WAL after which it is carried into the database: 16 MB. */
 	SCHEMA_CHECKPOINT_PAGES = 4096,
-	/* Of recipient.pinned; is_pinned, is_single and is_told. */
+	/* Of recipient.pinned; is_pinned, is_single, is_told, owes_event. */
 	SCHEMA_PINNED = 1 << 0,
 	SCHEMA_SINGLE = 1 << 1,
 	SCHEMA_TOLD = 1 << 2,
+	SCHEMA_OWES_EVENT = 1 << 3,
+	SCHEMA_DEFERRED = 1 << 4, /* was_deferred */
 	/* And eight bits from here on: key_turn. */
 	SCHEMA_TURN_SHIFT = 8,
 	/* Of attempt.class: is_operator, no enum postern_class. */
 	SCHEMA_OPERATOR = 64,
-	/* Of message.flags; terms.is_utf8, terms.has_priority, is_report; and
-	 * who sent it again was told that it is taken. */
+	/* Of message.flags; terms.is_utf8, terms.has_priority, is_report;
+	 * who sent it again was told that it is taken; is_event. */
 	SCHEMA_UTF8 = 1 << 0,
 	SCHEMA_PRIORITY = 1 << 1,
 	SCHEMA_REPORT = 1 << 2,
 	SCHEMA_VOUCHED = 1 << 3,
+	SCHEMA_EVENT = 1 << 4,
 	/* And sixteen bits from here on: traits. */
 	SCHEMA_TRAITS_SHIFT = 8,
 	SCHEMA_TRAITS_MASK = 0xffff
 };
 
-/* store_state_is_final of recipient.state, not. A list for IN would be built
- * as a tree, each time. */
-#define SCHEMA_IS_OPEN "state <> 2 AND state <> 3 AND state <> 5 AND state <> 6"
+/* store_recipient_is_final of recipient, not: 8 is SCHEMA_OWES_EVENT. A list
+ * for IN would be built as a tree, each time. */
+#define SCHEMA_IS_OPEN                                                         \
+	"(state <> 2 AND state <> 3 AND state <> 5 AND state <> 6"             \
+	" OR pinned & 8)"
 
 /*
  * Settings of the writing connection, then the tables: created (*out_is_new),

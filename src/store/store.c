@@ -18,6 +18,29 @@ struct store *store_open(const struct store_settings *settings, struct err *e)
 	return NULL;
 }
 
+const char *store_state_name(enum store_state state)
+{
+	switch (state) {
+	case STORE_PENDING:
+		return "pending";
+	case STORE_STARTED:
+		return "started";
+	case STORE_SENT:
+	case STORE_SENT_OWED:
+		return "sent";
+	case STORE_FAILED:
+	case STORE_FAILED_OWED:
+		return "failed";
+	case STORE_BOUNCED:
+		return "bounced";
+	case STORE_HELD:
+		return "held";
+	case STORE_DROPPED:
+		return "dropped";
+	}
+	return "unknown";
+}
+
 void store_close(struct store *s)
 {
 	if (s)

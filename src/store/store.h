@@ -53,8 +53,13 @@ enum store_state {
 };
 
 enum {
-	STORE_NAME_SIZE = 64
+	STORE_NAME_SIZE = 64,
+	/* Of events: behind all mail. */
+	STORE_EVENT_PRIORITY = ENVELOPE_PRIORITY_MIN - 1
 };
+
+/* For people and programs: "sent". What is owed does not show. */
+const char *store_state_name(enum store_state state);
 
 struct store_recipient {
 	struct span address;
@@ -62,10 +67,12 @@ struct store_recipient {
 	uint32_t attempts;
 	int64_t due_ms;                 /* wall clock; PENDING only */
 	char provider[STORE_NAME_SIZE]; /* STARTED: whose; else the last one */
-	bool is_pinned;   /* outcome unknown: only provider may try again */
-	bool is_single;   /* goes alone: one of several was refused, unnamed */
-	bool is_told;     /* the sender heard that it takes long */
-	uint8_t key_turn; /* how often a person wanted it sent anew */
+	bool is_pinned;    /* outcome unknown: only provider may try again */
+	bool is_single;    /* goes alone: one of several was refused, unnamed */
+	bool is_told;      /* the sender heard that it takes long */
+	bool owes_event;   /* a webhook is to hear of it, so not final */
+	bool was_deferred; /* a webhook has heard that it waits */
+	uint8_t key_turn;  /* how often a person wanted it sent anew */
 	/* As in the envelope; what an accept said stays. */
 	uint8_t notify;
 	struct span orcpt;
@@ -79,6 +86,7 @@ struct store_entry {
 	struct span message_id; /* of its header, without brackets */
 	struct envelope_terms terms;
 	bool is_report;  /* one of ours (RFC 3464) */
+	bool is_event;   /* for a webhook; its priority is that of events */
 	unsigned traits; /* of the message: message_traits */
 	struct store_recipient *recipients;
 	size_t recipient_count;

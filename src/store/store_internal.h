@@ -102,11 +102,17 @@ struct store *memory_open(const struct store_settings *settings, struct err *e);
  */
 void store_answer(struct store_request *chain);
 
-/* A recipient in this state needs nothing more. */
+/* A recipient in this state is not tried any more. */
 static inline bool store_state_is_final(enum store_state state)
 {
 	return state == STORE_SENT || state == STORE_FAILED ||
 	       state == STORE_DROPPED || state == STORE_BOUNCED;
+}
+
+/* Nor does anybody have to hear of it. */
+static inline bool store_recipient_is_final(const struct store_recipient *r)
+{
+	return store_state_is_final(r->state) && !r->owes_event;
 }
 
 /* Somebody still has to work on it, so its body is kept. */

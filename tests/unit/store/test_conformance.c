@@ -63,10 +63,13 @@ START_TEST(keeps_every_field_of_an_entry)
 		    .state = STORE_HELD,
 		    .is_single = true,
 		    .key_turn = 255 },
-		{ .address = SPAN("d"), .state = STORE_FAILED_OWED },
+		{ .address = SPAN("d"),
+		    .state = STORE_FAILED_OWED,
+		    .was_deferred = true },
 		{ .address = SPAN("e"),
 		    .state = STORE_SENT_OWED,
-		    .is_told = true },
+		    .is_told = true,
+		    .owes_event = true },
 	};
 	struct store_entry e = { .id = id_make(),
 		.created_ms = 99,
@@ -82,6 +85,7 @@ START_TEST(keeps_every_field_of_an_entry)
 		    .release_ms = INT64_C(1800000000123) },
 		.is_report = true,
 		.traits = POSTERN_CARRIES_REPORTS | POSTERN_CARRIES_SIGNED,
+		.is_event = true,
 		.recipients = to,
 		.recipient_count = 5,
 		.message = fix_message(1, 500) };
@@ -105,6 +109,7 @@ START_TEST(keeps_every_field_of_an_entry)
 	ck_assert(span_eq(l.entry->message_id, e.message_id));
 	ck_assert(l.entry->is_report);
 	ck_assert_uint_eq(l.entry->traits, e.traits);
+	ck_assert(l.entry->is_event);
 	ck_assert_uint_eq(l.entry->recipient_count, 5);
 	for (size_t i = 0; i < 5; i++) {
 		const struct store_recipient *r = &l.entry->recipients[i];
@@ -117,6 +122,8 @@ START_TEST(keeps_every_field_of_an_entry)
 		ck_assert(r->is_single == to[i].is_single);
 		ck_assert_uint_eq(r->key_turn, to[i].key_turn);
 		ck_assert(r->is_told == to[i].is_told);
+		ck_assert(r->owes_event == to[i].owes_event);
+		ck_assert(r->was_deferred == to[i].was_deferred);
 		ck_assert_uint_eq(r->notify, to[i].notify);
 		ck_assert(span_eq(r->orcpt, to[i].orcpt));
 	}
@@ -406,6 +413,60 @@ START_TEST(what_owes_a_report_is_due_at_once)
 }
 END_TEST
 
+static int set_owing(struct id id, enum store_state state, bool owes)
+{
+	struct store_recipient to = {
+		.state = state, .attempts = 1, .owes_event = owes
+	};
+	struct store_update u = { .id = id,
+		.indices = &(size_t){ 0 },
+		.recipients = &to,
+		.recipient_count = 1 };
+
+	return fix_update(&f, &u);
+}
+
+START_TEST(what_owes_an_event_is_kept_and_due_at_once)
+{
+	static const enum store_state finals[] = { STORE_SENT, STORE_FAILED,
+		STORE_BOUNCED };
+	start(_i);
+	for (unsigned i = 0; i < 3; i++) {
+		struct seen s = { .count = 0 };
+		struct id id = fix_add(&f, i, 100, NULL);
+		ck_assert_int_eq(set_owing(id, finals[i], true), 0);
+		ck_assert_int_eq(fix_verify(&f, id, i, 100), 0);
+		ck_assert_int_eq(store_each_pending(f.store, see, &s), 0);
+		ck_assert_uint_eq(s.count, 1);
+		ck_assert_int_ne(s.due[0], INT64_MAX);
+		ck_assert_int_le(s.due[0], clock_wall_ms());
+		ck_assert_int_eq(set_owing(id, finals[i], false), 0);
+		ck_assert_int_eq(fix_verify(&f, id, i, 100), -ENOENT);
+		/* Too late: what it would be told from is gone. */
+		ck_assert_int_eq(set_owing(id, finals[i], true), -ENOENT);
+		ck_assert_uint_eq(fix_pending(&f), 0);
+	}
+	stop();
+}
+END_TEST
+
+START_TEST(events_come_behind_all_mail)
+{
+	struct seen s = { .count = 0 };
+	struct fix_mail m;
+	start(_i);
+	fix_mail_init(&m, 1, 100);
+	m.entry.is_event = true;
+	m.entry.terms.priority = STORE_EVENT_PRIORITY;
+	ck_assert_int_eq(fix_accept(&f, &m.accept), 0);
+	ck_assert_int_eq(store_each_pending(f.store, see, &s), 0);
+	ck_assert_uint_eq(s.count, 1);
+	ck_assert_int_eq(s.priorities[0], STORE_EVENT_PRIORITY);
+	fix_mail_finish(&m);
+	stop();
+}
+END_TEST
+
 struct sums {
 	uint64_t a, b, other;
 };
@@ -648,7 +709,9 @@ static Suite *make_suite(void)
 		an_update_that_fails_changes_nothing,
 		tells_what_is_pending_oldest_first,
 		what_owes_a_report_is_due_at_once,
-		knows_what_waits_of_each_user, counts_quotas_with_the_accept,
+		knows_what_waits_of_each_user,
+		what_owes_an_event_is_kept_and_due_at_once,
+		events_come_behind_all_mail, counts_quotas_with_the_accept,
 		accepts_what_is_final_already_as_history,
 		refuses_open_recipients_without_a_message,
 		takes_forty_megabytes,

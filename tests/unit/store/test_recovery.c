@@ -176,7 +176,7 @@ START_TEST(a_spool_of_the_first_format_is_taken_over)
 		ck_assert_int_eq(l.entry->terms.release_ms, 0);
 		store_entry_free(l.entry);
 		fix_close(&f);
-		ck_assert_int_eq(sql_int("PRAGMA user_version"), 6);
+		ck_assert_int_eq(sql_int("PRAGMA user_version"), 7);
 	}
 	fix_open(&f, NULL);
 	struct id added = fix_add(&f, 3, 500, NULL);
