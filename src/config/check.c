@@ -378,6 +378,7 @@ void check_config(struct check *c)
 	check_providers(c);
 	check_dsn(c);
 	check_routes(c);
+	check_webhook(c);
 	check_queue(c);
 	check_texts(c);
 }

@@ -31,8 +31,14 @@ void check_listeners(struct check *c);
 void check_tls(struct check *c);
 void check_providers(struct check *c); /* and loads their modules */
 void check_dsn(struct check *c);
-void check_routes(struct check *c); /* and resolves their providers */
+void check_routes(struct check *c);  /* and resolves their providers */
+void check_webhook(struct check *c); /* and adds its provider */
 void check_auth(struct check *c);
+/* Decode the keys of p's module, which stand in map beside ours. */
+void check_settings(struct check *c, struct node *map,
+    const struct postern_field *ours, struct config_provider *p);
+void check_breaker(struct check *c, const struct node *map,
+    const struct config_breaker *breaker);
 /* How user, described by map, can log in. */
 void check_credentials(
     struct check *c, const struct node *map, const struct config_user *user);

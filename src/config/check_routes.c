@@ -29,9 +29,8 @@ static size_t find_provider(const struct config *config, const char *name)
 
 /* --- providers --- */
 
-/* The keys of the module, which stand beside our own. */
-static void decode_settings(
-    struct check *c, struct node *n, struct config_provider *p)
+void check_settings(struct check *c, struct node *n,
+    const struct postern_field *ours, struct config_provider *p)
 {
 	const struct postern_provider *module = p->module;
 	size_t before = c->report->errors;
@@ -43,7 +42,7 @@ static void decode_settings(
 		report_error(c->report, n, "out of memory");
 		return;
 	}
-	field_decode(c->decoder, n, module->fields, tables_provider, settings);
+	field_decode(c->decoder, n, module->fields, ours, settings);
 	p->settings = settings;
 	if (module->check && c->report->errors == before)
 		why = module->check(settings);
@@ -51,7 +50,7 @@ static void decode_settings(
 		report_error(c->report, n, "%s", why);
 }
 
-static void check_breaker(
+void check_breaker(
     struct check *c, const struct node *n, const struct config_breaker *breaker)
 {
 	if (breaker->open_ms > breaker->open_max_ms)
@@ -106,6 +105,15 @@ static void check_provider(
 		    "is the name of another provider");
 	if (!p->type)
 		return;
+	if (strcmp(p->type, CONFIG_WEBHOOK) == 0) {
+		report_error(c->report, node_get(n, "type"),
+		    "is no type of provider: it carries no mail, only events "
+		    "(see webhook)");
+		return;
+	}
+	if (p->name && strcmp(p->name, CONFIG_WEBHOOK) == 0)
+		report_error(c->report, node_get(n, "name"),
+		    "is kept for who takes events (see webhook)");
 	check_breaker(c, node_get(n, "breaker"), &p->breaker);
 	p->module = c->helpers->load_module(p->type, &e);
 	if (!p->module) {
@@ -113,7 +121,7 @@ static void check_provider(
 		return;
 	}
 	check_content(c, n, p);
-	decode_settings(c, n, p);
+	check_settings(c, n, tables_provider, p);
 	if (p->module->limits.recipients > 0 &&
 	    p->max_recipients > (int64_t)p->module->limits.recipients)
 		report_error(c->report, node_get(n, "max_recipients"),

@@ -181,6 +181,7 @@ struct config_provider {
 	char hash[CONFIG_HASH_SIZE];    /* hex digest of them */
 	size_t slot;                    /* in the counters: config_keep_slots */
 	struct health_account *account; /* health_configure */
+	bool is_webhook;                /* carries events, and no mail */
 };
 
 enum config_unknown {
@@ -238,6 +239,28 @@ struct config_dsn {
 	const char *from;
 	uint64_t delay_after_ms;  /* 0 = delays are not reported */
 	struct postern_rate rate; /* per address */
+};
+
+/* Of the provider behind `webhook`: name and type. */
+#define CONFIG_WEBHOOK "webhook"
+
+/* What a webhook may hear of; bits of config_webhook.wanted. */
+enum config_event {
+	CONFIG_EVENT_SENT = 0,
+	CONFIG_EVENT_DEFERRED,
+	CONFIG_EVENT_FAILED
+};
+
+/*
+ * Events for programs. Who takes them is the last of config.providers, added
+ * by config_load; route leads to it. Neither is there without a webhook.
+ */
+struct config_webhook {
+	struct config_route route;
+	struct config_provider provider; /* what the last one is made of */
+	struct postern_list events;      /* const char *, of config_event */
+	struct postern_list users;       /* names; empty = of all */
+	unsigned wanted;                 /* 1 << enum config_event */
 };
 
 struct config_spool {
@@ -349,6 +372,7 @@ struct config {
 	struct config_queue queue;
 	struct config_duplicates duplicates;
 	struct config_dsn dsn;
+	struct config_webhook webhook;
 	struct config_spool spool;
 	struct config_smtp smtp;
 	struct config_http http;
@@ -436,6 +460,17 @@ void config_unref(struct config *c);         /* any thread; accepts NULL */
  * it stays so.
  */
 bool config_is_shared(struct config *c);
+
+/* Who takes events; NULL: nobody. */
+static inline const struct config_provider *config_webhook(
+    const struct config *c)
+{
+	const struct config_provider *providers = c->providers.items;
+
+	return c->webhook.route.providers.count > 0
+		   ? &providers[c->webhook.route.provider_index[0]]
+		   : NULL;
+}
 
 /* --- reload --- */
 

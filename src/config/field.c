@@ -367,7 +367,8 @@ static struct node *find_value(
 static void decode_row(struct field_decoder *d, struct node *map,
     const struct postern_field *row, void *block)
 {
-	struct scope scope = { .rows = row->fields };
+	struct scope scope = { .rows = row->fields,
+		.is_open = (row->flags & FIELD_OPEN) != 0 };
 	void *out = (char *)block + row->offset;
 	struct node *n;
 

@@ -13,7 +13,8 @@ struct expanded;
 struct node;
 
 enum {
-	/* On a LIST row: its elements have keys that other rows decode. */
+	/* On a LIST row its elements, on a MAP row the map: has keys that other
+	 * rows decode. */
 	FIELD_OPEN = 1 << 16
 };
 

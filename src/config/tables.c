@@ -222,6 +222,31 @@ static const struct postern_field dsn_rows[] = {
 	{ .name = NULL },
 };
 
+const struct postern_field tables_webhook[] = {
+	{ .name = "events", .type = POSTERN_TYPE_STRINGS,
+	  AT(config_webhook, events), .preset = "[sent, deferred, failed]",
+	  .flags = RELOAD,
+	  .doc = "of what: sent, deferred (once a message), failed" },
+	{ .name = "users", .type = POSTERN_TYPE_STRINGS,
+	  AT(config_webhook, users), .flags = RELOAD,
+	  .doc = "of whose mail; of all when missing" },
+	{ .name = "timeout", .type = POSTERN_TYPE_DURATION,
+	  AT(config_webhook, provider.timeout_ms), .preset = "20s",
+	  RANGE(SECOND, 10 * MINUTE), .flags = RELOAD,
+	  .doc = "for one request; after it the event is sent again" },
+	{ .name = "concurrency", .type = POSTERN_TYPE_INT,
+	  AT(config_webhook, provider.concurrency), .preset = "16",
+	  RANGE(1, 10000), .flags = RELOAD,
+	  .doc = "most requests at a time; fewer while it fails" },
+	{ .name = "rate", .type = POSTERN_TYPE_RATE,
+	  AT(config_webhook, provider.rate), .preset = "0", .flags = RELOAD,
+	  .doc = "most requests: 14/s, 600/min; 0 = as it says itself" },
+	{ .name = "breaker", .type = POSTERN_TYPE_MAP,
+	  AT(config_webhook, provider.breaker), .fields = breaker_rows,
+	  .flags = RELOAD, .doc = "when it is left alone for a while" },
+	{ .name = NULL },
+};
+
 static const struct postern_field spool_rows[] = {
 	{ .name = "path", .type = POSTERN_TYPE_STRING,
 	  AT(config_spool, path), .preset = "/var/lib/postern",
@@ -364,6 +389,11 @@ const struct postern_field tables_root[] = {
 	{ .name = "dsn", .type = POSTERN_TYPE_MAP,
 	  AT(config, dsn), .fields = dsn_rows,
 	  .doc = "reports to senders about mail that failed or waits" },
+	{ .name = "webhook", .type = POSTERN_TYPE_MAP,
+	  AT(config, webhook), .fields = tables_webhook,
+	  .flags = FIELD_OPEN,
+	  .doc = "events for programs: what became of a message, posted to a "
+		 "URL" },
 	{ .name = "spool", .type = POSTERN_TYPE_MAP,
 	  AT(config, spool), .fields = spool_rows, .doc = "where mail waits" },
 	{ .name = "smtp", .type = POSTERN_TYPE_MAP,

@@ -8,4 +8,5 @@
 
 extern const struct postern_field tables_root[]; /* struct config */
 extern const struct postern_field
-    tables_provider[]; /* struct config_provider */
+    tables_provider[];                              /* struct config_provider */
+extern const struct postern_field tables_webhook[]; /* config_webhook */

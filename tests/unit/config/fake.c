@@ -79,6 +79,16 @@ static const struct postern_field sandbox_rows[] = {
 	{ .name = "url", .type = POSTERN_TYPE_URL, AT(url), .doc = "URL" },
 	{ .name = NULL },
 };
+
+static const struct postern_field webhook_rows[] = {
+	{ .name = "url", .type = POSTERN_TYPE_URL, AT(url),
+	  .flags = POSTERN_FIELD_REQUIRED, .doc = "where to" },
+	{ .name = "secret", .type = POSTERN_TYPE_SECRET, AT(api_key),
+	  .flags = POSTERN_FIELD_REQUIRED, .doc = "key" },
+	{ .name = "previous_secret", .type = POSTERN_TYPE_SECRET,
+	  AT(other_key), .doc = "key" },
+	{ .name = NULL },
+};
 /* clang-format on */
 
 static const char *picky_check(const void *settings)
@@ -108,6 +118,9 @@ static const struct postern_provider modules[] = {
 	    .settings_size = sizeof(struct fake_settings) },
 	{ .name = "mailgun",
 	    .fields = sandbox_rows,
+	    .settings_size = sizeof(struct fake_settings) },
+	{ .name = CONFIG_WEBHOOK,
+	    .fields = webhook_rows,
 	    .settings_size = sizeof(struct fake_settings) },
 };
 

@@ -101,6 +101,36 @@ START_TEST(listens_on_both_ports_by_default)
 }
 END_TEST
 
+START_TEST(a_webhook_takes_events_and_no_mail)
+{
+	const struct config_provider *hook;
+	const struct config_route *r;
+
+	load_good(
+	    HEAD PROVIDERS "webhook: {url: \"https://h.example\", secret: k3, "
+			   "users: [app]}\n");
+	ck_assert_uint_eq(config->providers.count, 3);
+	hook = config_webhook(config);
+	ck_assert_ptr_eq(
+	    hook, CONFIG_AT(config->providers, struct config_provider, 2));
+	ck_assert_str_eq(hook->name, "webhook");
+	ck_assert(hook->is_webhook);
+	ck_assert_uint_eq(hook->timeout_ms, 20000);
+	ck_assert_uint_eq(hook->slot, 2);
+	ck_assert_uint_eq(config->webhook.wanted, 7);
+	r = CONFIG_AT(config->routes, struct config_route, 0);
+	ck_assert_uint_eq(r->providers.count, 2);
+}
+END_TEST
+
+START_TEST(a_webhook_that_is_commented_out_is_none)
+{
+	load_good(HEAD PROVIDERS "webhook:\n# url: x\n");
+	ck_assert_ptr_null(config_webhook(config));
+	ck_assert_uint_eq(config->providers.count, 2);
+}
+END_TEST
+
 START_TEST(takes_the_name_of_the_machine)
 {
 	char name[256] = "";
@@ -375,6 +405,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, listens_on_both_ports_by_default);
 	tcase_add_test(t, takes_the_name_of_the_machine);
 	tcase_add_test(t, routes_all_to_all_by_default);
+	tcase_add_test(t, a_webhook_takes_events_and_no_mail);
+	tcase_add_test(t, a_webhook_that_is_commented_out_is_none);
 	tcase_add_test(t, resolves_the_providers_of_a_route);
 	tcase_add_test(t, gives_each_provider_settings_of_its_module);
 	tcase_add_test(t, accepts_a_module_without_settings);

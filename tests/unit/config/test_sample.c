@@ -118,12 +118,14 @@ static const char *const installed[] = {
 	"/etc/postern/tls/clients.crl",
 	"/etc/postern/secrets/app.hash",
 	"/etc/postern/secrets/sendgrid.key",
+	"/etc/postern/secrets/webhook",
 };
 
 static void use_test_files(struct buf *b)
 {
 	static const char *const instead[] = { "cert.pem", "key.pem",
-		"cert.pem", "cert.pem", "cert.pem", "demo.hash", "secret" };
+		"cert.pem", "cert.pem", "cert.pem", "demo.hash", "secret",
+		"secret" };
 	char *text = buf_take_cstr(b);
 
 	for (size_t i = 0; i < sizeof(installed) / sizeof(installed[0]); i++) {
