@@ -233,6 +233,18 @@ static void render_providers(struct metrics *r)
 
 /* -- queue and store -- */
 
+static void render_events(struct metrics *r)
+{
+	exposition_family(&r->x, "webhook_events", EXPOSITION_COUNTER,
+	    "Events for the webhook: queued, and what became of them.");
+	for (size_t i = 0; i < COUNTER_EVENTS; i++)
+		for (size_t k = 0; k < COUNTER_EVENT_RESULTS; k++)
+			exposition_u64(&r->x,
+			    LABELS("event", counter_event_names[i], "result",
+				counter_event_result_names[k]),
+			    counter_get(&r->c->webhook_events[i][k]));
+}
+
 static void render_queue(struct metrics *r)
 {
 	exposition_family(&r->x, "queue_messages", EXPOSITION_GAUGE,
@@ -262,6 +274,7 @@ static void render_queue(struct metrics *r)
 		    counter_get(&r->c->dsn_sent[i]));
 	metrics_counter(r, "double_bounce", "Reports that failed themselves.",
 	    &r->c->double_bounces);
+	render_events(r);
 	metrics_counter(r, "unknown_outcomes",
 	    "Attempts of which nobody knows whether they were accepted.",
 	    &r->c->unknown);

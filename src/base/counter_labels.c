@@ -100,6 +100,18 @@ const char *const counter_duplicate_names[COUNTER_DUPLICATES] = {
 	[COUNTER_DUPLICATE_DROPPED] = "dropped",
 };
 
+const char *const counter_event_names[COUNTER_EVENTS] = {
+	[COUNTER_EVENT_SENT] = "sent",
+	[COUNTER_EVENT_DEFERRED] = "deferred",
+	[COUNTER_EVENT_FAILED] = "failed",
+};
+
+const char *const counter_event_result_names[COUNTER_EVENT_RESULTS] = {
+	[COUNTER_EVENT_QUEUED] = "queued",
+	[COUNTER_EVENT_DELIVERED] = "delivered",
+	[COUNTER_EVENT_DROPPED] = "dropped",
+};
+
 const char *const counter_report_names[COUNTER_REPORTS] = {
 	[COUNTER_REPORT_FAILED] = "failed",
 	[COUNTER_REPORT_DELAYED] = "delayed",

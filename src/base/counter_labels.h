@@ -150,6 +150,22 @@ enum counter_duplicate {
 	COUNTER_DUPLICATES
 };
 
+/* Events for a webhook; in the order of enum event_type. */
+enum counter_event {
+	COUNTER_EVENT_SENT = 0,
+	COUNTER_EVENT_DEFERRED,
+	COUNTER_EVENT_FAILED,
+	COUNTER_EVENTS
+};
+
+/* What became of one. */
+enum counter_event_result {
+	COUNTER_EVENT_QUEUED = 0,
+	COUNTER_EVENT_DELIVERED,
+	COUNTER_EVENT_DROPPED, /* too old, or by a person */
+	COUNTER_EVENT_RESULTS
+};
+
 extern const char *const counter_refusal_names[COUNTER_REFUSALS];
 extern const char *const counter_proxy_error_names[COUNTER_PROXY_ERRORS];
 extern const char *const counter_end_names[COUNTER_ENDS];
@@ -161,6 +177,8 @@ extern const char *const counter_stage_names[COUNTER_STAGES];
 extern const char *const counter_reject_names[COUNTER_REJECTS];
 extern const char *const counter_report_names[COUNTER_REPORTS];
 extern const char *const counter_duplicate_names[COUNTER_DUPLICATES];
+extern const char *const counter_event_names[COUNTER_EVENTS];
+extern const char *const counter_event_result_names[COUNTER_EVENT_RESULTS];
 extern const char *const counter_tls_version_names[COUNTER_TLS_VERSIONS];
 extern const char *const counter_tls_failure_names[COUNTER_TLS_FAILURES];
 

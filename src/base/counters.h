@@ -67,7 +67,8 @@ struct counters {
 	counter_value unknown;   /* attempts whose outcome is not known */
 	counter_value duplicates[COUNTER_DUPLICATES];
 	counter_value dsn_sent[COUNTER_REPORTS];
-	counter_value double_bounces;            /* reports that failed */
+	counter_value double_bounces; /* reports that failed */
+	counter_value webhook_events[COUNTER_EVENTS][COUNTER_EVENT_RESULTS];
 	struct counter_histogram accept_latency; /* end of data to reply */
 };
 

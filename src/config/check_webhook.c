@@ -110,6 +110,7 @@ void check_webhook(struct check *c)
 		report_error(c->report, n, "%s", e.text);
 		return;
 	}
+	w->provider.carries = w->provider.module->flags;
 	check_settings(c, n, tables_webhook, &w->provider);
 	if (c->config->providers.count >= COUNTER_PROVIDERS_MAX)
 		report_error(c->report, n,

@@ -95,12 +95,13 @@ void delivery_free(struct delivery *d)
 	(void)map_remove(owner->active, key_of(&d->id));
 	attempt_leave(d);
 	gate_drop(d);
+	event_finish(d);
 	loop_timer_stop(owner->services.loop, &d->gate.timer);
 	loop_timer_stop(owner->services.loop, &d->budget);
 	loop_timer_stop(owner->services.loop, &d->record_again);
 	owner->active_count--;
-	if (d->is_resumed)
-		owner->resumed--;
+	if (d->place)
+		(*d->place)--;
 	if (d->message)
 		*delivery_bytes(d) -= message_size(d->message);
 	counter_set(&owner->services.counters->inflight, owner->active_count);
@@ -129,14 +130,39 @@ static int64_t next_due_ms(const struct delivery *d)
 	return next;
 }
 
+/* Mail and what is said about it have names of their own in the log. */
+static const char *name_of(
+    const struct delivery *d, const char *mail, const char *event)
+{
+	return d->is_event ? event : mail;
+}
+
+static void log_end(
+    const struct delivery *d, int64_t next_ms, int64_t now, const char *class)
+{
+	if (d->news.waiting > 0)
+		log_info(name_of(d, "deferred", "event_deferred"),
+		    LOG_STR("queue_id", d->id_text), LOG_STR("class", class),
+		    LOG_NUM("nrcpt", d->news.waiting),
+		    LOG_NUM("next_ms", next_ms - now),
+		    LOG_STR("reason", d->reason), LOG_SPAN("user", d->user));
+	else if (d->news.sent > 0)
+		log_info(name_of(d, "delivered", "event_delivered"),
+		    LOG_STR("queue_id", d->id_text),
+		    LOG_STR("provider", d->sent_by),
+		    LOG_NUM("nrcpt", d->news.sent),
+		    LOG_NUM("ms", now - delivery_begins_ms(d)),
+		    LOG_SPAN("user", d->user));
+}
+
 static void log_round(const struct delivery *d, int64_t next_ms)
 {
 	const char *class = provider_class_name(d->last_class);
-	int64_t now = clock_wall_ms();
 
 	if (d->news.failed > 0)
-		log_warn("failed", LOG_STR("queue_id", d->id_text),
-		    LOG_STR("class", class), LOG_NUM("nrcpt", d->news.failed),
+		log_warn(name_of(d, "failed", "event_dropped"),
+		    LOG_STR("queue_id", d->id_text), LOG_STR("class", class),
+		    LOG_NUM("nrcpt", d->news.failed),
 		    LOG_STR("reason", d->reason), LOG_SPAN("user", d->user));
 	if (d->news.held > 0)
 		log_warn("held", LOG_STR("queue_id", d->id_text),
@@ -147,17 +173,7 @@ static void log_round(const struct delivery *d, int64_t next_ms)
 		    LOG_STR("class", class),
 		    LOG_NUM("nrcpt", d->news.withdrawn),
 		    LOG_STR("reason", d->reason), LOG_SPAN("user", d->user));
-	if (d->news.waiting > 0)
-		log_info("deferred", LOG_STR("queue_id", d->id_text),
-		    LOG_STR("class", class), LOG_NUM("nrcpt", d->news.waiting),
-		    LOG_NUM("next_ms", next_ms - now),
-		    LOG_STR("reason", d->reason), LOG_SPAN("user", d->user));
-	else if (d->news.sent > 0)
-		log_info("delivered", LOG_STR("queue_id", d->id_text),
-		    LOG_STR("provider", d->sent_by),
-		    LOG_NUM("nrcpt", d->news.sent),
-		    LOG_NUM("ms", now - delivery_begins_ms(d)),
-		    LOG_SPAN("user", d->user));
+	log_end(d, next_ms, clock_wall_ms(), class);
 }
 
 void delivery_finish(struct delivery *d)
@@ -170,7 +186,7 @@ void delivery_finish(struct delivery *d)
 
 	if (!d->is_unrecorded)
 		log_round(d, next_ms);
-	if (d->news.waiting + d->news.withdrawn > 0)
+	if (d->news.waiting + d->news.withdrawn > 0 && !d->is_event)
 		counter_add(&owner->services.counters->deferred, 1);
 	accept_review(d, true);
 	if (d->has_again && d->again_ms < next_ms)
@@ -182,20 +198,16 @@ void delivery_finish(struct delivery *d)
 
 /* --- what waits --- */
 
-static void arm_due_timer(struct deliver *owner, int64_t least_ms)
+static struct due *due_of(struct deliver *owner, int priority)
 {
-	int64_t next;
-	int64_t now = (int64_t)clock_mono_ms();
+	return priority == STORE_EVENT_PRIORITY ? &owner->due_events
+						: &owner->due;
+}
 
-	if (owner->is_draining || !due_next(&owner->due, &next)) {
-		loop_timer_stop(owner->services.loop, &owner->due_timer);
-		return;
-	}
-	int64_t delay = next > now ? next - now : 0;
-	if (delay < least_ms)
-		delay = least_ms;
-	loop_timer_start(
-	    owner->services.loop, &owner->due_timer, (uint64_t)delay);
+static void count_scheduled(struct deliver *owner)
+{
+	counter_set(&owner->services.counters->scheduled,
+	    owner->due.count + owner->due_events.count);
 }
 
 /* How long it waits is decided now, whatever the wall clock is set to. */
@@ -211,61 +223,127 @@ void deliver_wait(
 {
 	char text[ID_TEXT_SIZE];
 
-	if (due_put(&owner->due, id, mono_of(at_ms), priority) != 0) {
+	if (due_put(due_of(owner, priority), id, mono_of(at_ms), priority) !=
+	    0) {
 		/* It stays in the store and is found at the next start. */
 		id_format(id, text);
 		log_error("schedule_failed", LOG_STR("queue_id", text),
 		    LOG_STR("reason", "out of memory"));
 	}
-	counter_set(&owner->services.counters->scheduled, owner->due.count);
+	count_scheduled(owner);
 	deliver_end_turn_later(owner);
 }
 
-static bool has_room(const struct deliver *owner)
+/*
+ * What waits stands in two lines, so that neither a slow webhook nor a crowd
+ * of mail takes the places of the other.
+ */
+struct line {
+	struct due *due;
+	const size_t *taken; /* places */
+	size_t places;
+	size_t (*room)(const struct deliver *owner, uint64_t now_ms);
+	uint64_t *shut_look_ms;
+};
+
+/* How many may leave soon. */
+static size_t room_for_mail(const struct deliver *owner, uint64_t now_ms)
 {
-	return !owner->is_draining && owner->resumed < DELIVER_RESUMED_MAX &&
-	       owner->loading < DELIVER_LOADING_MAX &&
+	return health_room(owner->config, now_ms);
+}
+
+static size_t room_for_events(const struct deliver *owner, uint64_t now_ms)
+{
+	const struct config_provider *hook = config_webhook(owner->config);
+
+	/* Without a webhook they are dropped. */
+	return hook ? health_room_at(hook->account, now_ms) : SIZE_MAX;
+}
+
+static struct line line_of_mail(struct deliver *owner)
+{
+	return (struct line){ .due = &owner->due,
+		.taken = &owner->resumed,
+		.places = DELIVER_RESUMED_MAX,
+		.room = room_for_mail,
+		.shut_look_ms = &owner->shut_look_ms[0] };
+}
+
+static struct line line_of_events(struct deliver *owner)
+{
+	return (struct line){ .due = &owner->due_events,
+		.taken = &owner->events,
+		.places = DELIVER_EVENTS_MAX,
+		.room = room_for_events,
+		.shut_look_ms = &owner->shut_look_ms[1] };
+}
+
+static bool has_place(const struct deliver *owner, const struct line *l)
+{
+	return *l->taken < l->places && owner->loading < DELIVER_LOADING_MAX &&
 	       owner->loaded_bytes < DELIVER_LOADED_BYTES_MAX;
 }
 
 /*
- * How many may be read at a time: as many as may leave soon, or they would be
- * put off again. While all gates are shut one is read now and then: what is
- * too old comes to its end.
+ * No more are read at a time than may leave soon, or they would be put off
+ * again. While all gates are shut one is read now and then: what is too old
+ * comes to its end.
  */
-static size_t wanted(struct deliver *owner)
+static size_t wanted(const struct deliver *owner, const struct line *l)
 {
 	uint64_t now_ms = clock_mono_ms();
-	size_t room = health_room(owner->config, now_ms);
+	size_t room = l->room(owner, now_ms);
 
-	if (room == 0 && now_ms >= owner->shut_look_ms + SHUT_LOOK_MS) {
-		owner->shut_look_ms = now_ms;
+	if (room == 0 && now_ms >= *l->shut_look_ms + SHUT_LOOK_MS) {
+		*l->shut_look_ms = now_ms;
 		room = 1;
 	}
 	return room;
 }
 
-static bool is_any_due(const struct deliver *owner, int64_t now_ms)
+/*
+ * Begin with what is due. In how many ms there may be more: INT64_MAX when
+ * nothing waits, or without a place, as the end of a delivery comes back here.
+ */
+static int64_t start_line(struct deliver *owner, const struct line *l)
 {
-	int64_t next_ms;
+	int64_t now = (int64_t)clock_mono_ms(), next = 0;
+	struct id id;
+	int priority;
 
-	return due_next(&owner->due, &next_ms) && next_ms <= now_ms;
+	if (!due_next(l->due, &next))
+		return INT64_MAX;
+	if (next > now)
+		return next - now;
+	size_t room = wanted(owner, l);
+	while (has_place(owner, l) && owner->loading < room &&
+	       due_take(l->due, now, &id, &priority))
+		resume_start(owner, id, priority);
+	if (!has_place(owner, l) || !due_next(l->due, &next))
+		return INT64_MAX;
+	if (next > now)
+		return next - now;
+	return owner->loading < room ? 0 : SHUT_LOOK_MS;
 }
 
 static void start_due(struct deliver *owner)
 {
-	int64_t now = (int64_t)clock_mono_ms();
-	size_t room = is_any_due(owner, now) ? wanted(owner) : SIZE_MAX;
-	struct id id;
-	int priority;
+	struct line mail = line_of_mail(owner);
+	struct line events = line_of_events(owner);
+	int64_t delay = INT64_MAX, other;
 
-	while (has_room(owner) && owner->loading < room &&
-	       due_take(&owner->due, now, &id, &priority))
-		resume_start(owner, id, priority);
-	counter_set(&owner->services.counters->scheduled, owner->due.count);
-	/* Without room, the end of a delivery comes back here. */
-	if (has_room(owner))
-		arm_due_timer(owner, owner->loading < room ? 0 : SHUT_LOOK_MS);
+	if (!owner->is_draining) {
+		delay = start_line(owner, &mail);
+		other = start_line(owner, &events);
+		if (other < delay)
+			delay = other;
+		count_scheduled(owner);
+	}
+	if (delay == INT64_MAX)
+		loop_timer_stop(owner->services.loop, &owner->due_timer);
+	else
+		loop_timer_start(
+		    owner->services.loop, &owner->due_timer, (uint64_t)delay);
 }
 
 static void on_due(struct loop_timer *t)
@@ -341,6 +419,7 @@ struct deliver *deliver_new(
 	owner->content_max = DELIVER_CONTENT_BYTES_MAX;
 	list_init(&owner->content_queue);
 	due_init(&owner->due);
+	due_init(&owner->due_events);
 	loop_timer_init(&owner->due_timer, on_due);
 	return owner;
 }
@@ -353,7 +432,7 @@ bool deliver_is_active(const struct deliver *owner, struct id id)
 bool deliver_has(const struct deliver *owner, struct id id)
 {
 	return owner->is_draining || deliver_is_active(owner, id) ||
-	       due_has(&owner->due, id);
+	       due_has(&owner->due, id) || due_has(&owner->due_events, id);
 }
 
 void deliver_set_config(struct deliver *owner, struct config *config)
@@ -401,7 +480,8 @@ void deliver_drain(struct deliver *owner, void (*on_idle)(void *ctx), void *ctx)
 
 bool deliver_is_empty(const struct deliver *owner)
 {
-	return owner->active_count == 0 && owner->due.count == 0;
+	return owner->active_count == 0 && owner->due.count == 0 &&
+	       owner->due_events.count == 0;
 }
 
 static void answer_durable(struct span key, void *value, void *ctx)
@@ -427,6 +507,7 @@ void deliver_free(struct deliver *owner)
 		return;
 	loop_timer_stop(owner->services.loop, &owner->due_timer);
 	due_finish(&owner->due);
+	due_finish(&owner->due_events);
 	map_free(owner->active);
 	grants_free(owner->grants);
 	config_unref(owner->config);

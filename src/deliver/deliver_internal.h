@@ -12,6 +12,7 @@
  *   round.c                records that together with the next mark, or ends
  *   operate.c              or a person changes what waits, without an attempt
  *   notice.c               before it ends: tells the sender what is owed
+ *   event.c                and the webhook
  *
  * A delivery has one thing under way at a time: a store request, a wait at a
  * gate or for credentials, a build in the pool, or an HTTP call. It is freed
@@ -25,6 +26,7 @@
 #include <base/map.h>
 #include <deliver/deliver.h>
 #include <deliver/due.h>
+#include <deliver/event_text.h>
 #include <deliver/grants.h>
 #include <health/health.h>
 #include <http/http.h>
@@ -37,7 +39,8 @@
 
 enum {
 	DELIVER_RESUMED_MAX = 256, /* deliveries from the store at a time */
-	DELIVER_LOADING_MAX = 16,  /* of them, those whose size is not known */
+	DELIVER_EVENTS_MAX = 64,   /* beside them: a webhook may be slow */
+	DELIVER_LOADING_MAX = 16,  /* of both, those whose size is not known */
 	DELIVER_LOADED_BYTES_MAX = 64 * 1024 * 1024,
 	/* Those from sessions; beyond, new messages wait in the store. */
 	DELIVER_FRESH_MAX = 1024,
@@ -50,15 +53,16 @@ enum {
 struct deliver {
 	struct deliver_services services;
 	struct config *config; /* for what starts now */
-	struct due due;
+	struct due due, due_events;
 	struct loop_timer due_timer;
 	struct grants *grants;
 	struct map *active; /* id -> struct delivery */
-	/* Monotonic: something was read though all gates were shut. */
-	uint64_t shut_look_ms;
+	/* Monotonic: something was read though all gates were shut; mail,
+	 * events. */
+	uint64_t shut_look_ms[2];
 	/* Resumed deliveries whose call is held, by slot of the provider. */
 	size_t resumed_at[COUNTER_PROVIDERS_MAX];
-	size_t active_count, resumed, loading;
+	size_t active_count, resumed, events, loading;
 	uint64_t loaded_bytes;              /* of resumed messages in memory */
 	uint64_t fresh_bytes;               /* of those from sessions */
 	uint64_t content_bytes;             /* of those that are taken apart */
@@ -77,12 +81,13 @@ struct target {
 	const struct config_route *route; /* NULL: none matches any more */
 	const struct router_order *order; /* of its providers; NULL: not open */
 	size_t position;                  /* in order, of the next try */
-	uint64_t floor_ms; /* longest Retry-After of this round */
-	unsigned needs;    /* POSTERN_CARRIES_* of those providers */
-	bool is_open;      /* has a provider to try in this round */
-	bool is_changed;   /* differs from what the store has */
-	bool may_wait;     /* not every provider has refused for good */
-	bool owes_delay;   /* the sender is to be told that it takes long */
+	uint64_t floor_ms;  /* longest Retry-After of this round */
+	unsigned needs;     /* POSTERN_CARRIES_* of those providers */
+	bool is_open;       /* has a provider to try in this round */
+	bool is_changed;    /* differs from what the store has */
+	bool may_wait;      /* not every provider has refused for good */
+	bool owes_delay;    /* the sender is to be told that it takes long */
+	bool owes_deferred; /* and a webhook, that it waits */
 	/* What the gates said in this round. */
 	bool was_tried, is_retry;
 	bool is_some_closed; /* not all were passed over as open */
@@ -124,6 +129,16 @@ struct notice {
 	size_t count; /* recipients it is about */
 };
 
+/* The events that are being made; event.c. */
+struct event_maker {
+	struct store_find ledger; /* entry NULL: nothing is under way */
+	const struct store_attempt **last; /* per recipient, or NULL */
+	enum event_type type;
+	struct store_entry entry;
+	struct store_recipient recipient;
+	size_t count; /* recipients it is about */
+};
+
 /* One message at work. Owned by deliver. */
 struct delivery {
 	struct deliver *owner;
@@ -137,6 +152,7 @@ struct delivery {
 	struct span user, sender;
 	struct envelope_terms terms;
 	bool is_report; /* one of ours (RFC 3464) */
+	bool is_event;  /* one for the webhook */
 	int64_t created_ms;
 	struct message *message; /* a reference */
 	struct store_recipient *recipients;
@@ -144,8 +160,9 @@ struct delivery {
 	size_t count;
 	enum config_mode mode; /* a resumed one is QUEUED */
 	bool is_resumed;
-	bool is_unrecorded;                  /* the store has an older state */
-	struct loop_timer record_again;      /* armed while that may change */
+	size_t *place;                  /* resumed: where the owner counts it */
+	bool is_unrecorded;             /* the store has an older state */
+	struct loop_timer record_again; /* armed while that may change */
 	struct deliver_operation *operation; /* who waits for its record */
 	bool has_again; /* deliver_schedule was called meanwhile */
 	int64_t again_ms;
@@ -172,6 +189,7 @@ struct delivery {
 	uint8_t *rejected_bits;
 	struct attempt attempt;
 	struct notice notice;
+	struct event_maker event;
 	struct provider_result result;
 	char reason[POSTERN_REASON_SIZE]; /* of the last trouble, one line */
 	enum postern_class last_class;
@@ -274,8 +292,11 @@ void duplicate_tell(const struct delivery *d, const struct store_accept *a);
 
 /* Load a message whose time has come and deliver it. */
 void resume_start(struct deliver *owner, struct id id, int priority);
-/* A delivery of a message that is to be read; NULL for memory. */
-struct delivery *resume_new(struct deliver *owner, struct id id);
+/*
+ * A delivery of a message that is to be read, counted at place, one of the
+ * owner's; NULL for memory.
+ */
+struct delivery *resume_new(struct deliver *owner, struct id id, size_t *place);
 /* It was read: e, which it takes over. 0 or -ENOMEM. */
 int resume_take(struct delivery *d, struct store_entry *e);
 
@@ -389,6 +410,27 @@ bool notice_of_delay_is_wanted(const struct delivery *d, size_t i);
  * round_close, perhaps inside.
  */
 bool notice_begin(struct delivery *d);
+/*
+ * RFC 3463, of recipient i's last attempt (NULL: none). What was not refused
+ * has expired, or nobody knows what became of it and its route gives it up
+ * then.
+ */
+const char *notice_status(const struct delivery *d, enum report_action action,
+    const struct store_attempt *last);
+
+/* --- event.c --- */
+
+/* Whether the webhook is to hear of that. */
+bool event_is_wanted(const struct delivery *d, enum event_type type);
+/* What its recipients are, is an event: which. */
+enum event_type event_type_of(const struct delivery *d);
+/*
+ * Make the next events that are owed, if any: true, and it leads to
+ * round_close, perhaps inside.
+ */
+bool event_begin(struct delivery *d);
+/* What is left of the work on them goes. */
+void event_finish(struct delivery *d);
 
 /* --- outcome.c --- */
 
@@ -430,6 +472,8 @@ void outcome_note_operator(struct delivery *d, size_t i);
 void outcome_hold_all(struct delivery *d, const char *why);
 /* The client was told to come back: nothing of it must be left. */
 void outcome_withdraw(struct delivery *d, const char *why);
+/* An event that nobody can have. */
+void outcome_drop_event(struct delivery *d, size_t i, const char *why);
 /* What is left of the round does not happen: the drain, or no client. */
 void outcome_park(struct delivery *d);
 /* Set d->reason: bounded, one line, printable. */

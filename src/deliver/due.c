@@ -98,8 +98,8 @@ static uint8_t heap_of(int priority)
 {
 	if (priority > ENVELOPE_PRIORITY_MAX)
 		priority = ENVELOPE_PRIORITY_MAX;
-	if (priority < ENVELOPE_PRIORITY_MIN)
-		priority = ENVELOPE_PRIORITY_MIN;
+	if (priority < DUE_PRIORITY_MIN)
+		priority = DUE_PRIORITY_MIN;
 	return (uint8_t)(ENVELOPE_PRIORITY_MAX - priority);
 }
 

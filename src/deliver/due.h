@@ -10,7 +10,7 @@
 
 #include <base/heap.h>
 #include <base/id.h>
-#include <mail/envelope.h>
+#include <store/store.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +19,8 @@
 struct due_entry;
 
 enum {
-	DUE_PRIORITIES = ENVELOPE_PRIORITY_MAX - ENVELOPE_PRIORITY_MIN + 1
+	DUE_PRIORITY_MIN = STORE_EVENT_PRIORITY,
+	DUE_PRIORITIES = ENVELOPE_PRIORITY_MAX - DUE_PRIORITY_MIN + 1
 };
 
 struct due {

@@ -148,12 +148,8 @@ static void on_stored(struct store_request *request)
 
 /* --- the report --- */
 
-/*
- * RFC 3463. What was not refused has expired, or nobody knows what became of
- * it and its route gives it up then.
- */
-static const char *status_of(
-    const struct delivery *d, const struct store_attempt *last)
+const char *notice_status(const struct delivery *d, enum report_action action,
+    const struct store_attempt *last)
 {
 	static const char *const refused[] = {
 		[POSTERN_REFUSED_MESSAGE] = "5.6.0",
@@ -163,13 +159,13 @@ static const char *status_of(
 	};
 	int64_t age = jumps_age_ms(delivery_begins_ms(d));
 
-	if (d->notice.action == REPORT_RELAYED)
+	if (action == REPORT_RELAYED)
 		return "2.0.0";
 	if (last && last->result == POSTERN_REJECTED)
 		return refused[last->refusal];
 	if (last && last->result == POSTERN_UNKNOWN &&
 	    age < (int64_t)d->config->queue.max_age_ms)
-		return d->notice.action == REPORT_DELAYED ? "4.4.0" : "5.4.0";
+		return action == REPORT_DELAYED ? "4.4.0" : "5.4.0";
 	return "4.4.7";
 }
 
@@ -180,7 +176,7 @@ static void describe(const struct delivery *d, size_t i,
 
 	*out = (struct report_recipient){ .address = r->address,
 		.orcpt = r->orcpt,
-		.status = status_of(d, last) };
+		.status = notice_status(d, d->notice.action, last) };
 	if (!last)
 		return;
 	out->provider = span_of(last->provider);

@@ -192,7 +192,7 @@ void deliver_operate(struct deliver *owner, struct deliver_operation *op)
 		answer(op, -EBUSY);
 		return;
 	}
-	d = resume_new(owner, op->id);
+	d = resume_new(owner, op->id, &owner->resumed);
 	if (!d) {
 		answer(op, -ENOMEM);
 		return;

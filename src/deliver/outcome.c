@@ -46,18 +46,29 @@ static void set_state(struct delivery *d, size_t i, enum store_state state)
 	d->targets[i].is_changed = true;
 }
 
+static void count_event(struct delivery *d, enum counter_event_result result)
+{
+	counter_add(&d->owner->services.counters
+			 ->webhook_events[event_type_of(d)][result],
+	    1);
+}
+
 static void set_sent(struct delivery *d, size_t i)
 {
 	struct counters *c = d->owner->services.counters;
 
 	d->recipients[i].is_pinned = false;
+	d->recipients[i].owes_event = event_is_wanted(d, EVENT_SENT);
 	(void)snprintf(
 	    d->sent_by, sizeof(d->sent_by), "%s", d->recipients[i].provider);
 	d->news.sent++;
 	set_state(d, i,
 	    notice_is_wanted(d, i, ENVELOPE_NOTIFY_SUCCESS) ? STORE_SENT_OWED
 							    : STORE_SENT);
-	counter_add(&c->sent_recipients, 1);
+	if (d->is_event)
+		count_event(d, COUNTER_EVENT_DELIVERED);
+	else
+		counter_add(&c->sent_recipients, 1);
 }
 
 static void set_failed(struct delivery *d, size_t i)
@@ -65,10 +76,14 @@ static void set_failed(struct delivery *d, size_t i)
 	struct counters *c = d->owner->services.counters;
 
 	d->news.failed++;
+	d->recipients[i].owes_event = event_is_wanted(d, EVENT_FAILED);
 	set_state(d, i,
 	    notice_is_wanted(d, i, ENVELOPE_NOTIFY_FAILURE) ? STORE_FAILED_OWED
 							    : STORE_FAILED);
-	counter_add(&c->failed_recipients, 1);
+	if (d->is_event)
+		count_event(d, COUNTER_EVENT_DROPPED);
+	else
+		counter_add(&c->failed_recipients, 1);
 	if (!d->is_report)
 		return;
 	counter_add(&c->double_bounces, 1);
@@ -100,6 +115,14 @@ static int64_t last_ms(const struct delivery *d)
 	       jumps_age_ms(delivery_begins_ms(d));
 }
 
+/* Who is to hear that it waits, once the round is over. */
+static void owe_delay(struct delivery *d, size_t i)
+{
+	d->targets[i].owes_delay = notice_of_delay_is_wanted(d, i);
+	d->targets[i].owes_deferred = !d->recipients[i].was_deferred &&
+				      event_is_wanted(d, EVENT_DEFERRED);
+}
+
 void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms)
 {
 	struct store_recipient *r = &d->recipients[i];
@@ -117,7 +140,7 @@ void outcome_wait(struct delivery *d, size_t i, uint64_t delay_ms)
 	r->due_ms = d->now_ms + (int64_t)delay_ms;
 	if (r->due_ms > last)
 		r->due_ms = last;
-	d->targets[i].owes_delay = notice_of_delay_is_wanted(d, i);
+	owe_delay(d, i);
 	d->news.waiting++;
 	set_state(d, i, STORE_PENDING);
 }
@@ -133,7 +156,7 @@ void outcome_pause(struct delivery *d, size_t i, uint64_t delay_ms)
 	int64_t due_ms = d->now_ms + (int64_t)delay_ms;
 	d->recipients[i].due_ms = due_ms < last ? due_ms : last;
 	d->targets[i].is_open = false;
-	d->targets[i].owes_delay = notice_of_delay_is_wanted(d, i);
+	owe_delay(d, i);
 	d->news.waiting++;
 }
 
@@ -162,6 +185,8 @@ void outcome_expire(struct delivery *d, size_t i)
 
 void outcome_drop(struct delivery *d, size_t i)
 {
+	if (d->is_event)
+		count_event(d, COUNTER_EVENT_DROPPED);
 	set_state(d, i, STORE_DROPPED);
 }
 
@@ -418,6 +443,9 @@ void outcome_apply(struct delivery *d)
 
 	d->now_ms = clock_wall_ms();
 	name_speaker(d);
+	/* Who gets an event twice knows it by its id. */
+	if (d->is_event && d->result.outcome.result == POSTERN_UNKNOWN)
+		d->result.outcome.result = POSTERN_TRANSIENT;
 	if (d->result.outcome.result == POSTERN_UNKNOWN)
 		counter_add(&d->owner->services.counters->unknown, 1);
 	for (size_t k = 0; k < d->batch_count; k++) {
@@ -489,9 +517,22 @@ void outcome_postpone(struct delivery *d, const char *why)
 
 void outcome_interrupted(struct delivery *d, size_t i)
 {
-	make_result(d, POSTERN_UNKNOWN, "stopped before the answer came");
-	add_row(d, i, POSTERN_UNKNOWN, 0);
-	set_unknown(d, i);
+	enum postern_class result =
+	    d->is_event ? POSTERN_TRANSIENT : POSTERN_UNKNOWN;
+
+	make_result(d, result, "stopped before the answer came");
+	add_row(d, i, result, 0);
+	if (d->is_event)
+		try_again(d, i);
+	else
+		set_unknown(d, i);
+}
+
+void outcome_drop_event(struct delivery *d, size_t i, const char *why)
+{
+	outcome_set_reason(d, why);
+	d->last_class = POSTERN_REJECTED;
+	set_failed(d, i);
 }
 
 /* The ledger says why, though nothing was tried. */

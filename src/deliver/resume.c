@@ -48,7 +48,11 @@ static void hold_all(struct delivery *d)
 	for (size_t i = 0; i < d->count; i++) {
 		enum store_state state = d->recipients[i].state;
 
-		if (state == STORE_PENDING || state == STORE_STARTED)
+		if (state != STORE_PENDING && state != STORE_STARTED)
+			continue;
+		if (d->is_event)
+			outcome_drop_event(d, i, d->reason);
+		else
 			outcome_hold(d, i);
 	}
 }
@@ -72,7 +76,8 @@ static void settle_interrupted(struct delivery *d)
 	}
 	if (count == 0)
 		return;
-	counter_add(&d->owner->services.counters->unknown, 1);
+	if (!d->is_event)
+		counter_add(&d->owner->services.counters->unknown, 1);
 	log_warn("interrupted", LOG_STR("queue_id", d->id_text),
 	    LOG_STR("provider", provider), LOG_NUM("nrcpt", count),
 	    LOG_STR("reason", d->reason));
@@ -85,6 +90,7 @@ int resume_take(struct delivery *d, struct store_entry *e)
 	d->sender = e->sender;
 	d->terms = e->terms;
 	d->is_report = e->is_report;
+	d->is_event = e->is_event;
 	d->created_ms = e->created_ms;
 	d->recipients = e->recipients;
 	d->message = e->message;
@@ -135,14 +141,15 @@ static void load(struct delivery *d, bool wants_message)
 		d->owner->loading++;
 }
 
-struct delivery *resume_new(struct deliver *owner, struct id id)
+struct delivery *resume_new(struct deliver *owner, struct id id, size_t *place)
 {
 	struct delivery *d = delivery_new(owner, id, owner->config);
 
 	if (!d)
 		return NULL;
 	d->is_resumed = true;
-	owner->resumed++;
+	d->place = place;
+	(*place)++;
 	d->mode = CONFIG_MODE_QUEUED;
 	d->store = owner->services.store;
 	d->is_durable = true;
@@ -158,7 +165,9 @@ void resume_start(struct deliver *owner, struct id id, int priority)
 		deliver_schedule(owner, id, clock_wall_ms(), priority);
 		return;
 	}
-	d = resume_new(owner, id);
+	d = resume_new(owner, id,
+	    priority == STORE_EVENT_PRIORITY ? &owner->events
+					     : &owner->resumed);
 	if (!d) {
 		deliver_wait(
 		    owner, id, clock_wall_ms() + READ_RETRY_MS, priority);

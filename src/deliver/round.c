@@ -49,6 +49,9 @@ const struct config_route *round_route(struct delivery *d, size_t i)
 		.recipient = d->recipients[i].address,
 		.message = rules_of(d) };
 
+	if (d->is_event)
+		return config_webhook(d->config) ? &d->config->webhook.route
+						 : NULL;
 	if (d->is_report)
 		return reports->providers.count > 0 ? reports : NULL;
 	return router_find(d->config, &ask);
@@ -204,11 +207,16 @@ static void open_target(struct delivery *d, size_t i)
 	const struct store_recipient *r = &d->recipients[i];
 	struct target *t = &d->targets[i];
 
-	if (!d->is_report && !config_find_user(d->config, d->user)) {
+	t->route = round_route(d, i);
+	if (d->is_event && !t->route) {
+		outcome_drop_event(d, i, "no webhook is configured any more");
+		return;
+	}
+	if (!d->is_event && !d->is_report &&
+	    !config_find_user(d->config, d->user)) {
 		hold_ownerless(d, i);
 		return;
 	}
-	t->route = round_route(d, i);
 	if (r->is_pinned && find_provider(d->config, r->provider) == SIZE_MAX) {
 		hold_orphan(d, i);
 		return;
@@ -510,7 +518,7 @@ void round_close(struct delivery *d)
 		(void)accept_owe_again(d);
 	if (is_anything_changed(d))
 		record(d);
-	else if (!notice_begin(d))
+	else if (!notice_begin(d) && !event_begin(d))
 		delivery_finish(d);
 }
 

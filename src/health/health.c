@@ -354,7 +354,7 @@ void health_cancel(struct health_call *c, uint64_t now_ms)
 
 /* --- to look at --- */
 
-static size_t room_of(struct health_account *a, uint64_t now_ms)
+size_t health_room_at(struct health_account *a, uint64_t now_ms)
 {
 	size_t room = 0, queued;
 	uint64_t until_ms;
@@ -378,7 +378,8 @@ size_t health_room(const struct config *config, uint64_t now_ms)
 	for (size_t i = 0; i < config->providers.count; i++) {
 		const struct config_provider *p =
 		    CONFIG_AT(config->providers, struct config_provider, i);
-		size_t more = room_of(p->account, now_ms);
+		size_t more =
+		    p->is_webhook ? 0 : health_room_at(p->account, now_ms);
 
 		room = more < SIZE_MAX - room ? room + more : SIZE_MAX;
 	}

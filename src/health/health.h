@@ -90,8 +90,12 @@ void health_leave(struct health_call *c, const struct postern_outcome *outcome,
 /* Held: it was not made. Also fine when it is not held. Not while queued. */
 void health_cancel(struct health_call *c, uint64_t now_ms);
 
-/* Calls that could begin within a second or two at the providers of config. */
+/*
+ * Calls that could begin within a second or two at the providers of config
+ * that carry mail; and at one account.
+ */
 size_t health_room(const struct config *config, uint64_t now_ms);
+size_t health_room_at(struct health_account *a, uint64_t now_ms);
 
 /* An account as it is. */
 struct health_view {

@@ -174,6 +174,7 @@ static const struct postern_provider modules[] = {
 	    .build = fake_build,
 	    .classify = fake_classify,
 	    .prepare = keyed_prepare },
+	FAKE(CONFIG_WEBHOOK, fake_build),
 };
 
 static const struct postern_provider *load_module(
@@ -480,6 +481,20 @@ static void note_report(const struct store_entry *e)
 	rig.report_count++;
 }
 
+static void note_event(const struct store_entry *e)
+{
+	size_t i = rig.event_count++;
+	struct span json = message_body(e->message);
+
+	ck_assert_uint_eq(e->recipient_count, 1);
+	ck_assert_int_eq(e->terms.priority, STORE_EVENT_PRIORITY);
+	if (i >= sizeof(rig.events) / sizeof(rig.events[0]))
+		return;
+	(void)snprintf(
+	    rig.events[i], sizeof(rig.events[i]), "%.*s", SPAN_FMT(json));
+	rig.event_ids[i] = e->id;
+}
+
 static void on_accept(struct store_request *r)
 {
 	const struct store_accept *a = (const struct store_accept *)(void *)r;
@@ -492,6 +507,8 @@ static void on_accept(struct store_request *r)
 	}
 	if (r->result == 0 && e->is_report)
 		note_report(e);
+	if (r->result == 0 && e->is_event)
+		note_event(e);
 	go_on(passage_of(r));
 }
 
@@ -541,9 +558,10 @@ int __wrap_store_accept(struct store *s, struct store_accept *r)
 
 int __wrap_store_update(struct store *s, struct store_update *r)
 {
-	bool is_good = rig.update_skip > 0;
+	bool is_good = rig.update_skip > 0 ||
+		       (rig.is_update_of_watched && !id_eq(r->id, rig.id));
 
-	if (is_good)
+	if (rig.update_skip > 0)
 		rig.update_skip--;
 	int rc = 0;
 	if (!is_good)

@@ -46,11 +46,11 @@ struct rig {
 	struct counters counters;
 	struct throttle *reports;
 
-	/* Answers of provider "a" to "f" in turn; the last one stays. Only "d"
+	/* Answers of provider "a" to "g" in turn; the last one stays. Only "d"
 	 * carries SMTPUTF8 and signed mail, only "e" wants content, only "f" a
-	 * grant. */
-	const int *script[6];
-	size_t script_at[6];
+	 * grant; "g" is what a webhook may be. */
+	const int *script[7];
+	size_t script_at[7];
 	/* What "f" says to who asks for one; 0: here it is. */
 	_Atomic int grant_refusal; /* enum postern_class */
 	_Atomic int grants;        /* given */
@@ -77,12 +77,18 @@ struct rig {
 	char report[8192]; /* the last one */
 	char report_to[64];
 
+	/* Events that were stored. */
+	size_t event_count;
+	char events[4][2048]; /* the first ones */
+	struct id event_ids[4];
+
 	/* Faults: negative errno for the nth coming request, 0 = none. */
 	int accept_rc, accept_done_rc;
 	int update_done_rc;
-	unsigned update_skip; /* good updates before that */
-	bool update_lasts;    /* and all after it, until this is unset */
-	unsigned faults;      /* answered so */
+	bool is_update_of_watched; /* that, and no other */
+	unsigned update_skip;      /* good updates before that */
+	bool update_lasts;         /* and all after it, until this is unset */
+	unsigned faults;           /* answered so */
 	int load_done_rc;
 
 	struct deliver_submission submission;
