@@ -311,7 +311,7 @@ static int find_last(struct delivery *d)
 {
 	const struct store_find *f = &d->event.ledger;
 
-	d->event.last = calloc(d->count, sizeof(*d->event.last));
+	d->event.last = calloc(d->count, sizeof(struct store_attempt *));
 	if (!d->event.last)
 		return -ENOMEM;
 	for (size_t k = 0; k < f->attempt_count; k++)
