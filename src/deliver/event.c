@@ -181,10 +181,11 @@ static int make_id(struct delivery *d, const size_t *indices)
 	hash_sha256_add(h, name, strlen(name));
 	for (size_t k = 0; k < d->event.count; k++) {
 		size_t i = indices[k];
-		uint32_t attempts = d->recipients[i].attempts;
+		const struct store_recipient *r = &d->recipients[i];
 
 		hash_sha256_add(h, &i, sizeof(i));
-		hash_sha256_add(h, &attempts, sizeof(attempts));
+		hash_sha256_add(h, &r->attempts, sizeof(r->attempts));
+		hash_sha256_add(h, &r->key_turn, sizeof(r->key_turn));
 	}
 	hash_sha256_end(h, digest);
 	d->event.entry.id = id_derive(d->id, span_make(digest, sizeof(digest)));
