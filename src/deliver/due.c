@@ -43,34 +43,72 @@ void due_finish(struct due *d)
 	due_init(d);
 }
 
-static struct due_entry **bucket_of(const struct due *d, struct id id)
+/*
+ * Linear hashing: one bucket more with each entry, which takes the half of one
+ * other bucket. No insertion moves more than that, however many there are.
+ */
+static size_t place_of(const struct due *d, struct id id)
 {
-	return &d->buckets[id_hash(id) & (d->bucket_count - 1)];
+	size_t i = id_hash(id) & (2 * d->bucket_level - 1);
+
+	return i < d->bucket_count ? i : i - d->bucket_level;
 }
 
-static int grow(struct due *d)
+static struct due_entry **bucket_of(const struct due *d, struct id id)
 {
-	struct due old = *d;
-	size_t count = old.bucket_count ? old.bucket_count * 2 : BUCKETS_MIN;
-	struct due_entry **buckets = calloc(count, sizeof(struct due_entry *));
+	return &d->buckets[place_of(d, id)];
+}
+
+/* A large block moves by its pages: nothing is copied. */
+static int reserve_bucket(struct due *d)
+{
+	if (d->bucket_count < d->bucket_cap)
+		return 0;
+	size_t cap = d->bucket_cap ? 2 * d->bucket_cap : BUCKETS_MIN;
+	struct due_entry **buckets =
+	    reallocarray(d->buckets, cap, sizeof(struct due_entry *));
 
 	if (!buckets)
 		return -ENOMEM;
 	d->buckets = buckets;
-	d->bucket_count = count;
-	for (size_t i = 0; i < old.bucket_count; i++) {
-		struct due_entry *e = old.buckets[i];
+	d->bucket_cap = cap;
+	return 0;
+}
 
-		while (e) {
-			struct due_entry *next = e->next;
-			struct due_entry **to = bucket_of(d, e->id);
+static void split(struct due *d)
+{
+	struct due_entry **from =
+	    &d->buckets[d->bucket_count - d->bucket_level];
+	size_t at = d->bucket_count++;
 
-			e->next = *to;
-			*to = e;
-			e = next;
+	d->buckets[at] = NULL;
+	while (*from) {
+		struct due_entry *e = *from;
+
+		if (place_of(d, e->id) != at) {
+			from = &e->next;
+			continue;
 		}
+		*from = e->next;
+		e->next = d->buckets[at];
+		d->buckets[at] = e;
 	}
-	free(old.buckets);
+	if (d->bucket_count == 2 * d->bucket_level)
+		d->bucket_level *= 2;
+}
+
+static int grow(struct due *d)
+{
+	int rc = reserve_bucket(d);
+
+	if (rc)
+		return rc;
+	if (d->bucket_count == 0) {
+		d->buckets[0] = NULL;
+		d->bucket_count = d->bucket_level = 1;
+	} else {
+		split(d);
+	}
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
  * Messages that wait for their time: only an id, a due time and a priority
- * each, some 64 bytes with all indexes, so that a backlog of millions stays in
+ * each, some 90 bytes with all indexes, so that a backlog of millions stays in
  * the store. Of those whose time has come the higher priority leaves first
  * (RFC 6710), then the earlier time, by the clock of who asks: deliver uses the
  * monotonic one. Each id is there at most once. Owned by
@@ -26,7 +26,8 @@ enum {
 struct due {
 	struct heap by_time[DUE_PRIORITIES]; /* the highest first */
 	struct due_entry **buckets;          /* by id */
-	size_t bucket_count;                 /* a power of two, or 0 */
+	size_t bucket_count, bucket_cap;
+	size_t bucket_level; /* the power of two at or below bucket_count */
 	size_t count;
 };
 

@@ -19,6 +19,7 @@
 #include <policy/quota.h>
 #include <policy/throttle.h>
 #include <server/admin_socket.h>
+#include <server/backlog.h>
 #include <server/certificates.h>
 #include <server/confine.h>
 #include <server/notify.h>
@@ -79,6 +80,7 @@ struct server {
 	struct certificates *certificates;
 	struct tls_set **tls; /* one per worker, theirs once they exist */
 	struct worker **workers;
+	struct backlog *backlog;
 	const struct counters **counters; /* for admin, parallel to workers */
 	struct loop **loops;              /* likewise */
 };
@@ -249,13 +251,6 @@ static void restore_quota(
 	quota_restore(((struct server *)ctx)->quota, user, day, messages);
 }
 
-static void schedule_pending(const struct store_pending *p, void *ctx)
-{
-	struct server *s = ctx;
-
-	worker_schedule(s->workers[id_hash(p->id) % s->worker_count], p);
-}
-
 static int open_stores(struct server *s, struct err *e)
 {
 	const struct config *c = s->config;
@@ -369,8 +364,8 @@ static int make_workers(struct server *s, struct err *e)
 		if (rc)
 			return rc;
 	}
-	int rc = store_each_pending(s->store, schedule_pending, s);
-	return rc ? err_errno(e, rc, "cannot read the queue") : 0;
+	s->backlog = backlog_new(s->store, s->workers, s->worker_count, e);
+	return s->backlog ? 0 : (e->code ? e->code : -EIO);
 }
 
 static int start_admin(struct server *s, struct err *e)
@@ -442,9 +437,12 @@ static int make_reload(struct server *s, struct err *e)
 
 static int start_threads(struct server *s, struct err *e)
 {
-	for (unsigned i = 0; i < s->worker_count; i++) {
-		int rc = worker_start(s->workers[i]);
+	int rc = backlog_start(s->backlog);
 
+	if (rc)
+		return err_errno(e, rc, "cannot start reading the queue");
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		rc = worker_start(s->workers[i]);
 		if (rc)
 			return err_errno(e, rc, "cannot start worker %u", i);
 	}
@@ -525,6 +523,7 @@ static int take_down(struct server *s)
 {
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_join(s->workers[i]);
+	backlog_stop(s->backlog);
 	reload_free(s->reload);
 	/* Sessions are gone; what the pools still do finds no listener. */
 	blocking_free(s->pool);
@@ -536,6 +535,7 @@ static int take_down(struct server *s)
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_free(s->workers[i]);
 	readings_free(s->readings);
+	backlog_free(s->backlog);
 	peers_free(s->peers);
 	throttle_free(s->reports);
 	quota_free(s->quota);

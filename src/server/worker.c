@@ -55,7 +55,8 @@ struct worker {
 	struct counters counters;
 	struct loop_timer heartbeat, grace;
 	enum stage stage;
-	bool is_cut; /* the grace is over */
+	bool is_cut;      /* the grace is over */
+	bool has_backlog; /* not all of it is with deliver yet */
 	struct task stop;
 	_Atomic uint64_t stop_grace_ms;
 	_Atomic bool stop_is_posted, is_handed_over;
@@ -107,7 +108,7 @@ static void drain_deliveries(struct worker *w)
 static void flush(struct worker *w)
 {
 	w->stage = STAGE_FLUSH;
-	if (w->is_cut || deliver_is_empty(w->deliver))
+	if (w->is_cut || (!w->has_backlog && deliver_is_empty(w->deliver)))
 		drain_deliveries(w);
 	else
 		loop_timer_start(w->loop, &w->heartbeat, FLUSH_LOOK_MS);
@@ -414,12 +415,36 @@ void worker_update(struct worker *w, struct worker_update *u)
 	loop_post(w->loop, &u->task);
 }
 
-void worker_schedule(struct worker *w, const struct store_pending *p)
+void worker_expect_backlog(struct worker *w)
 {
-	/* What looks too far off may be due; deliver looks again. */
-	deliver_schedule(w->deliver, p->id,
-	    p->due_ms == INT64_MAX ? INT64_MAX : p->due_ms - jumps_back_ms(),
-	    p->priority);
+	w->has_backlog = true;
+}
+
+static void on_backlog(struct task *t)
+{
+	struct worker_backlog *b = container_of(t, struct worker_backlog, task);
+	struct worker *w = b->worker;
+	int64_t back_ms = jumps_back_ms();
+
+	/* Posted too late, it is for the next start. */
+	for (size_t i = 0; w->stage < STAGE_HTTP && i < b->count; i++) {
+		const struct store_pending *p = &b->pending[i];
+
+		/* What looks too far off may be due; deliver looks again. */
+		deliver_schedule(w->deliver, p->id,
+		    p->due_ms == INT64_MAX ? INT64_MAX : p->due_ms - back_ms,
+		    p->priority);
+	}
+	if (b->is_last)
+		w->has_backlog = false;
+	b->on_taken(b);
+}
+
+void worker_take_backlog(struct worker *w, struct worker_backlog *b)
+{
+	b->worker = w;
+	b->task.run = on_backlog;
+	loop_post(w->loop, &b->task);
 }
 
 int worker_start(struct worker *w)

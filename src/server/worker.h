@@ -8,6 +8,7 @@
 #include <base/err.h>
 #include <base/id.h>
 #include <loop/task.h>
+#include <store/store.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,9 +23,7 @@ struct peers;
 struct pressure;
 struct throttle;
 struct port;
-struct store;
 struct tls_set;
-struct store_pending;
 struct worker;
 
 /*
@@ -49,9 +48,30 @@ struct worker_services {
 /* ports: where it accepts; taken over. NULL with e filled. */
 struct worker *worker_new(unsigned index, const struct worker_services *s,
     const struct port *ports, size_t count, struct err *e);
-/* Before worker_start: a message left from the last run. */
-void worker_schedule(struct worker *w, const struct store_pending *p);
 int worker_start(struct worker *w);
+
+enum {
+	WORKER_BACKLOG_MAX = 256 /* a fraction of a millisecond of its loop */
+};
+
+/*
+ * Messages left from the last run. The giver's until worker_take_backlog, then
+ * the worker's until on_taken, which runs on its thread.
+ */
+struct worker_backlog {
+	struct task task;
+	struct worker *worker;
+	size_t count;
+	bool is_last;
+	void (*on_taken)(struct worker_backlog *b);
+	void *ctx;
+	struct store_pending pending[WORKER_BACKLOG_MAX];
+};
+
+/* Before worker_start: its queue is not known to be empty before the last. */
+void worker_expect_backlog(struct worker *w);
+/* Any thread. */
+void worker_take_backlog(struct worker *w, struct worker_backlog *b);
 
 /*
  * What a reload brings one worker. The server's until worker_update, then the

@@ -126,14 +126,50 @@ static int disk_search(struct store *s, struct store_search *r)
 	return search_push(disk_of(s)->search, r);
 }
 
-static int disk_each_pending(struct store *s,
-    void (*each)(const struct store_pending *p, void *ctx), void *ctx)
+/* With a connection of its own, so that nobody waits for it. */
+struct disk_walk {
+	struct store_walk walk;
+	struct reads *reads;
+};
+
+static void disk_walk_end(struct store_walk *walk)
 {
-	struct disk *d = disk_of(s);
-	(void)pthread_mutex_lock(&d->reads_lock);
-	int rc = reads_each_pending(d->reads, clock_wall_ms(), each, ctx);
-	(void)pthread_mutex_unlock(&d->reads_lock);
-	return rc;
+	struct disk_walk *w = container_of(walk, struct disk_walk, walk);
+	if (w->reads)
+		reads_end(w->reads);
+	reads_close(w->reads);
+	free(w);
+}
+
+static int open_reads(struct disk *d, struct reads **out, struct err *e);
+
+static struct store_walk *disk_walk_begin(struct store *s, struct err *e)
+{
+	struct disk_walk *w = calloc(1, sizeof(*w));
+	if (!w) {
+		err_set(e, -ENOMEM, "store: out of memory");
+		return NULL;
+	}
+	w->walk.store = s;
+	int rc = open_reads(disk_of(s), &w->reads, e);
+	if (rc == 0) {
+		rc = reads_begin(w->reads);
+		if (rc == 0)
+			rc = reads_fix(w->reads);
+		if (rc < 0)
+			err_errno(e, rc, "store: cannot read what is pending");
+	}
+	if (rc == 0)
+		return &w->walk;
+	disk_walk_end(&w->walk);
+	return NULL;
+}
+
+static int disk_walk(struct store_walk *walk,
+    int (*each)(const struct store_pending *p, void *ctx), void *ctx)
+{
+	struct disk_walk *w = container_of(walk, struct disk_walk, walk);
+	return reads_each_pending(w->reads, clock_wall_ms(), each, ctx);
 }
 
 static int disk_each_quota(struct store *s,
@@ -242,7 +278,9 @@ static const struct store_ops disk_ops = {
 	.load = disk_load,
 	.find = disk_find,
 	.search = disk_search,
-	.each_pending = disk_each_pending,
+	.walk_begin = disk_walk_begin,
+	.walk = disk_walk,
+	.walk_end = disk_walk_end,
 	.each_quota = disk_each_quota,
 	.body = disk_body,
 	.stats = disk_stats,
@@ -338,15 +376,22 @@ static int open_rows(struct disk *d, const char *path, struct err *e)
 	return rc;
 }
 
-static int open_reads(struct disk *d, const char *path, struct err *e)
+static void format_database(const struct disk *d, char out[PATH_SIZE])
 {
+	(void)snprintf(out, PATH_SIZE, "%s/store.db", d->path);
+}
+
+static int open_reads(struct disk *d, struct reads **out, struct err *e)
+{
+	char path[PATH_SIZE];
 	sqlite3 *db = NULL;
+	format_database(d, path);
 	int rc = sqlite_connect(path, d->io->vfs, &db, e);
 	if (rc < 0)
 		return rc;
 	rc = schema_prepare_reader(db, e);
 	if (rc == 0)
-		rc = reads_open(db, &d->reads, e);
+		rc = reads_open(db, out, e);
 	if (rc < 0) {
 		rc = inspect_failure(d, db, rc, e);
 		(void)sqlite3_close(db);
@@ -357,13 +402,13 @@ static int open_reads(struct disk *d, const char *path, struct err *e)
 static int open_database(struct disk *d, struct err *e)
 {
 	char path[PATH_SIZE];
-	(void)snprintf(path, sizeof(path), "%s/store.db", d->path);
+	format_database(d, path);
 	inspect_clock(d);
 	inspect_log(d);
 	int rc = make_database(d, e);
 	if (rc == 0)
 		rc = open_rows(d, path, e);
-	return rc == 0 ? open_reads(d, path, e) : rc;
+	return rc == 0 ? open_reads(d, &d->reads, e) : rc;
 }
 
 static int adopt(

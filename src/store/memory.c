@@ -414,10 +414,27 @@ static int by_id(const void *a, const void *b)
 	return memcmp(&(*x)->entry->id, &(*y)->entry->id, sizeof(struct id));
 }
 
-static int memory_each_pending(struct store *s,
-    void (*each)(const struct store_pending *p, void *ctx), void *ctx)
+/* Nothing is there when it is made, so there is nothing to take note of. */
+static struct store_walk *memory_walk_begin(struct store *s, struct err *e)
 {
-	struct memory *m = memory_of(s);
+	struct store_walk *w = calloc(1, sizeof(*w));
+	if (w)
+		w->store = s;
+	else
+		err_set(e, -ENOMEM, "store: out of memory");
+	return w;
+}
+
+static void memory_walk_end(struct store_walk *w)
+{
+	free(w);
+}
+
+static int memory_walk(struct store_walk *w,
+    int (*each)(const struct store_pending *p, void *ctx), void *ctx)
+{
+	struct memory *m = memory_of(w->store);
+	int rc = 0;
 	int64_t now_ms = clock_wall_ms();
 	size_t n = 0;
 	lock(m);
@@ -426,17 +443,17 @@ static int memory_each_pending(struct store *s,
 		list_for_each (pos, &m->live)
 			all[n++] = container_of(pos, struct kept, node);
 		qsort(all, n, sizeof(struct kept *), by_id);
-		for (size_t i = 0; i < n; i++) {
+		for (size_t i = 0; rc == 0 && i < n; i++) {
 			const struct store_entry *e = all[i]->entry;
 			struct store_pending p = { .id = e->id,
 				.due_ms = due_of(e, now_ms),
 				.priority = e->terms.priority };
-			each(&p, ctx);
+			rc = each(&p, ctx);
 		}
 	}
 	unlock(m);
 	free(all);
-	return all ? 0 : -ENOMEM;
+	return all ? rc : -ENOMEM;
 }
 
 static int memory_each_quota(struct store *s,
@@ -522,7 +539,9 @@ static const struct store_ops memory_ops = {
 	.load = memory_load,
 	.find = memory_find,
 	.search = memory_search,
-	.each_pending = memory_each_pending,
+	.walk_begin = memory_walk_begin,
+	.walk = memory_walk,
+	.walk_end = memory_walk_end,
 	.each_quota = memory_each_quota,
 	.body = memory_body,
 	.stats = memory_stats,

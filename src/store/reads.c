@@ -19,6 +19,7 @@ enum reads_statement {
 	Q_QUOTA,
 	Q_HELD,
 	Q_SEGMENTS,
+	Q_FIX,
 	Q_COUNT
 };
 
@@ -49,8 +50,9 @@ static const char *const statements[Q_COUNT] = {
 	[Q_QUOTA] = "SELECT user, day, messages FROM quota",
 	[Q_HELD] = "SELECT message.user, body.size FROM body CROSS JOIN message"
 		   " ON message.id = body.message",
-	[Q_SEGMENTS] = "SELECT segment, count(*), sum(size),"
-		       " max(offset + size) FROM body GROUP BY segment",
+	/* In the order of the ids: nearly that of the bodies, and no sort. */
+	[Q_SEGMENTS] = "SELECT segment, size, offset + size FROM body",
+	[Q_FIX] = "SELECT count(*) FROM quota",
 };
 
 struct reads {
@@ -90,6 +92,11 @@ sqlite3 *reads_database(struct reads *r)
 int reads_begin(struct reads *r)
 {
 	return sqlite_run(r->q[Q_BEGIN]);
+}
+
+int reads_fix(struct reads *r)
+{
+	return sqlite_run(r->q[Q_FIX]);
 }
 
 void reads_end(struct reads *r)
@@ -319,7 +326,7 @@ int reads_attempts(struct reads *r, struct store_entry *e,
 }
 
 int reads_each_pending(struct reads *r, int64_t now_ms,
-    void (*each)(const struct store_pending *p, void *ctx), void *ctx)
+    int (*each)(const struct store_pending *p, void *ctx), void *ctx)
 {
 	sqlite3_stmt *q = r->q[Q_PENDING];
 	int rc;
@@ -331,7 +338,9 @@ int reads_each_pending(struct reads *r, int64_t now_ms,
 		if (rc < 0)
 			break;
 		p.priority = priority_of(sqlite3_column_int64(q, 2));
-		each(&p, ctx);
+		rc = each(&p, ctx);
+		if (rc < 0)
+			break;
 	}
 	(void)sqlite3_reset(q);
 	return rc;
@@ -367,15 +376,25 @@ int reads_each_segment(struct reads *r,
     void *ctx)
 {
 	sqlite3_stmt *q = r->q[Q_SEGMENTS];
+	uint32_t segment = 0;
+	uint64_t count = 0, bytes = 0, end = 0;
 	int rc;
 	while ((rc = sqlite_next(q)) > 0) {
-		rc = each((uint32_t)sqlite3_column_int64(q, 0),
-		    (uint64_t)sqlite3_column_int64(q, 1),
-		    (uint64_t)sqlite3_column_int64(q, 2),
-		    (uint64_t)sqlite3_column_int64(q, 3), ctx);
-		if (rc < 0)
-			break;
+		uint32_t here = (uint32_t)sqlite3_column_int64(q, 0);
+		uint64_t ends = (uint64_t)sqlite3_column_int64(q, 2);
+		if (count > 0 && here != segment) {
+			rc = each(segment, count, bytes, end, ctx);
+			count = bytes = end = 0;
+			if (rc < 0)
+				break;
+		}
+		segment = here;
+		count++;
+		bytes += (uint64_t)sqlite3_column_int64(q, 1);
+		end = ends > end ? ends : end;
 	}
 	(void)sqlite3_reset(q);
+	if (rc == 0 && count > 0)
+		rc = each(segment, count, bytes, end, ctx);
 	return rc;
 }

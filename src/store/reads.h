@@ -16,10 +16,12 @@ void reads_close(struct reads *r); /* accepts NULL */
 sqlite3 *reads_database(struct reads *r);
 
 /*
- * Everything between begin and end sees one state of the store. end never
- * fails: nothing was written.
+ * Everything between begin and end sees one state of the store, that of the
+ * first look. end never fails: nothing was written.
  */
 int reads_begin(struct reads *r);
+/* After begin: take that look now. */
+int reads_fix(struct reads *r);
 void reads_end(struct reads *r);
 
 /* A message's rows, without its body. -ENOENT when unknown. */
@@ -33,15 +35,19 @@ int reads_place(struct reads *r, const struct id *id, struct place *out);
 int reads_attempts(struct reads *r, struct store_entry *e,
     struct store_attempt **out, size_t *out_count);
 
+/* As of the moment of reads_begin; ends early when each returns an error. */
 int reads_each_pending(struct reads *r, int64_t now_ms,
-    void (*each)(const struct store_pending *p, void *ctx), void *ctx);
+    int (*each)(const struct store_pending *p, void *ctx), void *ctx);
 int reads_each_quota(struct reads *r,
     void (*each)(struct span user, int64_t day, uint64_t messages, void *ctx),
     void *ctx);
 /* Each message that somebody still has to work on: whose, and how large. */
 int reads_each_held(struct reads *r,
     void (*each)(struct span user, uint64_t bytes, void *ctx), void *ctx);
-/* Per segment with bodies: their number and bytes, and where the last ends. */
+/*
+ * Of segments with bodies: their number and bytes, and where the last ends.
+ * More than once for each, in parts that are to be added up.
+ */
 int reads_each_segment(struct reads *r,
     int (*each)(uint32_t segment, uint64_t count, uint64_t bytes, uint64_t end,
 	void *ctx),

@@ -38,7 +38,8 @@ typedef _Atomic uint64_t segment_turn;
 int segments_open(const struct store_io *io, int dir, const segment_turn *turn,
     struct segments **out, struct err *e);
 void segments_close(struct segments *s); /* accepts NULL */
-/* At start: the database knows of live bodies in a segment. 0 or -ENOMEM. */
+/* At start: the database knows of so many more live bodies in a segment, the
+ * last of which ends at end. 0 or -ENOMEM. */
 int segments_adopt(struct segments *s, uint32_t number, uint64_t count,
     uint64_t bytes, uint64_t end);
 /* At start, after the last adopt: go on in the emptiest one. */

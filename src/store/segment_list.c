@@ -189,9 +189,9 @@ int segments_adopt(struct segments *s, uint32_t number, uint64_t count,
 		return -ENOMEM;
 	if (end > g->capacity)
 		g->is_stuck = true;
-	g->live_count = count;
-	g->live_bytes = bytes;
-	g->end = end;
+	g->live_count += count;
+	g->live_bytes += bytes;
+	g->end = end > g->end ? end : g->end;
 	return 0;
 }
 

@@ -107,10 +107,21 @@ void store_search_finish(struct store_search *r)
 		store_entry_free(r->found[--r->count]);
 }
 
-int store_each_pending(struct store *s,
-    void (*each)(const struct store_pending *p, void *ctx), void *ctx)
+struct store_walk *store_walk_begin(struct store *s, struct err *e)
 {
-	return s->ops->each_pending(s, each, ctx);
+	return s->ops->walk_begin(s, e);
+}
+
+int store_walk(struct store_walk *w,
+    int (*each)(const struct store_pending *p, void *ctx), void *ctx)
+{
+	return w->store->ops->walk(w, each, ctx);
+}
+
+void store_walk_end(struct store_walk *w)
+{
+	if (w)
+		w->store->ops->walk_end(w);
 }
 
 int store_each_quota(struct store *s,

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 struct store;
+struct store_walk;
 
 enum store_engine {
 	STORE_SQLITE = 0,
@@ -274,11 +275,17 @@ struct store_pending {
 };
 
 /*
- * At start, before loops run: all of them, oldest first. Returns 0 or a
- * negative errno.
+ * All of them, oldest first, as the store is when the walk begins, which is
+ * before anything is asked of it: what comes later is with who brought it.
+ * walk takes as long as there are many, on any thread, while the store is in
+ * use; each returns 0, or a negative errno to end it. begin and end where the
+ * store is opened and closed. begin: NULL with e filled. walk: 0 or a negative
+ * errno.
  */
-int store_each_pending(struct store *s,
-    void (*each)(const struct store_pending *p, void *ctx), void *ctx);
+struct store_walk *store_walk_begin(struct store *s, struct err *e);
+int store_walk(struct store_walk *w,
+    int (*each)(const struct store_pending *p, void *ctx), void *ctx);
+void store_walk_end(struct store_walk *w); /* accepts NULL */
 /* At start: daily counts. */
 int store_each_quota(struct store *s,
     void (*each)(struct span user, int64_t day, uint64_t messages, void *ctx),

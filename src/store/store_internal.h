@@ -30,8 +30,10 @@ struct store_ops {
 	int (*load)(struct store *s, struct store_load *r);
 	int (*find)(struct store *s, struct store_find *r);
 	int (*search)(struct store *s, struct store_search *r);
-	int (*each_pending)(struct store *s,
-	    void (*each)(const struct store_pending *p, void *ctx), void *ctx);
+	struct store_walk *(*walk_begin)(struct store *s, struct err *e);
+	int (*walk)(struct store_walk *w,
+	    int (*each)(const struct store_pending *p, void *ctx), void *ctx);
+	void (*walk_end)(struct store_walk *w);
 	int (*each_quota)(struct store *s,
 	    void (*each)(
 		struct span user, int64_t day, uint64_t messages, void *ctx),
@@ -49,6 +51,11 @@ struct store {
 	const struct store_ops *ops;
 	/* Of the settings, until others are set: any thread. */
 	_Atomic uint64_t history_ms, min_free_bytes;
+};
+
+/* First member of every engine's own struct. */
+struct store_walk {
+	struct store *store;
 };
 
 /*

@@ -63,7 +63,7 @@ static bool is_one_of(unsigned long i, unsigned long some, unsigned long all)
 static struct id *waiting;
 static size_t waiting_count, released;
 
-static void note_waiting(const struct store_pending *p, void *ctx)
+static int note_waiting(const struct store_pending *p, void *ctx)
 {
 	(void)ctx;
 	if (waiting_count % IN_FLIGHT == 0)
@@ -74,6 +74,16 @@ static void note_waiting(const struct store_pending *p, void *ctx)
 	/* What is due already is not made so once more. */
 	if (p->due_ms > clock_wall_ms())
 		waiting[waiting_count++] = p->id;
+	return 0;
+}
+
+static void list_waiting(void)
+{
+	struct err e = { 0 };
+	struct store_walk *w = store_walk_begin(store, &e);
+	if (!w || store_walk(w, note_waiting, NULL) < 0)
+		fail("list", -EIO);
+	store_walk_end(w);
 }
 
 static void end_slot(void)
@@ -278,8 +288,8 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < IN_FLIGHT; i++)
 		init_slot(&slots[i]);
-	if (opt.release && store_each_pending(store, note_waiting, NULL) < 0)
-		fail("list", -EIO);
+	if (opt.release)
+		list_waiting();
 	uint64_t begin = clock_mono_ns();
 	struct task task = { .run = start };
 	loop_post(loop, &task);

@@ -202,19 +202,23 @@ static struct store *open_store(const char *path)
 	return s;
 }
 
-static void count_one(const struct store_pending *p, void *ctx)
+static int count_one(const struct store_pending *p, void *ctx)
 {
 	size_t *n = ctx;
 	(void)p;
 	(*n)++;
+	return 0;
 }
 
 static void reopen(const char *path, struct result *out)
 {
 	uint64_t begin = clock_mono_ns();
 	struct store *s = open_store(path);
-	if (store_each_pending(s, count_one, &out->pending) < 0)
+	struct err e;
+	struct store_walk *w = store_walk_begin(s, &e);
+	if (!w || store_walk(w, count_one, &out->pending) < 0)
 		abort();
+	store_walk_end(w);
 	out->reopen_ms = (double)(clock_mono_ns() - begin) / 1e6;
 	store_close(s);
 }

@@ -62,7 +62,10 @@ void fix_accept_and_close(struct fix *f, struct fix_mail *m, size_t n);
 int fix_set(struct fix *f, struct id id, enum store_state state);
 /* Load with the body: 0 and equal bytes, or the error. */
 int fix_verify(struct fix *f, struct id id, unsigned seed, size_t size);
-/* How many messages store_each_pending tells of. */
+/* store_walk from begin to end. */
+int fix_walk(struct fix *f,
+    int (*each)(const struct store_pending *p, void *ctx), void *ctx);
+/* How many messages it tells of. */
 size_t fix_pending(struct fix *f);
 /* How many files there are in the store's sub directory. */
 size_t fix_files(const struct fix *f, const char *sub);

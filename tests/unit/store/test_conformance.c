@@ -353,12 +353,13 @@ struct seen {
 	size_t count;
 };
 
-static void see(const struct store_pending *p, void *ctx)
+static int see(const struct store_pending *p, void *ctx)
 {
 	struct seen *s = ctx;
 	s->ids[s->count] = p->id;
 	s->priorities[s->count] = p->priority;
 	s->due[s->count++] = p->due_ms;
+	return 0;
 }
 
 START_TEST(tells_what_is_pending_oldest_first)
@@ -378,7 +379,7 @@ START_TEST(tells_what_is_pending_oldest_first)
 		ck_assert_int_eq(fix_accept(&f, &m[i].accept), 0);
 	ck_assert_int_eq(fix_set(&f, m[0].entry.id, STORE_SENT), 0);
 	int64_t before = clock_wall_ms();
-	ck_assert_int_eq(store_each_pending(f.store, see, &s), 0);
+	ck_assert_int_eq(fix_walk(&f, see, &s), 0);
 	ck_assert_uint_eq(s.count, 3);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert(id_eq(s.ids[i], m[3 - i].entry.id));
@@ -403,7 +404,7 @@ START_TEST(what_owes_a_report_is_due_at_once)
 		struct seen s = { .count = 0 };
 		struct id id = fix_add(&f, i, 100, NULL);
 		ck_assert_int_eq(fix_set(&f, id, owed[i]), 0);
-		ck_assert_int_eq(store_each_pending(f.store, see, &s), 0);
+		ck_assert_int_eq(fix_walk(&f, see, &s), 0);
 		ck_assert_uint_eq(s.count, 1);
 		ck_assert_int_ne(s.due[0], INT64_MAX);
 		ck_assert_int_le(s.due[0], clock_wall_ms());
