@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,7 +26,8 @@
 #include <openssl/ssl.h>
 
 enum {
-	IN_MAX = 8192
+	IN_MAX = 8192,
+	ID_DIGITS = 16
 };
 
 enum step {
@@ -66,6 +68,7 @@ struct session {
 	const char *out; /* what is left to write; not owned */
 	size_t out_len;
 	char line[1024];
+	char *body; /* its own: each message has another Message-ID */
 	uint64_t started_ns;
 };
 
@@ -80,7 +83,7 @@ static struct options opt = { .tls = "starttls",
 static SSL_CTX *tls;
 static int ep;
 static char *body, *auth_line, *group;
-static size_t body_len;
+static size_t body_len, id_at;
 static unsigned long begun, accepted, refused, broken, connects;
 static double *latency_ms;
 static uint64_t from_ns;
@@ -239,6 +242,24 @@ static bool end_message(struct session *s, bool ok)
 	return begin_message(s);
 }
 
+/* Else each would be the first one again. */
+static bool put_body(struct session *s)
+{
+	static uint64_t count; /* another run begins elsewhere */
+	char digits[ID_DIGITS + 1];
+
+	if (!s->body) {
+		s->body = malloc(body_len);
+		memcpy(s->body, body, body_len);
+	}
+	if (count == 0)
+		count = now_ns();
+	(void)snprintf(
+	    digits, sizeof(digits), "%0*" PRIx64, ID_DIGITS, count++);
+	memcpy(s->body + id_at, digits, ID_DIGITS);
+	return put(s, s->body, body_len, STEP_BODY, 1);
+}
+
 /* The last reply of a step came; ok: it was 2xx or 3xx. */
 static bool advance(struct session *s, bool ok)
 {
@@ -272,7 +293,7 @@ static bool advance(struct session *s, bool ok)
 	case STEP_DATA:
 		if (!ok)
 			return end_message(s, false);
-		return put(s, body, body_len, STEP_BODY, 1);
+		return put_body(s);
 	case STEP_BODY:
 		return end_message(s, ok);
 	case STEP_QUIT:
@@ -352,7 +373,10 @@ static void open_session(struct session *s)
 	struct sockaddr_in to = { .sin_family = AF_INET };
 	int one = 1;
 
+	char *kept = s->body;
+
 	memset(s, 0, sizeof(*s));
+	s->body = kept;
 	connects++;
 	to.sin_port = htons(opt.port);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -377,7 +401,7 @@ static void make_texts(void)
 			   "To: Sink <sink@dest.example>\r\n"
 			   "Subject: benchmark\r\n"
 			   "Date: Sun, 22 Nov 2026 10:00:00 +0000\r\n"
-			   "Message-ID: <bench@shop.example>\r\n"
+			   "Message-ID: <0000000000000000@shop.example>\r\n"
 			   "MIME-Version: 1.0\r\n"
 			   "Content-Type: text/plain; charset=utf-8\r\n\r\n";
 	unsigned char plain[512];
@@ -385,6 +409,7 @@ static void make_texts(void)
 
 	body = malloc(at + opt.size + 128);
 	memcpy(body, head, at);
+	id_at = (size_t)(strstr(head, "<0000") + 1 - head);
 	while (at < opt.size) {
 		size_t room = opt.size - at, n = room < 78 ? room : 78;
 
