@@ -45,8 +45,10 @@ static int begin_slice(struct backlog *b, struct worker_backlog **out)
 {
 	while (sem_wait(&b->room) != 0) /* EINTR */
 		;
-	if (atomic_load(&b->is_stopped))
+	if (atomic_load(&b->is_stopped)) {
+		(void)sem_post(&b->room); /* for who asks again */
 		return -ECANCELED;
+	}
 	struct worker_backlog *slice = malloc(sizeof(*slice));
 	if (!slice)
 		return -ENOMEM;

@@ -78,6 +78,49 @@ START_TEST(reopening_finds_exactly_what_was_stored)
 }
 END_TEST
 
+static int count_up_to_two(const struct store_pending *p, void *ctx)
+{
+	size_t *n = ctx;
+	(void)p;
+	return ++*n == 2 ? -ECANCELED : 0;
+}
+
+static int note_id(const struct store_pending *p, void *ctx)
+{
+	struct id **next = ctx;
+	*(*next)++ = p->id;
+	return 0;
+}
+
+START_TEST(a_walk_sees_what_was_there_when_it_began)
+{
+	struct id seen[8], ids[3], *next = seen;
+	struct err e;
+	size_t n = 0;
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	for (unsigned i = 0; i < 3; i++)
+		ids[i] = fix_add(&f, i, 100, NULL);
+	struct store_walk *w = store_walk_begin(f.store, &e);
+	ck_assert_ptr_nonnull(w);
+	ck_assert_int_eq(fix_set(&f, ids[1], STORE_SENT), 0);
+	(void)fix_add(&f, 3, 100, NULL);
+	ck_assert_int_eq(store_walk(w, note_id, &next), 0);
+	ck_assert_int_eq(next - seen, 3);
+	/* Made in the same millisecond they may be in any order. */
+	for (unsigned i = 0; i < 3; i++)
+		n += id_eq(seen[i], ids[0]) || id_eq(seen[i], ids[1]) ||
+		     id_eq(seen[i], ids[2]);
+	ck_assert_uint_eq(n, 3);
+	n = 0;
+	ck_assert_int_eq(store_walk(w, count_up_to_two, &n), -ECANCELED);
+	ck_assert_uint_eq(n, 2);
+	store_walk_end(w);
+	ck_assert_uint_eq(fix_pending(&f), 3);
+	fix_finish(&f);
+}
+END_TEST
+
 START_TEST(the_directory_is_nobody_elses)
 {
 	struct stat st;
@@ -540,6 +583,7 @@ static Suite *make_suite(void)
 	TCase *tc = tcase_create("recovery");
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, reopening_finds_exactly_what_was_stored);
+	tcase_add_test(tc, a_walk_sees_what_was_there_when_it_began);
 	tcase_add_test(tc, the_directory_is_nobody_elses);
 	tcase_add_test(tc, a_second_process_is_refused);
 	tcase_add_test(tc, a_newer_format_is_refused);
