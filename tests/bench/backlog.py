@@ -1,6 +1,8 @@
 """See backlog.sh. Two spools, one with the backlog and one without, take turns:
-some messages are made due (evenly among those of the backlog), the server
-starts with cold files after a kill, delivers them, then takes new mail."""
+some messages are made due, and many a little later (evenly among those of the
+backlog), when the start is over and all that waits is known; the server
+starts after a kill, delivers them, then takes new mail. With --cold nothing of
+the spool is in the page cache then, as after a restart of the machine."""
 import argparse
 import collections
 import shutil
@@ -8,11 +10,15 @@ import signal
 
 from rig import BIN, Home, Server, Sink, forget_pages, median, run_json
 
+FIRST = 100  # messages, due when the server starts
+START_S = 25  # after which the others are
+
 options = argparse.ArgumentParser()
 options.add_argument("--messages", type=int, default=1000000)
 options.add_argument("--rounds", type=int, default=3)
 options.add_argument("--load", type=int, default=20000)
 options.add_argument("--size", type=int, default=2048)
+options.add_argument("--cold", action="store_true")
 options = options.parse_args()
 
 
@@ -25,16 +31,20 @@ def fill(spool, *what):
 
 def turn(home, sink, name, rows):
     spool = home / f"{name}.spool"
-    if name == "backlog":
-        fill(spool, "--release", options.load)
-    else:
-        fill(spool, "--messages", options.load, "--due", options.load)
-    forget_pages(spool)
+    if name == "empty":
+        fill(spool, "--messages", options.load + FIRST)
+    fill(spool, "--release", FIRST)
+    fill(spool, "--release", options.load, "--later", START_S)
+    if options.cold:
+        forget_pages(spool)
     sink.forget()
     server = Server(home, name, sink)
     _, first_ns, _ = sink.wait(1)
     rows["ready s"].append(server.ready_s)
     rows["first delivery s"].append((first_ns - server.began_ns) / 1e9)
+    sink.wait(FIRST)
+    server.settle()
+    sink.forget()
     cpu = server.cpu_s()
     # A few find no place at the provider in time, and come much later.
     count, first_ns, last_ns = sink.wait(options.load * 99 // 100)
@@ -58,7 +68,8 @@ with Home() as home, Sink(home, 18081) as sink:
         for name in rows:
             turn(home, sink, name, rows[name])
     print(f"{options.messages} messages of {options.size} bytes, medians of "
-          f"{options.rounds} rounds of {options.load} messages")
+          f"{options.rounds} rounds of {options.load} messages"
+          f"{', cold' if options.cold else ''}")
     print(f"{'':36}{'backlog':>10}{'empty':>10}{'ratio':>8}")
     for key in rows["backlog"]:
         a, b = (median(rows[name][key]) for name in rows)

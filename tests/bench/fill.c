@@ -2,11 +2,12 @@
  * A backlog, made through the store's own interface: messages for one
  * recipient, of which some are due at once, evenly among the others, which
  * are due in LATER seconds. With --history they are sent already. --release
- * makes none, but so many of those that wait, evenly among them, due now.
+ * makes none, but so many of those that wait for longer, evenly among them, due
+ * in LATER seconds, which is at once if not given.
  *
  *   fill --path SPOOL --messages N [--size BYTES] [--due N] [--later SECONDS]
  *        [--user U] [--history]
- *   fill --path SPOOL --release N
+ *   fill --path SPOOL --release N [--later SECONDS]
  */
 #include <store/store.h>
 
@@ -38,7 +39,11 @@ struct slot {
 	size_t index;
 };
 
-static struct options opt = { .user = "bench", .size = 2048, .later_s = 86400 };
+enum {
+	DAY_S = 86400
+};
+
+static struct options opt = { .user = "bench", .size = 2048 };
 static struct store *store;
 static struct loop *loop;
 static struct message *message;
@@ -71,8 +76,8 @@ static int note_waiting(const struct store_pending *p, void *ctx)
 		    waiting, waiting_count + IN_FLIGHT, sizeof(*waiting));
 	if (!waiting)
 		fail("list", -ENOMEM);
-	/* What is due already is not made so once more. */
-	if (p->due_ms > clock_wall_ms())
+	/* What was made due before is left alone. */
+	if (p->due_ms > clock_wall_ms() + DAY_S / 2 * 1000)
 		waiting[waiting_count++] = p->id;
 	return 0;
 }
@@ -101,7 +106,9 @@ static void release_next(struct slot *s)
 		end_slot();
 		return;
 	}
-	s->sent = (struct store_recipient){ .due_ms = clock_wall_ms() };
+	s->sent = (struct store_recipient){
+		.due_ms = clock_wall_ms() + (int64_t)opt.later_s * 1000
+	};
 	s->update.id = waiting[released++];
 	s->update.attempt_count = 0;
 	int rc = store_update(store, &s->update);
@@ -263,6 +270,8 @@ static bool parse(int argc, char **argv)
 			return false;
 		}
 	}
+	if (opt.later_s == 0 && opt.release == 0)
+		opt.later_s = DAY_S;
 	return opt.path && (opt.messages > 0) != (opt.release > 0);
 }
 
@@ -270,9 +279,10 @@ int main(int argc, char **argv)
 {
 	struct err e = { 0 };
 	if (!parse(argc, argv)) {
-		(void)fputs("usage: fill --path SPOOL --messages N [--size B] "
-			    "[--due N] [--later S] [--user U] [--history]\n"
-			    "       fill --path SPOOL --release N\n",
+		(void)fputs(
+		    "usage: fill --path SPOOL --messages N [--size B] "
+		    "[--due N] [--later S] [--user U] [--history]\n"
+		    "       fill --path SPOOL --release N [--later S]\n",
 		    stderr);
 		return 2;
 	}
