@@ -437,7 +437,7 @@ START_TEST(what_owes_an_event_is_kept_and_due_at_once)
 		struct id id = fix_add(&f, i, 100, NULL);
 		ck_assert_int_eq(set_owing(id, finals[i], true), 0);
 		ck_assert_int_eq(fix_verify(&f, id, i, 100), 0);
-		ck_assert_int_eq(store_each_pending(f.store, see, &s), 0);
+		ck_assert_int_eq(fix_walk(&f, see, &s), 0);
 		ck_assert_uint_eq(s.count, 1);
 		ck_assert_int_ne(s.due[0], INT64_MAX);
 		ck_assert_int_le(s.due[0], clock_wall_ms());
@@ -460,7 +460,7 @@ START_TEST(events_come_behind_all_mail)
 	m.entry.is_event = true;
 	m.entry.terms.priority = STORE_EVENT_PRIORITY;
 	ck_assert_int_eq(fix_accept(&f, &m.accept), 0);
-	ck_assert_int_eq(store_each_pending(f.store, see, &s), 0);
+	ck_assert_int_eq(fix_walk(&f, see, &s), 0);
 	ck_assert_uint_eq(s.count, 1);
 	ck_assert_int_eq(s.priorities[0], STORE_EVENT_PRIORITY);
 	fix_mail_finish(&m);
