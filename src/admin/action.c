@@ -18,7 +18,7 @@ enum {
 
 /* By enum deliver_action. */
 static const char *const names[] = { "retry", "hold", "release", "expire",
-	"drop" };
+	"drop", "requeue" };
 
 enum {
 	NAMES = sizeof(names) / sizeof(names[0])
@@ -98,6 +98,11 @@ static void answer(struct httpd_request *r, const struct one *o)
 	case -EBADMSG:
 		reply_error(
 		    r, 409, "the stored message is damaged: hold or drop it");
+		break;
+	case -ENODATA:
+		reply_error(r, 409,
+		    "its content is not kept any more (queue.dead): who sent "
+		    "it must send it again");
 		break;
 	case -ECANCELED:
 		reply_error(r, 503, "the server is shutting down");

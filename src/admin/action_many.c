@@ -176,6 +176,8 @@ static unsigned states_for(const struct action *a)
 	case DELIVER_EXPIRE:
 	case DELIVER_DROP:
 		return waiting | held;
+	case DELIVER_REQUEUE:
+		return 1u << STORE_FAILED | 1u << STORE_BOUNCED;
 	}
 	return 0;
 }
@@ -208,7 +210,11 @@ static int parse_filter(
 		rc = err_set(e, -EINVAL,
 		    "an empty filter means every message: say \"all\": true "
 		    "for that");
-	m->filter.wanted.is_open = true;
+	if (rc == 0 && m->filter.wanted.is_dead &&
+	    m->action.what != DELIVER_REQUEUE)
+		rc = err_set(e, -EINVAL, "what is dead can only be requeued");
+	m->filter.wanted.is_open = m->action.what != DELIVER_REQUEUE;
+	m->filter.wanted.is_dead = !m->filter.wanted.is_open;
 	if (m->filter.wanted.states == 0)
 		m->filter.wanted.states = states_for(&m->action);
 	return rc;

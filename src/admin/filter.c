@@ -64,8 +64,9 @@ int filter_parse(struct filter *f,
 	w->message_id = without_brackets(w->message_id);
 	if (!state || !*state)
 		return 0;
+	w->is_dead = strcmp(state, "dead") == 0;
 	w->states = states_of(state);
-	return w->states
+	return w->states || w->is_dead
 		   ? 0
 		   : err_set(e, -EINVAL, "there is no state \"%s\"", state);
 }
@@ -82,7 +83,7 @@ bool filter_is_empty(const struct filter *f)
 {
 	const struct store_filter *w = &f->wanted;
 
-	return !w->states && !w->user.len && !w->sender.len &&
+	return !w->states && !w->is_dead && !w->user.len && !w->sender.len &&
 	       !w->recipient.len && !w->provider.len && !w->provider_id.len &&
 	       !w->message_id.len;
 }

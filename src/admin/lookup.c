@@ -127,15 +127,15 @@ static json_t *message(const struct store_find *f)
 	id_format(f->id, id);
 	return json_pack(
 	    "{s:i, s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:i, s:o, s:o, s:o,"
-	    " s:b, s:o, s:o}",
+	    " s:b, s:b, s:o, s:o}",
 	    "schema_version", LOOKUP_SCHEMA_VERSION, "id", id, "kind",
 	    lookup_kind(e), "user", reply_string(e->user), "sender",
 	    reply_string(e->sender), "created", reply_time(e->created_ms),
 	    "size", (json_int_t)e->size, "message_id", said(e->message_id),
 	    "priority", e->terms.priority, "not_before",
 	    reply_time(e->terms.release_ms), "envid", said(e->terms.envid),
-	    "ret", ret(e->terms.ret), "smtputf8", e->terms.is_utf8,
-	    "recipients", recipients(e), "attempts", attempts(f));
+	    "ret", ret(e->terms.ret), "smtputf8", e->terms.is_utf8, "dead",
+	    e->is_dead, "recipients", recipients(e), "attempts", attempts(f));
 }
 
 static void finish(struct lookup *l, int code)

@@ -247,12 +247,21 @@ static void render_events(struct metrics *r)
 
 static void render_queue(struct metrics *r)
 {
+	struct store_stats stats = { .dead = 0 };
+
+	if (r->a->services.store)
+		store_stats(r->a->services.store, &stats);
 	exposition_family(&r->x, "queue_messages", EXPOSITION_GAUGE,
-	    "Messages not final, by state.");
+	    "Messages by state; dead: failed, and kept for a while.");
 	exposition_u64(
 	    &r->x, LABELS("state", "scheduled"), counter_get(&r->c->scheduled));
 	exposition_u64(
 	    &r->x, LABELS("state", "inflight"), counter_get(&r->c->inflight));
+	exposition_u64(&r->x, LABELS("state", "dead"), stats.dead);
+	exposition_family(&r->x, "queue_bytes", EXPOSITION_GAUGE,
+	    "Bytes of the bodies of dead messages; spool_bytes has the "
+	    "others.");
+	exposition_u64(&r->x, LABELS("state", "dead"), stats.dead_bytes);
 	exposition_family(&r->x, "recipients_finished", EXPOSITION_COUNTER,
 	    "Recipients that reached a final state.");
 	exposition_u64(&r->x, LABELS("outcome", "sent"),

@@ -49,6 +49,8 @@ static bool has_state(const struct store_entry *e, enum store_state state)
 /* In the words of postqueue(1), whose names are used where they fit. */
 static const char *queue_name(const struct store_entry *e)
 {
+	if (e->is_dead)
+		return "dead";
 	if (has_state(e, STORE_STARTED))
 		return "active";
 	if (has_state(e, STORE_PENDING))
@@ -149,7 +151,7 @@ static void list(struct admin *a, struct httpd_request *r, bool is_open)
 		return;
 	}
 	l->pending.r = r;
-	l->filter.wanted.is_open = is_open;
+	l->filter.wanted.is_open = is_open && !l->filter.wanted.is_dead;
 	l->search.filter = &l->filter.wanted;
 	l->search.request.loop = a->loop;
 	l->search.request.done = on_found;

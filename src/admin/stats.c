@@ -225,12 +225,14 @@ static json_t *store(struct store *s)
 	double sync_ms =
 	    st.commits ? (double)st.sync_ns_total / (double)st.commits / 1e6
 		       : 0;
-	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "writable",
-	    (int)st.is_writable, "messages", (json_int_t)st.messages, "bytes",
-	    (json_int_t)st.bytes, "free_bytes", (json_int_t)st.space.free_bytes,
-	    "commits", (json_int_t)st.commits, "committed",
-	    (json_int_t)st.committed, "errors", (json_int_t)st.errors,
-	    "sync_ms_mean", sync_ms);
+	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}",
+	    "writable", (int)st.is_writable, "messages",
+	    (json_int_t)st.messages, "bytes", (json_int_t)st.bytes,
+	    "dead_messages", (json_int_t)st.dead, "dead_bytes",
+	    (json_int_t)st.dead_bytes, "free_bytes",
+	    (json_int_t)st.space.free_bytes, "commits", (json_int_t)st.commits,
+	    "committed", (json_int_t)st.committed, "errors",
+	    (json_int_t)st.errors, "sync_ms_mean", sync_ms);
 }
 
 /* -- users -- */

@@ -8,17 +8,20 @@ static const char usage[] =
     "usage: postern queue ls [FILTER...] [--limit N]\n"
     "       postern queue find [FILTER...] [--limit N]\n"
     "       postern queue show ID...\n"
-    "       postern queue retry|hold|release|expire|rm ID... | FILTER... | "
-    "--all\n"
+    "       postern queue retry|hold|release|expire|rm|requeue ID... | "
+    "FILTER... | --all\n"
     "\n"
     "ls shows what waits, newest first; find looks at finished messages, too.\n"
     "retry makes messages due now (--force: held ones, too, at any provider,\n"
     "as new ones: they may arrive twice); hold keeps them until release; "
     "expire\n"
-    "gives them up as too old, rm drops them and nobody is told.\n"
+    "gives them up as too old, rm drops them and nobody is told. Messages "
+    "that\n"
+    "failed are kept for a while (ls --state dead): requeue sends them after\n"
+    "all, to those who did not get them.\n"
     "\n"
-    "FILTER is --state pending|started|held|sent|failed|dropped, --user NAME,\n"
-    "--sender ADDRESS, --recipient ADDRESS, --provider NAME,\n"
+    "FILTER is --state pending|started|held|sent|failed|dropped|dead, --user\n"
+    "NAME, --sender ADDRESS, --recipient ADDRESS, --provider NAME,\n"
     "--provider-id ID or --message-id ID; messages must match all. Others:\n"
     "  --reason TEXT   kept in the ledger       --dry-run  only count\n"
     "  --yes           do not ask               -o json    one object per "
@@ -36,6 +39,7 @@ static const struct {
 	[CLI_QUEUE_RELEASE] = { "release", "release" },
 	[CLI_QUEUE_EXPIRE] = { "expire", "expire" },
 	[CLI_QUEUE_RM] = { "rm", "drop" },
+	[CLI_QUEUE_REQUEUE] = { "requeue", "requeue" },
 };
 
 const char *const cli_queue_filters[CLI_QUEUE_FILTERS] = { "state", "user",

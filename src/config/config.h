@@ -230,6 +230,7 @@ struct config_queue {
 	 * percent, 0 likewise. */
 	uint64_t max_bytes;
 	int64_t max_messages, user_share;
+	uint64_t dead_ms, dead_bytes; /* what failed, with its content */
 };
 
 /* Reports to senders (RFC 3464). */

@@ -187,6 +187,15 @@ static const struct postern_field queue_rows[] = {
 	  RANGE(0, 100), .flags = RELOAD,
 	  .doc = "most of max_bytes and of max_messages that one user's "
 		 "messages may take; 0 = no limit" },
+	{ .name = "dead", .type = POSTERN_TYPE_DURATION,
+	  AT(config_queue, dead_ms), .preset = "7d",
+	  RANGE(0, 365 * DAY), .flags = RELOAD,
+	  .doc = "how long a message that failed is kept whole, so that it "
+		 "can be requeued; 0 = not at all" },
+	{ .name = "dead_bytes", .type = POSTERN_TYPE_SIZE,
+	  AT(config_queue, dead_bytes), .preset = "1GiB",
+	  RANGE(0, 1024 * GIB), .flags = RELOAD,
+	  .doc = "of all of those; above it the oldest go first" },
 	{ .name = NULL },
 };
 

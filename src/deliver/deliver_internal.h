@@ -164,7 +164,8 @@ struct delivery {
 	bool is_unrecorded;             /* the store has an older state */
 	struct loop_timer record_again; /* armed while that may change */
 	struct deliver_operation *operation; /* who waits for its record */
-	bool has_again; /* deliver_schedule was called meanwhile */
+	int64_t revived_ms; /* what had failed is to be sent, from then on */
+	bool has_again;     /* deliver_schedule was called meanwhile */
 	int64_t again_ms;
 	/* One draw per round and one reading of the clock per step: recipients
 	 * that wait together come back together, in the same batch. */
@@ -464,6 +465,7 @@ void outcome_hold(struct delivery *d, size_t i);
  * goes, as something else than before.
  */
 void outcome_release(struct delivery *d, size_t i, bool is_new);
+void outcome_revive(struct delivery *d, size_t i); /* it had failed */
 void outcome_expire(struct delivery *d, size_t i);
 void outcome_drop(struct delivery *d, size_t i);
 /* That in the ledger. */

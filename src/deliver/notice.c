@@ -243,7 +243,10 @@ static int compose(struct delivery *d, const struct store_find *f)
 	return rc;
 }
 
-/* The same for the same recipients of the same message. */
+/*
+ * The same for the same recipients of the same message, and another when a
+ * person has had it sent anew.
+ */
 static int make_id(struct delivery *d)
 {
 	uint8_t digest[HASH_SHA256_SIZE];
@@ -253,8 +256,13 @@ static int make_id(struct delivery *d)
 		return -ENOMEM;
 	hash_sha256_add(h, &d->notice.action, sizeof(d->notice.action));
 	for (size_t i = 0; i < d->count; i++) {
-		if (is_of(d, i, d->notice.action))
-			hash_sha256_add(h, &i, sizeof(i));
+		const uint8_t *turn = &d->recipients[i].key_turn;
+
+		if (!is_of(d, i, d->notice.action))
+			continue;
+		hash_sha256_add(h, &i, sizeof(i));
+		if (*turn > 0)
+			hash_sha256_add(h, turn, sizeof(*turn));
 	}
 	hash_sha256_end(h, digest);
 	d->notice.entry.id =

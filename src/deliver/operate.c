@@ -25,6 +25,8 @@ static const char *action_name(enum deliver_action action)
 		return "expire";
 	case DELIVER_DROP:
 		return "drop";
+	case DELIVER_REQUEUE:
+		return "requeue";
 	}
 	return "";
 }
@@ -84,6 +86,8 @@ static bool is_meant(
 	case DELIVER_EXPIRE:
 	case DELIVER_DROP:
 		return waits || is_held;
+	case DELIVER_REQUEUE:
+		return r->state == STORE_FAILED || r->state == STORE_BOUNCED;
 	}
 	return false;
 }
@@ -108,6 +112,9 @@ static void apply_to(struct delivery *d, size_t i)
 	case DELIVER_DROP:
 		outcome_drop(d, i);
 		break;
+	case DELIVER_REQUEUE:
+		outcome_revive(d, i);
+		break;
 	}
 	outcome_note_operator(d, i);
 }
@@ -129,7 +136,20 @@ static int apply(struct delivery *d)
 		apply_to(d, i);
 		op->changed++;
 	}
+	if (op->changed > 0 && op->action == DELIVER_REQUEUE)
+		d->revived_ms = d->now_ms;
 	return op->changed > 0 ? 0 : -EALREADY;
+}
+
+/* Only its rows are there: why nothing of it can be sent. */
+static int judge_rows(const struct delivery *d)
+{
+	if (d->operation->action != DELIVER_REQUEUE)
+		return -ENOENT;
+	for (size_t i = 0; i < d->count; i++)
+		if (is_meant(d->operation, &d->recipients[i]))
+			return -ENODATA;
+	return -EALREADY;
 }
 
 /* --- reading it --- */
@@ -142,22 +162,31 @@ static bool needs_message(enum deliver_action action)
 	return action != DELIVER_DROP && action != DELIVER_HOLD;
 }
 
+/* The rows say more where the content cannot be had. */
+static bool may_do_without(enum deliver_action action, int rc)
+{
+	return (rc == -EBADMSG && !needs_message(action)) ||
+	       (rc == -ENOENT && action == DELIVER_REQUEUE);
+}
+
 static void on_loaded(struct store_request *r)
 {
 	struct delivery *d =
 	    container_of(r, struct delivery, request.load.request);
+	bool has_asked_all = d->request.load.wants_message;
 	int rc = r->result;
 
 	d->owner->loading--;
 	deliver_end_turn_later(d->owner);
-	if (rc == -EBADMSG && d->request.load.wants_message &&
-	    !needs_message(d->operation->action)) {
+	if (has_asked_all && may_do_without(d->operation->action, rc)) {
 		load(d, false);
 		return;
 	}
 	if (rc == 0)
 		rc = resume_take(d, d->request.load.entry);
-	if (rc == 0)
+	if (rc == 0 && !has_asked_all && needs_message(d->operation->action))
+		rc = judge_rows(d);
+	else if (rc == 0)
 		rc = apply(d);
 	if (rc)
 		refuse(d, rc);

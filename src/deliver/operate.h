@@ -22,7 +22,10 @@ enum deliver_action {
 	DELIVER_RELEASE, /* held ones are due now; unknown outcomes where they
 			    were */
 	DELIVER_EXPIRE,  /* give up, as when it is too old */
-	DELIVER_DROP     /* give up, and nobody is told */
+	DELIVER_DROP,    /* give up, and nobody is told */
+	/* Those that failed are due now, as new ones: any provider, another
+	 * idempotency key, their age from now on. */
+	DELIVER_REQUEUE
 };
 
 enum {
@@ -39,7 +42,8 @@ struct deliver_operation {
 	 * 0, and changed recipients; -ENOENT unknown; -EALREADY no recipient is
 	 * in a state for that; -EBUSY at work, or its outcome is not known yet;
 	 * -EBADMSG the stored message is damaged: what would send it is
-	 * refused; -ECANCELED at stop; -EINPROGRESS it is done, but the store
+	 * refused; -ENODATA REQUEUE of a message whose content is not kept any
+	 * more; -ECANCELED at stop; -EINPROGRESS it is done, but the store
 	 * has yet to take it; other errnos of the store.
 	 */
 	int result;

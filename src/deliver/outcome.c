@@ -178,6 +178,15 @@ void outcome_release(struct delivery *d, size_t i, bool is_new)
 	set_state(d, i, STORE_PENDING);
 }
 
+void outcome_revive(struct delivery *d, size_t i)
+{
+	struct store_recipient *r = &d->recipients[i];
+
+	r->attempts = 0;
+	r->is_told = r->was_deferred = false;
+	outcome_release(d, i, true);
+}
+
 void outcome_expire(struct delivery *d, size_t i)
 {
 	set_failed(d, i);

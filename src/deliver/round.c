@@ -498,7 +498,8 @@ static void record(struct delivery *d)
 		.indices = d->changed,
 		.recipients = d->values,
 		.recipient_count = count,
-		.is_refusal = d->is_refusing || d->is_withdrawn };
+		.is_refusal = d->is_refusing || d->is_withdrawn,
+		.revived_ms = d->revived_ms };
 	loop_timer_init(&d->record_again, on_record_again);
 	submit_record(d);
 }

@@ -42,6 +42,8 @@ static void look(struct readings *r)
 	(void)pressure_note(r->pressure, PRESSURE_QUEUE_BYTES, stats.bytes);
 	store_set_limits(
 	    r->store, r->config->queue.history_ms, pressure_floor(r->pressure));
+	store_set_dead(
+	    r->store, r->config->queue.dead_ms, r->config->queue.dead_bytes);
 }
 
 static void on_period(struct loop_timer *t)

@@ -255,9 +255,10 @@ static int open_stores(struct server *s, struct err *e)
 {
 	const struct config *c = s->config;
 	struct store_settings settings = {
-		.engine = STORE_SQLITE,
 		.path = c->spool.path,
 		.history_ms = c->queue.history_ms,
+		.dead_ms = c->queue.dead_ms,
+		.dead_bytes = c->queue.dead_bytes,
 		.max_pending_bytes = STORE_PENDING_MAX,
 	};
 

@@ -201,6 +201,8 @@ static void disk_stats(struct store *s, struct store_stats *out)
 	*out = (struct store_stats){
 		.messages = atomic_load(&d->messages),
 		.bytes = atomic_load(&d->bytes),
+		.dead = atomic_load(&d->dead),
+		.dead_bytes = atomic_load(&d->dead_bytes),
 		.commits = atomic_load(&d->commits),
 		.committed = atomic_load(&d->committed),
 		.sync_ns_total = atomic_load(&d->sync_ns),
@@ -411,13 +413,13 @@ static int open_database(struct disk *d, struct err *e)
 	return rc == 0 ? open_reads(d, &d->reads, e) : rc;
 }
 
-static int adopt(
-    uint32_t segment, uint64_t count, uint64_t bytes, uint64_t end, void *ctx)
+static int adopt(const struct reads_segment *s, void *ctx)
 {
 	struct disk *d = ctx;
-	atomic_fetch_add(&d->messages, count);
-	atomic_fetch_add(&d->bytes, bytes);
-	return segments_adopt(d->segments, segment, count, bytes, end);
+	atomic_fetch_add(s->is_dead ? &d->dead : &d->messages, s->count);
+	atomic_fetch_add(s->is_dead ? &d->dead_bytes : &d->bytes, s->bytes);
+	return segments_adopt(
+	    d->segments, s->number, s->count, s->bytes, s->end);
 }
 
 static void count_holder(struct span user, uint64_t bytes, void *ctx)
@@ -529,6 +531,7 @@ static struct disk *disk_new(
 	d->settings.path = d->path;
 	store_set_limits(
 	    &d->store, settings->history_ms, settings->min_free_bytes);
+	store_set_dead(&d->store, settings->dead_ms, settings->dead_bytes);
 	d->io = io;
 	d->dir = d->bodies = d->lock = -1;
 	return d;

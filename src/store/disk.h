@@ -52,6 +52,7 @@ struct disk {
 
 	/* Figures: any thread. */
 	_Atomic uint64_t messages, bytes, commits, committed, sync_ns;
+	_Atomic uint64_t dead, dead_bytes;
 	_Atomic uint64_t errors, pending_bytes;
 	_Atomic uint64_t free_bytes, total_bytes, free_inodes, total_inodes;
 	/* Monotonic, when the batch at work began, 0 = none; the last one. */

@@ -33,7 +33,7 @@ static bool is_meant(const struct store_filter *f, const struct kept *k)
 
 	for (size_t i = 0; !is_found && i < e->recipient_count; i++)
 		is_found = is_recipient_meant(f, &e->recipients[i]);
-	return is_found && (!f->is_open || e->message) &&
+	return is_found && !f->is_dead && (!f->is_open || e->message) &&
 	       is_wanted(f->user, e->user) && is_wanted(f->sender, e->sender) &&
 	       (f->message_id.len == 0 ||
 		   span_eq(f->message_id, e->message_id)) &&

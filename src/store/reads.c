@@ -28,12 +28,15 @@ static const char *const statements[Q_COUNT] = {
 	[Q_END] = "COMMIT",
 	[Q_MESSAGE] = "SELECT created_ms, user, sender, recipients, content,"
 		      " flags, ret, envid, priority, release_ms, size,"
-		      " message_id"
+		      " message_id, EXISTS (SELECT 1 FROM dead"
+		      " WHERE dead.message = id)"
 		      " FROM message WHERE id = ?1",
 	[Q_RECIPIENTS] =
 	    "SELECT address, state, attempts, at_ms, provider, pinned, notify,"
 	    " orcpt FROM recipient WHERE message = ?1 ORDER BY n LIMIT ?2",
 	[Q_PLACE] = "SELECT segment, offset, size, header, crc FROM body"
+		    " WHERE message = ?1 UNION ALL"
+		    " SELECT segment, offset, size, header, crc FROM dead"
 		    " WHERE message = ?1",
 	[Q_ATTEMPT_COUNT] = "SELECT count(*) FROM attempt WHERE message = ?1",
 	[Q_ATTEMPTS] =
@@ -51,7 +54,9 @@ static const char *const statements[Q_COUNT] = {
 	[Q_HELD] = "SELECT message.user, body.size FROM body CROSS JOIN message"
 		   " ON message.id = body.message",
 	/* In the order of the ids: nearly that of the bodies, and no sort. */
-	[Q_SEGMENTS] = "SELECT segment, size, offset + size FROM body",
+	[Q_SEGMENTS] = "SELECT segment, size, offset + size, 0 FROM body"
+		       " UNION ALL"
+		       " SELECT segment, size, offset + size, 1 FROM dead",
 	[Q_FIX] = "SELECT count(*) FROM quota",
 };
 
@@ -227,6 +232,7 @@ static int read_entry(struct reads *r, struct store_entry *e, size_t max)
 	if (rc == 0)
 		rc = entry_span(e, sqlite_column_span(q, 11), &e->message_id);
 	int64_t count = sqlite3_column_int64(q, 3);
+	e->is_dead = sqlite3_column_int(q, 12);
 	e->size = (uint64_t)sqlite3_column_int64(q, 10);
 	(void)sqlite3_reset(q);
 	return rc == 0 ? read_recipients(r, e, count, max) : rc;
@@ -371,30 +377,30 @@ int reads_each_held(struct reads *r,
 }
 
 int reads_each_segment(struct reads *r,
-    int (*each)(uint32_t segment, uint64_t count, uint64_t bytes, uint64_t end,
-	void *ctx),
-    void *ctx)
+    int (*each)(const struct reads_segment *s, void *ctx), void *ctx)
 {
 	sqlite3_stmt *q = r->q[Q_SEGMENTS];
-	uint32_t segment = 0;
-	uint64_t count = 0, bytes = 0, end = 0;
+	struct reads_segment s = { .count = 0 };
 	int rc;
 	while ((rc = sqlite_next(q)) > 0) {
-		uint32_t here = (uint32_t)sqlite3_column_int64(q, 0);
-		uint64_t ends = (uint64_t)sqlite3_column_int64(q, 2);
-		if (count > 0 && here != segment) {
-			rc = each(segment, count, bytes, end, ctx);
-			count = bytes = end = 0;
+		uint32_t number = (uint32_t)sqlite3_column_int64(q, 0);
+		uint64_t end = (uint64_t)sqlite3_column_int64(q, 2);
+		bool is_dead = sqlite3_column_int(q, 3);
+		if (s.count > 0 &&
+		    (number != s.number || is_dead != s.is_dead)) {
+			rc = each(&s, ctx);
+			s = (struct reads_segment){ .count = 0 };
 			if (rc < 0)
 				break;
 		}
-		segment = here;
-		count++;
-		bytes += (uint64_t)sqlite3_column_int64(q, 1);
-		end = ends > end ? ends : end;
+		s.number = number;
+		s.is_dead = is_dead;
+		s.count++;
+		s.bytes += (uint64_t)sqlite3_column_int64(q, 1);
+		s.end = end > s.end ? end : s.end;
 	}
 	(void)sqlite3_reset(q);
-	if (rc == 0 && count > 0)
-		rc = each(segment, count, bytes, end, ctx);
+	if (rc == 0 && s.count > 0)
+		rc = each(&s, ctx);
 	return rc;
 }

@@ -44,11 +44,15 @@ int reads_each_quota(struct reads *r,
 /* Each message that somebody still has to work on: whose, and how large. */
 int reads_each_held(struct reads *r,
     void (*each)(struct span user, uint64_t bytes, void *ctx), void *ctx);
-/*
- * Of segments with bodies: their number and bytes, and where the last ends.
- * More than once for each, in parts that are to be added up.
- */
+
+/* Of a segment bodies of messages in the queue, or of dead ones. */
+struct reads_segment {
+	uint32_t number;
+	uint64_t count, bytes;
+	uint64_t end; /* of the last one */
+	bool is_dead;
+};
+
+/* Of segments with bodies, more than once each: parts to be added up. */
 int reads_each_segment(struct reads *r,
-    int (*each)(uint32_t segment, uint64_t count, uint64_t bytes, uint64_t end,
-	void *ctx),
-    void *ctx);
+    int (*each)(const struct reads_segment *s, void *ctx), void *ctx);

@@ -3,49 +3,13 @@
  * three inserts, then an update, an insert and a delete; each touches the
  * right end of its tree.
  */
-#include <store/rows.h>
+#include <store/rows_internal.h>
 
 #include <store/entry.h>
 #include <store/schema.h>
 
-#include <base/buf.h>
-
 #include <errno.h>
 #include <stdlib.h>
-
-enum rows_statement {
-	Q_BEGIN = 0,
-	Q_COMMIT,
-	Q_ROLLBACK,
-	Q_SAVE,
-	Q_RELEASE,
-	Q_UNDO,
-	Q_MESSAGE,
-	Q_RECIPIENT,
-	Q_BODY,
-	Q_FIRST,
-	Q_VOUCH,
-	Q_VOUCHED,
-	Q_GUARDS,
-	Q_SET_FINAL,
-	Q_SET_OPEN,
-	Q_ATTEMPT,
-	Q_KNOWN,
-	Q_FINISHED,
-	Q_RELEASE_BODY,
-	Q_CHARGE,
-	Q_SET_UNSURE,
-	Q_UNSURE,
-	Q_PLACE,
-	Q_MOVE,
-	Q_BODIES,
-	Q_PURGEABLE,
-	Q_PURGE_ATTEMPTS,
-	Q_PURGE_RECIPIENTS,
-	Q_PURGE_MESSAGE,
-	Q_PURGE_QUOTA,
-	Q_COUNT
-};
 
 #define SET_RECIPIENT                                                          \
 	"UPDATE recipient SET state = ?3, attempts = ?4, at_ms = ?5,"          \
@@ -87,11 +51,26 @@ static const char *const statements[Q_COUNT] = {
 	    " WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[Q_KNOWN] = "SELECT 1 FROM message WHERE id = ?1",
 	[Q_FINISHED] = "SELECT segment, offset, size, header, crc,"
+		       " EXISTS (SELECT 1 FROM recipient WHERE message = ?1"
+		       " AND (state = 3 OR state = 6)),"
 		       " (SELECT user FROM message WHERE id = ?1) FROM body"
 		       " WHERE message = ?1 AND NOT EXISTS"
 		       " (SELECT 1 FROM recipient WHERE message = ?1"
 		       " AND " SCHEMA_IS_OPEN ")",
 	[Q_RELEASE_BODY] = "DELETE FROM body WHERE message = ?1",
+	[Q_KEEP_BODY] = "INSERT INTO dead SELECT message, segment, offset,"
+			" size, header, crc, priority, ?2 FROM body"
+			" WHERE message = ?1",
+	[Q_DEAD_PLACE] = "SELECT segment, offset, size, header, crc FROM dead"
+			 " WHERE message = ?1",
+	[Q_REVIVE_BODY] = "INSERT INTO body SELECT message, segment, offset,"
+			  " size, header, crc, priority FROM dead"
+			  " WHERE message = ?1",
+	[Q_SET_RELEASE] = "UPDATE message SET release_ms = ?2 WHERE id = ?1",
+	[Q_DEAD] = "SELECT segment, offset, size, header, crc, message, died_ms"
+		   " FROM dead ORDER BY died_ms LIMIT ?1",
+	[Q_BURY] = "DELETE FROM dead WHERE message = ?1",
+	[Q_USER] = "SELECT user FROM message WHERE id = ?1",
 	[Q_CHARGE] = "INSERT INTO quota VALUES (?1, ?2, ?3) ON CONFLICT DO"
 		     " UPDATE SET messages = messages + excluded.messages",
 	[Q_SET_UNSURE] = "UPDATE unsure SET messages = ?1",
@@ -100,12 +79,17 @@ static const char *const statements[Q_COUNT] = {
 		    " WHERE message = ?1",
 	[Q_MOVE] =
 	    "UPDATE body SET segment = ?2, offset = ?3 WHERE message = ?1",
+	[Q_MOVE_DEAD] =
+	    "UPDATE dead SET segment = ?2, offset = ?3 WHERE message = ?1",
 	[Q_BODIES] =
 	    "SELECT segment, offset, size, header, crc, message FROM body"
+	    " WHERE message > ?1 UNION ALL"
+	    " SELECT segment, offset, size, header, crc, message FROM dead"
 	    " WHERE message > ?1 ORDER BY message LIMIT ?2",
 	[Q_PURGEABLE] =
 	    "SELECT id, NOT EXISTS"
 	    " (SELECT 1 FROM body WHERE body.message = id)"
+	    " AND NOT EXISTS (SELECT 1 FROM dead WHERE dead.message = id)"
 	    " AND coalesce((SELECT max(at_ms) FROM recipient"
 	    " WHERE recipient.message = id), 0) < ?3"
 	    " FROM message WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?4",
@@ -117,13 +101,6 @@ static const char *const statements[Q_COUNT] = {
 
 enum {
 	USER_MAX = 64 * 1024
-};
-
-struct rows {
-	sqlite3 *db;
-	sqlite3_stmt *q[Q_COUNT];
-	int wal_pages;
-	struct buf released_user;
 };
 
 static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
@@ -146,7 +123,7 @@ int rows_open(sqlite3 *db, struct rows **out, struct err *e)
 		return rc;
 	}
 	r->db = db;
-	buf_init(&r->released_user, USER_MAX);
+	buf_init(&r->user, USER_MAX);
 	(void)sqlite3_wal_hook(db, on_wal, r);
 	*out = r;
 	return 0;
@@ -158,7 +135,7 @@ void rows_close(struct rows *r)
 		return;
 	sqlite_finalize(r->q, Q_COUNT);
 	(void)sqlite3_close(r->db);
-	buf_finish(&r->released_user);
+	buf_finish(&r->user);
 	free(r);
 }
 
@@ -340,37 +317,61 @@ static int check_known(struct rows *r, const struct id *id)
 	return rc == 0 ? -ENOENT : rc < 0 ? rc : 0;
 }
 
-static void take_place(sqlite3_stmt *q, struct place *out)
+/* For a count only: nothing fails when it cannot be kept. */
+static void take_user(struct rows *r, struct span user)
 {
-	out->segment = (uint32_t)sqlite3_column_int64(q, 0);
-	out->offset = (uint64_t)sqlite3_column_int64(q, 1);
-	out->size = (uint64_t)sqlite3_column_int64(q, 2);
-	out->header_size = (uint64_t)sqlite3_column_int64(q, 3);
-	out->crc = (uint32_t)sqlite3_column_int64(q, 4);
+	buf_clear(&r->user);
+	(void)buf_add_span(&r->user, user);
 }
 
-/* Release the body when no recipient is open any more. */
-static int finish(struct rows *r, const struct id *id, struct place *out)
+/* Release the body when no recipient is open any more, or keep it. */
+static int finish(struct rows *r, const struct id *id, int64_t now_ms,
+    bool may_keep, struct rows_effect *out)
 {
 	sqlite3_stmt *q = r->q[Q_FINISHED];
 	sqlite_bind_id(q, 1, id);
 	int rc = sqlite_next(q);
 	if (rc <= 0)
 		return rc;
-	take_place(q, out);
-	buf_clear(&r->released_user);
-	/* For a count only: nothing fails when it cannot be kept. */
-	(void)buf_add_span(&r->released_user, sqlite_column_span(q, 5));
+	rows_take_place(q, &out->place);
+	bool is_kept = may_keep && sqlite3_column_int(q, 5);
+	take_user(r, sqlite_column_span(q, 6));
 	(void)sqlite3_reset(q);
-	sqlite_bind_id(r->q[Q_RELEASE_BODY], 1, id);
-	return sqlite_run(r->q[Q_RELEASE_BODY]);
+	out->change = is_kept ? ROWS_DIED : ROWS_RELEASED;
+	if (is_kept) {
+		sqlite_bind_int(r->q[Q_KEEP_BODY], 2, now_ms);
+		rc = rows_run_for(r, Q_KEEP_BODY, id);
+	}
+	return rc < 0 ? rc : rows_run_for(r, Q_RELEASE_BODY, id);
+}
+
+/* What was kept is in the queue again; what is there stays there. */
+static int revive(
+    struct rows *r, const struct store_update *u, struct rows_effect *out)
+{
+	sqlite3_stmt *q = r->q[Q_DEAD_PLACE];
+	sqlite_bind_int(r->q[Q_SET_RELEASE], 2, u->revived_ms);
+	int rc = rows_run_for(r, Q_SET_RELEASE, &u->id);
+	if (rc < 0)
+		return rc;
+	sqlite_bind_id(q, 1, &u->id);
+	rc = sqlite_next(q);
+	if (rc <= 0)
+		return rc;
+	rows_take_place(q, &out->place);
+	(void)sqlite3_reset(q);
+	out->change = ROWS_REVIVED;
+	rc = rows_run_for(r, Q_REVIVE_BODY, &u->id);
+	return rc < 0 ? rc : rows_run_for(r, Q_BURY, &u->id);
 }
 
 static int apply(struct rows *r, const struct store_update *u, int64_t now_ms,
-    struct place *out_released)
+    bool may_keep, struct rows_effect *out)
 {
 	bool is_final = false;
 	int rc = u->recipient_count ? 0 : check_known(r, &u->id);
+	if (rc == 0 && u->revived_ms)
+		rc = revive(r, u, out);
 	for (size_t i = 0; rc == 0 && i < u->recipient_count; i++) {
 		rc = set_recipient(
 		    r, &u->id, u->indices[i], &u->recipients[i], now_ms);
@@ -379,35 +380,48 @@ static int apply(struct rows *r, const struct store_update *u, int64_t now_ms,
 	for (size_t i = 0; rc == 0 && i < u->attempt_count; i++)
 		rc = add_attempt(r, &u->id, &u->attempts[i]);
 	if (rc == 0 && is_final)
-		rc = finish(r, &u->id, out_released);
+		rc = finish(r, &u->id, now_ms, may_keep && !u->is_refusal, out);
 	return rc;
 }
 
 int rows_update(struct rows *r, const struct store_update *u, int64_t now_ms,
-    struct place *out_released)
+    bool may_keep, struct rows_effect *out)
 {
-	memset(out_released, 0, sizeof(*out_released));
+	memset(out, 0, sizeof(*out));
 	int vouched = u->is_refusal ? check_vouched(r, &u->id) : 0;
 	if (vouched < 0)
 		return vouched;
 	/* The first statement fails before anything was changed. */
-	if (u->recipient_count <= 1)
-		return apply(r, u, now_ms, out_released);
+	if (u->recipient_count <= 1 && !u->revived_ms)
+		return apply(r, u, now_ms, may_keep, out);
 	int rc = sqlite_run(r->q[Q_SAVE]);
 	if (rc < 0)
 		return rc;
-	rc = apply(r, u, now_ms, out_released);
+	rc = apply(r, u, now_ms, may_keep, out);
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
+	if (rc < 0)
+		out->change = ROWS_NOTHING;
 	int undo = rc < 0 ? sqlite_run(r->q[Q_UNDO]) : 0;
 	if (undo == 0)
 		undo = sqlite_run(r->q[Q_RELEASE]);
 	return undo < 0 ? undo : rc;
 }
 
-struct span rows_released_user(const struct rows *r)
+struct span rows_updated_user(const struct rows *r)
 {
-	return buf_span(&r->released_user);
+	return buf_span(&r->user);
+}
+
+struct span rows_find_user(struct rows *r, const struct id *id)
+{
+	sqlite3_stmt *q = r->q[Q_USER];
+	buf_clear(&r->user);
+	sqlite_bind_id(q, 1, id);
+	if (sqlite_next(q) > 0)
+		take_user(r, sqlite_column_span(q, 0));
+	(void)sqlite3_reset(q);
+	return buf_span(&r->user);
 }
 
 int rows_charge(struct rows *r, struct span user, int64_t day, uint64_t n)
@@ -417,161 +431,4 @@ int rows_charge(struct rows *r, struct span user, int64_t day, uint64_t n)
 	sqlite_bind_span(q, 2, user);
 	sqlite_bind_int(q, 3, (int64_t)n);
 	return sqlite_run(q);
-}
-
-int rows_set_unsure(struct rows *r, const struct id *ids, size_t count)
-{
-	sqlite3_stmt *q = r->q[Q_SET_UNSURE];
-	(void)sqlite3_bind_blob64(q, 1, count ? ids : (const void *)"",
-	    count * sizeof(*ids), SQLITE_STATIC);
-	return sqlite_run(q);
-}
-
-int rows_unsure(struct rows *r, struct id *out, size_t max)
-{
-	sqlite3_stmt *q = r->q[Q_UNSURE];
-	int rc = sqlite_next(q);
-	if (rc <= 0)
-		return rc;
-	const void *ids = sqlite3_column_blob(q, 0);
-	size_t count = (size_t)sqlite3_column_bytes(q, 0) / sizeof(*out);
-	if (count > max)
-		count = max;
-	if (count > 0)
-		memcpy(out, ids, count * sizeof(*out));
-	(void)sqlite3_reset(q);
-	return (int)count;
-}
-
-int rows_place(struct rows *r, const struct id *id, struct place *out)
-{
-	sqlite3_stmt *q = r->q[Q_PLACE];
-	sqlite_bind_id(q, 1, id);
-	int rc = sqlite_next(q);
-	if (rc <= 0)
-		return rc < 0 ? rc : -ENOENT;
-	take_place(q, out);
-	(void)sqlite3_reset(q);
-	return 0;
-}
-
-int rows_move(struct rows *r, const struct id *id, const struct place *to)
-{
-	sqlite3_stmt *q = r->q[Q_MOVE];
-	sqlite_bind_id(q, 1, id);
-	sqlite_bind_int(q, 2, to->segment);
-	sqlite_bind_int(q, 3, (int64_t)to->offset);
-	return sqlite_run(q);
-}
-
-int rows_bodies(struct rows *r, struct id *after, struct id *ids,
-    struct place *places, int max)
-{
-	sqlite3_stmt *q = r->q[Q_BODIES];
-	int n = 0, rc;
-	sqlite_bind_id(q, 1, after);
-	sqlite_bind_int(q, 2, max);
-	while ((rc = sqlite_next(q)) > 0 && n < max) {
-		take_place(q, &places[n]);
-		rc = sqlite_column_id(q, 5, &ids[n]);
-		if (rc < 0)
-			break;
-		n++;
-	}
-	(void)sqlite3_reset(q);
-	if (rc < 0)
-		return rc;
-	if (n > 0)
-		*after = ids[n - 1];
-	return n;
-}
-
-static int forget(struct rows *r, const struct id *id)
-{
-	int rc = 0;
-	for (int i = Q_PURGE_ATTEMPTS; rc == 0 && i <= Q_PURGE_MESSAGE; i++) {
-		sqlite_bind_id(r->q[i], 1, id);
-		rc = sqlite_run(r->q[i]);
-	}
-	return rc;
-}
-
-int rows_drop(struct rows *r, const struct id *id)
-{
-	sqlite_bind_id(r->q[Q_RELEASE_BODY], 1, id);
-	int rc = sqlite_run(r->q[Q_RELEASE_BODY]);
-	return rc == 0 ? forget(r, id) : rc;
-}
-
-/* The smallest id made at that time. */
-static struct id id_at(int64_t wall_ms)
-{
-	struct id id = { { 0 } };
-	uint64_t ms = wall_ms > 0 ? (uint64_t)wall_ms : 0;
-	for (int i = 5; i >= 0; i--, ms >>= 8)
-		id.bytes[i] = (uint8_t)(ms & 0xff);
-	return id;
-}
-
-/*
- * The rows found are forgotten while the statement still walks: SQLite
- * permits it for the row it stands on and those before.
- */
-int rows_purge(struct rows *r, struct id *after, int64_t cutoff_ms, int max)
-{
-	sqlite3_stmt *q = r->q[Q_PURGEABLE];
-	struct id from = *after, last = id_at(cutoff_ms);
-	int n = 0, rc;
-	sqlite_bind_id(q, 1, &from);
-	sqlite_bind_id(q, 2, &last);
-	sqlite_bind_int(q, 3, cutoff_ms);
-	sqlite_bind_int(q, 4, max);
-	while ((rc = sqlite_next(q)) > 0) {
-		rc = sqlite_column_id(q, 0, after);
-		if (rc == 0 && sqlite3_column_int(q, 1))
-			rc = forget(r, after);
-		if (rc < 0)
-			break;
-		n++;
-	}
-	(void)sqlite3_reset(q);
-	return rc < 0 ? rc : n;
-}
-
-int rows_each_guard(struct rows *r, int64_t from_ms, int max,
-    void (*each)(uint64_t guard, const struct id *id, void *ctx), void *ctx)
-{
-	sqlite3_stmt *q = r->q[Q_GUARDS];
-	struct id from = id_at(from_ms), id;
-	int rc;
-	sqlite_bind_id(q, 1, &from);
-	sqlite_bind_int(q, 2, max);
-	while ((rc = sqlite_next(q)) > 0) {
-		rc = sqlite_column_id(q, 1, &id);
-		if (rc < 0)
-			break;
-		each((uint64_t)sqlite3_column_int64(q, 0), &id, ctx);
-	}
-	(void)sqlite3_reset(q);
-	return rc;
-}
-
-int rows_purge_quota(struct rows *r, int64_t before_day)
-{
-	sqlite_bind_int(r->q[Q_PURGE_QUOTA], 1, before_day);
-	return sqlite_run(r->q[Q_PURGE_QUOTA]);
-}
-
-int rows_wal_pages(const struct rows *r)
-{
-	return r->wal_pages;
-}
-
-int rows_checkpoint(struct rows *r)
-{
-	r->wal_pages = 0;
-	int rc = sqlite3_wal_checkpoint_v2(
-	    r->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	/* A reader in the way: the next one carries on. */
-	return rc == SQLITE_BUSY ? 0 : sqlite_errno(r->db, rc);
 }

@@ -38,14 +38,29 @@ int rows_vouch(struct rows *r, const struct id *id);
  */
 int rows_each_guard(struct rows *r, int64_t from_ms, int max,
     void (*each)(uint64_t guard, const struct id *id, void *ctx), void *ctx);
+/* What an update did to the message's body. */
+enum rows_change {
+	ROWS_NOTHING = 0,
+	ROWS_RELEASED, /* nobody needs it any more */
+	ROWS_DIED,     /* it is kept for a while */
+	ROWS_REVIVED   /* it was kept, and is needed again */
+};
+
+struct rows_effect {
+	enum rows_change change;
+	struct place place; /* of it, but for NOTHING */
+};
+
 /*
- * now_ms becomes the time recipients became final. *out_released is where
- * the body lay when this update was the last, else its segment is 0.
+ * now_ms becomes the time recipients became final. may_keep: bodies of what
+ * failed are kept.
  */
 int rows_update(struct rows *r, const struct store_update *u, int64_t now_ms,
-    struct place *out_released);
-/* Whose body the last update released, if it did; until the next one. */
-struct span rows_released_user(const struct rows *r);
+    bool may_keep, struct rows_effect *out);
+/* Whose body the last update released or let die, until the next one. */
+struct span rows_updated_user(const struct rows *r);
+/* Whose message it is, likewise; empty when that cannot be read. */
+struct span rows_find_user(struct rows *r, const struct id *id);
 int rows_charge(struct rows *r, struct span user, int64_t day, uint64_t n);
 
 /*
@@ -60,11 +75,20 @@ int rows_place(struct rows *r, const struct id *id, struct place *out);
 /* As if it had never been accepted; but what was charged stays. */
 int rows_drop(struct rows *r, const struct id *id);
 
+/*
+ * The dead, oldest first: up to max of them, into arrays. Returns their number
+ * or a negative errno.
+ */
+int rows_dead(struct rows *r, struct id *ids, struct place *places,
+    int64_t *died_ms, int max);
+/* Its body is not kept any more. */
+int rows_bury(struct rows *r, const struct id *id);
+
 /* The body was copied to `to` (segment and offset). */
 int rows_move(struct rows *r, const struct id *id, const struct place *to);
 /*
- * Up to max bodies with ids after *after, into ids and places; *after
- * becomes the last. Returns their number or a negative errno.
+ * Up to max bodies, of the dead too, with ids after *after, into ids and
+ * places; *after becomes the last. Returns their number or a negative errno.
  */
 int rows_bodies(struct rows *r, struct id *after, struct id *ids,
     struct place *places, int max);

@@ -2,7 +2,8 @@
  * Tables. Every key starts with the message's id, which begins with the time
  * it was made: inserts append to each tree, and what belongs to one message
  * lies together. body holds one row per message that somebody still has to
- * work on, so that a start finds them without a look at history.
+ * work on, so that a start finds them without a look at history; dead one per
+ * message that failed and has its body yet.
  *
  * recipient.at_ms: when PENDING the due time, when final the time it became
  * so (from which history is counted). recipient.pinned and message.flags:
@@ -107,9 +108,25 @@ static const char version_6[] = "CREATE TABLE unsure (messages BLOB NOT NULL);"
  */
 static const char version_7[] = "";
 
+/*
+ * Bodies of messages that failed, kept for a while: apart from those that a
+ * start looks at, in the order in which they are given up.
+ */
+static const char version_8[] = "CREATE TABLE dead ("
+				" message BLOB NOT NULL PRIMARY KEY,"
+				" segment INTEGER NOT NULL,"
+				" offset INTEGER NOT NULL,"
+				" size INTEGER NOT NULL,"
+				" header INTEGER NOT NULL,"
+				" crc INTEGER NOT NULL,"
+				" priority INTEGER NOT NULL,"
+				" died_ms INTEGER NOT NULL"
+				") WITHOUT ROWID;"
+				"CREATE INDEX dead_by_age ON dead (died_ms);";
+
 /* migrations[v] leads from format v to v + 1; 0 is an empty file. */
 static const char *const migrations[] = { version_1, version_2, version_3,
-	version_4, version_5, version_6, version_7 };
+	version_4, version_5, version_6, version_7, version_8 };
 
 enum {
 	VERSION = sizeof(migrations) / sizeof(migrations[0])

@@ -39,6 +39,7 @@ enum {
 enum search_statement {
 	Q_ALL = 0,
 	Q_OPEN,
+	Q_DEAD,
 	Q_COUNT
 };
 
@@ -48,6 +49,9 @@ static const char *const statements[Q_COUNT] = {
 	[Q_OPEN] = "SELECT id," IS_MEANT " FROM body CROSS JOIN message"
 		   " ON id = body.message WHERE body.message < ?1"
 		   " ORDER BY body.message DESC",
+	[Q_DEAD] = "SELECT id," IS_MEANT " FROM dead CROSS JOIN message"
+		   " ON id = dead.message WHERE dead.message < ?1"
+		   " ORDER BY dead.message DESC",
 };
 
 struct search {
@@ -144,7 +148,9 @@ static int serve(struct search *s, struct store_search *r)
 	int rc = open_connection(s);
 	if (rc < 0)
 		return rc;
-	sqlite3_stmt *q = s->q[r->filter->is_open ? Q_OPEN : Q_ALL];
+	sqlite3_stmt *q = s->q[r->filter->is_dead   ? Q_DEAD
+			       : r->filter->is_open ? Q_OPEN
+						    : Q_ALL];
 	bind(q, r);
 	rc = walk(s, r, q);
 	if (rc < 0)

@@ -96,7 +96,7 @@ int segments_resume(struct segments *s)
 		}
 	}
 	int rc = best ? open_active(s, best->number, best_end) : 0;
-	segments_reap(s);
+	segments_reap(s, SEGMENT_SPARE);
 	return rc;
 }
 

@@ -78,8 +78,8 @@ void segments_release(struct segments *s, const struct place *p);
 void segments_keep(struct segments *s);
 /* At start, before segments_resume: a number above those of such files. */
 uint32_t segments_next_own(const struct segments *s);
-/* Remove files that are empty and not worth keeping. */
-void segments_reap(struct segments *s);
+/* Remove files that are empty, but for so many to be overwritten. */
+void segments_reap(struct segments *s, size_t spare);
 
 /*
  * Is there a place for a body of size bytes (at most SEGMENT_LARGE) without

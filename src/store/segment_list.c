@@ -239,15 +239,15 @@ static void reap_own(struct segments *s)
 	s->own_count = left;
 }
 
-void segments_reap(struct segments *s)
+void segments_reap(struct segments *s, size_t spare)
 {
 	reap_own(s);
-	size_t spare = 0;
+	size_t kept = 0;
 	for (size_t i = s->count; i-- > 0;) {
 		struct segment *g = &s->list[i];
 		if (!is_empty(s, g) || !is_quiet(s, g))
 			continue;
-		if (g->capacity == SEGMENT_SIZE && ++spare <= SEGMENT_SPARE)
+		if (g->capacity == SEGMENT_SIZE && ++kept <= spare)
 			continue;
 		char name[SEGMENT_NAME_SIZE];
 		segment_format_name(g->number, name);

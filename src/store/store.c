@@ -144,6 +144,12 @@ void store_set_limits(
 	atomic_store(&s->min_free_bytes, min_free_bytes);
 }
 
+void store_set_dead(struct store *s, uint64_t dead_ms, uint64_t dead_bytes)
+{
+	atomic_store(&s->dead_ms, dead_ms);
+	atomic_store(&s->dead_bytes, dead_bytes);
+}
+
 void store_stats(struct store *s, struct store_stats *out)
 {
 	s->ops->stats(s, out);

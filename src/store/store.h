@@ -32,8 +32,10 @@ enum store_engine {
 
 struct store_settings {
 	enum store_engine engine;
-	const char *path;        /* directory; created 0700 when missing */
-	uint64_t history_ms;     /* how long finished messages are kept */
+	const char *path;    /* directory; created 0700 when missing */
+	uint64_t history_ms; /* how long finished messages are kept */
+	/* With their bodies those that failed: so long, and so many bytes. */
+	uint64_t dead_ms, dead_bytes;
 	uint64_t min_free_bytes; /* accept answers -ENOSPC below this */
 	/* Waiting for a commit; memory: held at all. -EBUSY above. */
 	uint64_t max_pending_bytes;
@@ -88,6 +90,7 @@ struct store_entry {
 	struct envelope_terms terms;
 	bool is_report;  /* one of ours (RFC 3464) */
 	bool is_event;   /* for a webhook; its priority is that of events */
+	bool is_dead;    /* has failed, its body is kept: it may be revived */
 	unsigned traits; /* of the message: message_traits */
 	struct store_recipient *recipients;
 	size_t recipient_count;
@@ -167,8 +170,9 @@ struct store_accept {
 /*
  * Record what attempts did and what is next, in one transaction: ledger rows,
  * new states of recipients (indices and values parallel), marks of an attempt
- * about to start. When every recipient is final the body is released and the
- * message becomes history. Borrowed until done. Results: 0; -ENOENT the id
+ * about to start. When every recipient is final the message becomes history
+ * and its body is released, or kept for a while when a recipient failed and no
+ * client heard so (dead). Borrowed until done. Results: 0; -ENOENT the id
  * or a recipient is unknown, or a recipient should be tried again whose body
  * is already released (nothing of the update is recorded then); -EALREADY
  * is_refusal, but who sent the same again was told that this message is taken
@@ -184,6 +188,8 @@ struct store_update {
 	size_t recipient_count;
 	/* Its client will be told, or was, that it is not taken. */
 	bool is_refusal;
+	/* Not 0: a dead one is in the queue again, and this is its release. */
+	int64_t revived_ms;
 };
 
 /*
@@ -215,6 +221,7 @@ struct store_find {
 /* Which messages a search wants. What is empty or 0 matches all. */
 struct store_filter {
 	bool is_open; /* somebody must still work on it: what is in the queue */
+	bool is_dead; /* likewise of an entry */
 	struct span user, sender; /* in any case of letters */
 	struct span message_id;   /* as in struct store_entry */
 	struct span provider_id;  /* of one of its attempts */
@@ -294,6 +301,7 @@ int store_each_quota(struct store *s,
 /* Other limits than those of the settings from now on; any thread. */
 void store_set_limits(
     struct store *s, uint64_t history_ms, uint64_t min_free_bytes);
+void store_set_dead(struct store *s, uint64_t dead_ms, uint64_t dead_bytes);
 
 /* Of a file system; UINT64_MAX where it knows no such limit. */
 struct store_space {
@@ -305,6 +313,7 @@ struct store_space {
 struct store_stats {
 	uint64_t messages;           /* not final */
 	uint64_t bytes;              /* of their bodies */
+	uint64_t dead, dead_bytes;   /* likewise of those that failed */
 	uint64_t commits, committed; /* batches, requests in them */
 	uint64_t sync_ns_total;      /* of batches, from append to commit */
 	uint64_t errors;

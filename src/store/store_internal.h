@@ -51,6 +51,7 @@ struct store {
 	const struct store_ops *ops;
 	/* Of the settings, until others are set: any thread. */
 	_Atomic uint64_t history_ms, min_free_bytes;
+	_Atomic uint64_t dead_ms, dead_bytes;
 };
 
 /* First member of every engine's own struct. */

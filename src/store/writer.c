@@ -6,6 +6,7 @@
  * purging and cleaning run after the answers, a little at a time.
  */
 #include <store/cleaner.h>
+#include <store/dead.h>
 #include <store/disk.h>
 #include <store/guard.h>
 #include <store/schema.h>
@@ -30,8 +31,8 @@ struct slot {
 	int body_result;    /* of the append */
 	int row_result;     /* of the statements, in the latest transaction */
 	struct place place; /* accept: where the body went */
-	struct place released; /* update: what nobody needs any more */
-	struct holder *holder; /* and whose it was; may be NULL */
+	struct rows_effect effect; /* update: on the body */
+	struct holder *holder;     /* whose that was; may be NULL */
 };
 
 struct charge {
@@ -44,6 +45,7 @@ struct writer {
 	struct disk *d;
 	struct cleaner *cleaner;
 	struct guard *guard;
+	struct dead *dead;
 
 	struct slot slots[DISK_BATCH_MAX];
 	size_t count;
@@ -69,7 +71,8 @@ struct writer *writer_new(struct disk *d)
 	w->d = d;
 	w->cleaner = cleaner_new(d);
 	w->guard = guard_new();
-	if (!w->cleaner || !w->guard) {
+	w->dead = dead_new(d);
+	if (!w->cleaner || !w->guard || !w->dead) {
 		writer_free(w);
 		return NULL;
 	}
@@ -82,6 +85,7 @@ void writer_free(struct writer *w)
 		return;
 	cleaner_free(w->cleaner);
 	guard_free(w->guard);
+	dead_free(w->dead);
 	free(w);
 }
 
@@ -197,12 +201,12 @@ static int store_slot(struct writer *w, struct slot *slot, int64_t now_ms)
 	if (a)
 		rc = store_accepted(w, slot, now_ms);
 	else
-		rc = rows_update(
-		    w->d->rows, update_of(slot), now_ms, &slot->released);
+		rc = rows_update(w->d->rows, update_of(slot), now_ms,
+		    dead_may_keep(w->d), &slot->effect);
 	slot->row_result = rc;
-	if (!a && rc == 0 && slot->released.segment)
+	if (!a && rc == 0 && slot->effect.change != ROWS_NOTHING)
 		slot->holder =
-		    holders_find(w->d->holders, rows_released_user(w->d->rows));
+		    holders_find(w->d->holders, rows_updated_user(w->d->rows));
 	if (a && rc == 0) {
 		note_charge(w, a);
 		if (slot->place.segment && !spool_has(slot->place.segment))
@@ -334,12 +338,28 @@ static void settle_accept(struct disk *d, struct slot *slot)
 
 static void settle_update(struct disk *d, struct slot *slot)
 {
-	if (slot->r->result < 0 || slot->released.segment == 0)
+	const struct rows_effect *e = &slot->effect;
+	uint64_t size = e->place.size;
+	if (slot->r->result < 0 || e->change == ROWS_NOTHING)
 		return;
-	segments_release(d->segments, &slot->released);
+	if (e->change == ROWS_REVIVED) {
+		atomic_fetch_add(&d->messages, 1);
+		atomic_fetch_add(&d->bytes, size);
+		atomic_fetch_sub(&d->dead, 1);
+		atomic_fetch_sub(&d->dead_bytes, size);
+		holders_add(d->holders,
+		    rows_find_user(d->rows, &update_of(slot)->id), size);
+		return;
+	}
 	atomic_fetch_sub(&d->messages, 1);
-	atomic_fetch_sub(&d->bytes, slot->released.size);
-	holders_drop(d->holders, slot->holder, slot->released.size);
+	atomic_fetch_sub(&d->bytes, size);
+	holders_drop(d->holders, slot->holder, size);
+	if (e->change == ROWS_RELEASED) {
+		segments_release(d->segments, &e->place);
+		return;
+	}
+	atomic_fetch_add(&d->dead, 1);
+	atomic_fetch_add(&d->dead_bytes, size);
 }
 
 static int result_of(const struct slot *slot, int rc)
@@ -451,13 +471,16 @@ static bool keep_house(struct writer *w, bool is_idle)
 	int purged = purge(w, is_idle);
 	if (purged < 0)
 		disk_note_error(d, "purge", purged);
+	int buried = disk_is_failed(d) ? 0 : dead_step(w->dead);
+	if (buried < 0)
+		disk_note_error(d, "give up", buried);
 	int cleaned = disk_is_failed(d) ? 0 : cleaner_step(w->cleaner);
 	if (cleaned < 0)
 		disk_note_error(d, "clean", cleaned);
 	/* After a failed commit nobody knows which of two copies is wanted. */
 	if (!disk_is_failed(d))
-		segments_reap(d->segments);
-	return purged > 0 || cleaned > 0;
+		segments_reap(d->segments, dead_spare(d));
+	return purged > 0 || buried > 0 || cleaned > 0;
 }
 
 /* All that was answered is durable, and nothing else was committed. */

@@ -146,6 +146,80 @@ class Again(Queue):
                       metrics)
 
 
+class Dead(Queue):
+    """What failed is kept for a while, and sent after all."""
+    settings = {"mode": "queued", "providers": "sendgrid, ses",
+                "extra": "dsn: {providers: [mailgun], "
+                         "from: mailer-daemon@shop.example}\n"}
+
+    def failed(self, **more):
+        for provider in "sendgrid", "ses":
+            self.sandbox.fault(provider, status=400)
+        queue_id = self.submit(**more)
+        self.final(queue_id, states=("bounced",))
+        return queue_id
+
+    def dead(self, *words):
+        return [e["queue_id"]
+                for e in self.entries("ls", "--state", "dead", *words)]
+
+    def metric(self, what):
+        text = http(f"{self.stats}/metrics")[1]
+        return next(line.split()[1] for line in text.splitlines()
+                    if line.startswith(f'postern_{what}{{state="dead"}}'))
+
+    def reports(self):
+        return len(self.sandbox.messages(provider="mailgun"))
+
+    def test_it_is_listed_and_sent_after_all_over_a_crash(self):
+        first, second = self.failed(), self.failed(to=("bob@dest.example",))
+        self.assertEqual(self.entries("ls"), [])
+        self.assertEqual(self.dead(), [second, first])
+        self.assertEqual(self.dead("--recipient", "bob@dest.example"), [second])
+        self.assertEqual(self.metric("queue_messages"), "2")
+        self.kill()
+        self.start(**self.settings)
+        self.assertEqual(self.dead(), [second, first])
+        self.assertGreater(int(self.metric("queue_bytes")), 500)
+        self.assertEqual(self.entries("ls", "--state", "dead")[0]["queue_name"], "dead")
+        # It fails once more, and its sender hears of it once more.
+        self.assertEqual(eventually(lambda: self.reports() == 2, "reports"), True)
+        self.sandbox.fault("sendgrid", status=400)
+        self.queue("requeue", first, "--reason", "mended?")
+        self.assertEqual(eventually(lambda: self.reports() == 3, "a report"), True)
+        self.final(first, states=("bounced",))
+        self.sandbox.heal()
+        self.queue("requeue", "--recipient", "ann@dest.example")
+        self.assertIn("1 changed", self.queue("requeue", "--all"))
+        for queue_id in first, second:
+            record = self.final(queue_id)
+            self.assertIn("requeue", [a["reason"] for a in record["attempts"]
+                                      if a["class"] == "operator"][0])
+            self.assertEqual(record["recipients"][0]["attempts"], 1)
+        self.assertEqual(self.dead(), [])
+        self.assertEqual(len(self.sandbox.messages(provider="sendgrid")), 2)
+        self.queue("requeue", first, code=1)
+        self.assertIn("in a state for that", self.said)
+
+    def test_it_is_no_message_that_waits(self):
+        queue_id = self.failed()
+        self.queue("retry", queue_id, code=1)
+        self.queue("retry", "--state", "dead", code=1)
+        self.assertIn("only be requeued", self.said)
+
+    def test_what_is_not_kept_is_refused(self):
+        self.stop()
+        self.start(**{**self.settings, "mode": "hybrid"})
+        for provider in "sendgrid", "ses":
+            self.sandbox.fault(provider, status=400)
+        code, text = self.send(self.client())
+        self.assertEqual(code, 554, text)  # the client heard it
+        self.assertEqual(self.dead(), [])
+        queue_id = self.entries("find", "--state", "failed")[0]["queue_id"]
+        self.queue("requeue", queue_id, code=1)
+        self.assertIn("send it again", self.said)
+
+
 class Act(Queue):
     def operator_rows(self, queue_id):
         return [a["reason"] for a in self.record(queue_id)["attempts"]

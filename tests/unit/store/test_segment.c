@@ -137,7 +137,7 @@ START_TEST(an_emptied_segment_is_overwritten)
 	struct place second = fill_segment();
 	ck_assert_uint_ne(second.segment, first.segment);
 	release(first.segment, PER_SEGMENT);
-	segments_reap(s);
+	segments_reap(s, SEGMENT_SPARE);
 	struct place third = fill_segment();
 	ck_assert_uint_eq(third.segment, first.segment);
 	ck_assert_int_eq(read_back(&third, 1), 0);
@@ -190,10 +190,10 @@ START_TEST(a_large_body_has_a_file_of_its_own_until_released)
 	ck_assert_uint_eq(fix_files(&f, "."), 2);
 	turn = 1;
 	segments_release(s, &large);
-	segments_reap(s);
+	segments_reap(s, SEGMENT_SPARE);
 	ck_assert_uint_eq(fix_files(&f, "."), 2);
 	turn = 2;
-	segments_reap(s);
+	segments_reap(s, SEGMENT_SPARE);
 	ck_assert_uint_eq(fix_files(&f, "."), 1);
 	ck_assert_int_eq(read_back(&large, 2), -EBADMSG);
 	stop();
