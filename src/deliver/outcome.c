@@ -100,11 +100,15 @@ static void withdraw(struct delivery *d, size_t i)
 
 static void set_expired(struct delivery *d, size_t i)
 {
+	static const char prefix[] = "expired: ";
 	char why[POSTERN_REASON_SIZE];
 
-	(void)snprintf(why, sizeof(why), "expired: %.*s", (int)sizeof(why) - 32,
-	    d->reason);
-	outcome_set_reason(d, why);
+	/* Once, for all recipients whose time is over together. */
+	if (strncmp(d->reason, prefix, sizeof(prefix) - 1) != 0) {
+		(void)snprintf(why, sizeof(why), "%s%.*s", prefix,
+		    (int)sizeof(why) - 32, d->reason);
+		outcome_set_reason(d, why);
+	}
 	set_failed(d, i);
 }
 
