@@ -122,8 +122,9 @@ END_TEST
 START_TEST(names_lead_back_to_types)
 {
 	for (int i = EVENT_SENT; i <= EVENT_FAILED; i++)
-		ck_assert_int_eq(
-		    event_type_parse(span_of(event_type_name(i))), i);
+		ck_assert_int_eq(event_type_parse(span_of(
+				     event_type_name((enum event_type)i))),
+		    i);
 	ck_assert_int_eq(event_type_parse(SPAN("a@b.example")), EVENT_SENT);
 }
 END_TEST
