@@ -176,12 +176,17 @@ static void log_round(const struct delivery *d, int64_t next_ms)
 	log_end(d, next_ms, clock_wall_ms(), class);
 }
 
+/* See deliver_wait; at_ms was reckoned when it was since_ms. */
+static void wait_from(struct deliver *owner, struct id id, int64_t at_ms,
+    int64_t since_ms, int priority);
+
 void delivery_finish(struct delivery *d)
 {
 	struct deliver *owner = d->owner;
 	/* What is not recorded is not true. */
 	int64_t next_ms = d->is_unrecorded ? INT64_MAX : next_due_ms(d);
 	struct id id = d->id;
+	int64_t now_ms = d->now_ms;
 	int priority = d->terms.priority;
 
 	if (!d->is_unrecorded)
@@ -193,7 +198,7 @@ void delivery_finish(struct delivery *d)
 		next_ms = d->again_ms;
 	delivery_free(d);
 	if (next_ms != INT64_MAX)
-		deliver_wait(owner, id, next_ms, priority);
+		wait_from(owner, id, next_ms, now_ms, priority);
 }
 
 /* --- what waits --- */
@@ -210,21 +215,26 @@ static void count_scheduled(struct deliver *owner)
 	    owner->due.count + owner->due_events.count);
 }
 
-/* How long it waits is decided now, whatever the wall clock is set to. */
-static int64_t mono_of(int64_t at_ms)
+/*
+ * How long it waits is decided now, whatever the wall clock is set to. It may
+ * have been set back already since the time was reckoned.
+ */
+static int64_t mono_of(int64_t at_ms, int64_t since_ms)
 {
-	int64_t now = clock_wall_ms();
+	int64_t wall = clock_wall_ms();
+	int64_t now = wall > since_ms ? wall : since_ms;
 
 	return (int64_t)clock_mono_ms() + (at_ms > now ? at_ms - now : 0);
 }
 
-void deliver_wait(
-    struct deliver *owner, struct id id, int64_t at_ms, int priority)
+/* As deliver_wait; at_ms was reckoned when it was since_ms. */
+static void wait_from(struct deliver *owner, struct id id, int64_t at_ms,
+    int64_t since_ms, int priority)
 {
+	int64_t mono_ms = mono_of(at_ms, since_ms);
 	char text[ID_TEXT_SIZE];
 
-	if (due_put(due_of(owner, priority), id, mono_of(at_ms), priority) !=
-	    0) {
+	if (due_put(due_of(owner, priority), id, mono_ms, priority) != 0) {
 		/* It stays in the store and is found at the next start. */
 		id_format(id, text);
 		log_error("schedule_failed", LOG_STR("queue_id", text),
@@ -232,6 +242,12 @@ void deliver_wait(
 	}
 	count_scheduled(owner);
 	deliver_end_turn_later(owner);
+}
+
+void deliver_wait(
+    struct deliver *owner, struct id id, int64_t at_ms, int priority)
+{
+	wait_from(owner, id, at_ms, INT64_MIN, priority);
 }
 
 /*
