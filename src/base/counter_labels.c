@@ -11,6 +11,7 @@ const char *const counter_refusal_names[COUNTER_REFUSALS] = {
 	[COUNTER_REFUSED_FULL] = "full",
 	[COUNTER_REFUSED_STORAGE] = "storage",
 	[COUNTER_REFUSED_SHUTDOWN] = "shutdown",
+	[COUNTER_REFUSED_PRESSURE] = "pressure",
 	[COUNTER_REFUSED_MEMORY] = "memory",
 };
 

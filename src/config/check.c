@@ -119,6 +119,16 @@ static void check_queue(struct check *c)
 		    c->report, cap, "must not be less than queue.retry.base");
 }
 
+static void check_memory(struct check *c)
+{
+	const struct config_memory *m = &c->config->memory;
+	const struct node *hard = node_get(node_get(c->root, "memory"), "hard");
+
+	if (hard && m->hard > 0 && m->hard < m->soft)
+		report_error(
+		    c->report, hard, "must not be less than memory.soft");
+}
+
 static void check_texts(struct check *c)
 {
 	const struct node *banner =
@@ -380,5 +390,6 @@ void check_config(struct check *c)
 	check_routes(c);
 	check_webhook(c);
 	check_queue(c);
+	check_memory(c);
 	check_texts(c);
 }

@@ -269,6 +269,12 @@ struct config_spool {
 	struct postern_share min_free; /* of the disk; and of its inodes */
 };
 
+/* Of `limit`, or of the process's control group: percent, 0 = no mark. */
+struct config_memory {
+	int64_t soft, hard;
+	uint64_t limit; /* 0 = the control group's */
+};
+
 /* What to do with a bare CR or LF in content. */
 enum config_lines {
 	CONFIG_LINES_NORMALIZE = 0,
@@ -375,6 +381,7 @@ struct config {
 	struct config_dsn dsn;
 	struct config_webhook webhook;
 	struct config_spool spool;
+	struct config_memory memory;
 	struct config_smtp smtp;
 	struct config_http http;
 	struct config_stats stats;

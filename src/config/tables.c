@@ -269,6 +269,23 @@ static const struct postern_field spool_rows[] = {
 	{ .name = NULL },
 };
 
+static const struct postern_field memory_rows[] = {
+	{ .name = "soft", .type = POSTERN_TYPE_PERCENT,
+	  AT(config_memory, soft), .preset = "80%",
+	  RANGE(0, 100), .flags = RELOAD,
+	  .doc = "of limit: from there on nobody new is let in; 0 = never" },
+	{ .name = "hard", .type = POSTERN_TYPE_PERCENT,
+	  AT(config_memory, hard), .preset = "95%",
+	  RANGE(0, 100), .flags = RELOAD,
+	  .doc = "and from there on no content is read, either; 0 = never" },
+	{ .name = "limit", .type = POSTERN_TYPE_SIZE,
+	  AT(config_memory, limit), .preset = "0",
+	  RANGE(0, 1024 * 1024 * GIB), .flags = RELOAD,
+	  .doc = "memory the server may take; 0 = what its control group "
+		 "(MemoryMax, a container's limit) allows, if it says so" },
+	{ .name = NULL },
+};
+
 static const struct postern_field http_rows[] = {
 	{ .name = "connect_timeout", .type = POSTERN_TYPE_DURATION,
 	  AT(config_http, connect_timeout_ms), .preset = "10s",
@@ -405,6 +422,9 @@ const struct postern_field tables_root[] = {
 		 "URL" },
 	{ .name = "spool", .type = POSTERN_TYPE_MAP,
 	  AT(config, spool), .fields = spool_rows, .doc = "where mail waits" },
+	{ .name = "memory", .type = POSTERN_TYPE_MAP,
+	  AT(config, memory), .fields = memory_rows,
+	  .doc = "what happens before there is no more of it" },
 	{ .name = "smtp", .type = POSTERN_TYPE_MAP,
 	  AT(config, smtp), .fields = tables_smtp,
 	  .doc = "how Postern speaks to clients" },

@@ -9,6 +9,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+enum {
+	UNSYNCED_MAX = 64 * 1024 * 1024,
+	SYNC_MAX_MS = 5000
+};
+
 /* A share of something: 9/10. */
 struct ratio {
 	uint64_t num, den;
@@ -28,6 +33,12 @@ static const struct mark marks[PRESSURE_MARKS] = {
 	    PRESSURE_NO_MAIL | PRESSURE_NOT_READY },
 	[PRESSURE_QUEUE_BYTES] = { false, { 9, 10 }, PRESSURE_NO_MAIL },
 	[PRESSURE_QUEUE_MESSAGES] = { false, { 9, 10 }, PRESSURE_NO_MAIL },
+	/* From 80 and from 95 % to 75. */
+	[PRESSURE_MEMORY] = { false, { 15, 16 }, PRESSURE_NO_SESSIONS },
+	[PRESSURE_MEMORY_HARD] = { false, { 15, 19 },
+	    PRESSURE_NO_SESSIONS | PRESSURE_PAUSE },
+	[PRESSURE_UNSYNCED] = { false, { 1, 2 }, PRESSURE_PAUSE },
+	[PRESSURE_SYNC] = { false, { 1, 2 }, PRESSURE_PAUSE },
 };
 /* Of one user: 25 % to 20 %. */
 static const struct mark user_mark = { .ends = { 4, 5 } };
@@ -37,6 +48,10 @@ const char *const pressure_names[PRESSURE_MARKS] = {
 	[PRESSURE_INODES] = "spool_inodes",
 	[PRESSURE_QUEUE_BYTES] = "queue_bytes",
 	[PRESSURE_QUEUE_MESSAGES] = "queue_messages",
+	[PRESSURE_MEMORY] = "memory",
+	[PRESSURE_MEMORY_HARD] = "memory_hard",
+	[PRESSURE_UNSYNCED] = "unsynced",
+	[PRESSURE_SYNC] = "sync",
 };
 
 struct pressure {
@@ -118,6 +133,12 @@ void pressure_configure(struct pressure *p, const struct config *c,
 		    percent_of(have->inodes, c->spool.min_free.percent),
 		[PRESSURE_QUEUE_BYTES] = q->max_bytes,
 		[PRESSURE_QUEUE_MESSAGES] = messages,
+		[PRESSURE_MEMORY] =
+		    percent_of(have->memory, (uint64_t)c->memory.soft),
+		[PRESSURE_MEMORY_HARD] =
+		    percent_of(have->memory, (uint64_t)c->memory.hard),
+		[PRESSURE_UNSYNCED] = UNSYNCED_MAX,
+		[PRESSURE_SYNC] = SYNC_MAX_MS,
 	};
 
 	for (size_t i = 0; i < PRESSURE_MARKS; i++)

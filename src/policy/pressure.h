@@ -22,6 +22,10 @@ enum pressure_mark {
 	PRESSURE_INODES,    /* and its free inodes */
 	PRESSURE_QUEUE_BYTES,
 	PRESSURE_QUEUE_MESSAGES,
+	PRESSURE_MEMORY,      /* bytes in use */
+	PRESSURE_MEMORY_HARD, /* likewise */
+	PRESSURE_UNSYNCED,    /* bytes that wait to be made durable */
+	PRESSURE_SYNC,        /* ms that takes */
 	PRESSURE_MARKS
 };
 
@@ -29,8 +33,10 @@ extern const char *const pressure_names[PRESSURE_MARKS];
 
 /* What a mark asks for, as bits. */
 enum pressure_effect {
-	PRESSURE_NO_MAIL = 1 << 0,  /* 452 at MAIL, for what is stored */
-	PRESSURE_NOT_READY = 1 << 1 /* /readyz fails */
+	PRESSURE_NO_MAIL = 1 << 0,     /* 452 at MAIL, for what is stored */
+	PRESSURE_NOT_READY = 1 << 1,   /* /readyz fails */
+	PRESSURE_NO_SESSIONS = 1 << 2, /* 421 for who connects */
+	PRESSURE_PAUSE = 1 << 3 /* no content is read, and none handed over */
 };
 
 struct pressure *pressure_new(void);    /* NULL for memory */
@@ -39,7 +45,7 @@ void pressure_free(struct pressure *p); /* accepts NULL */
 /* How much there is in all, for levels that are shares; UINT64_MAX: nobody
  * knows, so there is no such level. */
 struct pressure_capacity {
-	uint64_t space, inodes;
+	uint64_t space, inodes, memory;
 };
 /* Levels as the configuration has them. Before loops run and at any time. */
 void pressure_configure(struct pressure *p, const struct config *c,

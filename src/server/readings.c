@@ -6,6 +6,7 @@
 #include <config/config.h>
 #include <loop/loop.h>
 #include <policy/pressure.h>
+#include <server/footprint.h>
 #include <store/store.h>
 
 #include <stdlib.h>
@@ -20,7 +21,16 @@ struct readings {
 	struct store *store;
 	struct pressure *pressure;
 	struct loop_timer timer;
+	struct footprint footprint;
 };
+
+static void look_at_memory(struct readings *r)
+{
+	uint64_t used = footprint_used(&r->footprint, r->config->memory.limit);
+
+	(void)pressure_note(r->pressure, PRESSURE_MEMORY, used);
+	(void)pressure_note(r->pressure, PRESSURE_MEMORY_HARD, used);
+}
 
 /* A disk may grow, so levels are as new as what they are compared with. */
 static void look(struct readings *r)
@@ -31,7 +41,9 @@ static void look(struct readings *r)
 	jumps_look();
 	store_stats(r->store, &stats);
 	have = (struct pressure_capacity){ .space = stats.space.total_bytes,
-		.inodes = stats.space.total_inodes };
+		.inodes = stats.space.total_inodes,
+		.memory =
+		    footprint_limit(&r->footprint, r->config->memory.limit) };
 	pressure_configure(r->pressure, r->config, &have);
 	(void)pressure_note(
 	    r->pressure, PRESSURE_SPACE, stats.space.free_bytes);
@@ -40,6 +52,10 @@ static void look(struct readings *r)
 	(void)pressure_note(
 	    r->pressure, PRESSURE_QUEUE_MESSAGES, stats.messages);
 	(void)pressure_note(r->pressure, PRESSURE_QUEUE_BYTES, stats.bytes);
+	(void)pressure_note(
+	    r->pressure, PRESSURE_UNSYNCED, stats.unsynced_bytes);
+	(void)pressure_note(r->pressure, PRESSURE_SYNC, stats.sync_ms);
+	look_at_memory(r);
 	store_set_limits(
 	    r->store, r->config->queue.history_ms, pressure_floor(r->pressure));
 	store_set_dead(
@@ -69,6 +85,7 @@ struct readings *readings_start(
 		return NULL;
 	}
 	r->config = config_ref(c);
+	footprint_open(&r->footprint);
 	loop_timer_init(&r->timer, on_period);
 	on_period(&r->timer);
 	return r;
@@ -97,6 +114,7 @@ void readings_free(struct readings *r)
 {
 	if (!r)
 		return;
+	footprint_close(&r->footprint);
 	pressure_free(r->pressure);
 	config_unref(r->config);
 	free(r);

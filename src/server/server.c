@@ -47,7 +47,7 @@ enum {
 	POOL_WAITING = 1024,
 	EXIT_MAIL_LEFT = 3,
 	MARGIN_MS = 5 * 1000, /* on top of what shutdown may take */
-	STORE_PENDING_MAX = 64 * 1024 * 1024
+	STORE_PENDING_MAX = 256 * 1024 * 1024 /* pressure comes first */
 };
 
 struct server {
@@ -266,6 +266,7 @@ static int open_stores(struct server *s, struct err *e)
 	if (!s->store)
 		return e->code ? e->code : -EIO;
 	settings.engine = STORE_MEMORY;
+	settings.max_pending_bytes /= 4; /* there: held */
 	s->volatile_store = store_open(&settings, e);
 	return s->volatile_store ? 0 : -ENOMEM;
 }

@@ -9,6 +9,7 @@
 #include <base/log.h>
 #include <net/conn.h>
 #include <policy/peers.h>
+#include <policy/pressure.h>
 #include <store/store.h>
 
 #include <errno.h>
@@ -82,6 +83,8 @@ static struct smtp_reply reply_of(
 		[COUNTER_REFUSED_LOGINS] = { 421, "4.7.0",
 		    "Too many failed authentications", NULL },
 		[COUNTER_REFUSED_FULL] = { 421, "4.3.2",
+		    "Too busy, try again later", NULL },
+		[COUNTER_REFUSED_PRESSURE] = { 421, "4.3.2",
 		    "Too busy, try again later", NULL },
 		[COUNTER_REFUSED_STORAGE] = { 421, "4.3.2",
 		    "Not accepting mail", NULL },
@@ -220,6 +223,8 @@ static bool is_unwelcome(const struct arrival *a, struct refusal *out)
 		out->reason = COUNTER_REFUSED_ACCESS;
 	else if (is_broken(a))
 		out->reason = COUNTER_REFUSED_STORAGE;
+	else if (pressure_asks(a->service->pressure, PRESSURE_NO_SESSIONS))
+		out->reason = COUNTER_REFUSED_PRESSURE;
 	else
 		return false;
 	out->is_news = out->reason == COUNTER_REFUSED_ACCESS;

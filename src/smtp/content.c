@@ -17,18 +17,23 @@ enum {
 	FIRST_ROOM = 16 * 1024 /* as much of SIZE= as is believed at once */
 };
 
-static void on_room(void *ctx)
+void smtp_content_go_on(struct smtp_session *s)
 {
-	struct smtp_session *s = ctx;
 	struct smtp_tx *tx = s->tx;
 
 	if (tx->body.rc < 0)
 		tx->data.is_dropped = true;
 	if (s->wait != SMTP_WAIT_BODY)
 		return; /* it came before anybody waited */
+	smtp_room_leave(s);
 	smtp_content_time_anew(s);
 	smtp_session_resume(
 	    s, tx->body.is_ended ? smtp_content_finish(s) : SMTP_NEXT);
+}
+
+static void on_room(void *ctx)
+{
+	smtp_content_go_on(ctx);
 }
 
 void smtp_content_begin(struct smtp_session *s, enum smtp_data_kind kind)
@@ -244,13 +249,19 @@ static enum smtp_next wait_for_room(struct smtp_session *s)
 
 void smtp_content_overdue(struct smtp_session *s)
 {
-	smtp_body_fail(&s->tx->body, -EIO);
-	on_room(s);
+	bool is_paused = !list_is_empty(&s->paused);
+
+	smtp_room_leave(s);
+	smtp_body_fail(&s->tx->body, is_paused ? -ENOSPC : -EIO);
+	smtp_content_go_on(s);
 }
 
 enum smtp_next smtp_content_pace(struct smtp_session *s)
 {
-	return smtp_body_must_wait(&s->tx->body) ? wait_for_room(s) : SMTP_NEXT;
+	bool must_wait = smtp_body_must_wait(&s->tx->body) ||
+			 (!s->tx->data.is_dropped && smtp_room_must_pause(s));
+
+	return must_wait ? wait_for_room(s) : SMTP_NEXT;
 }
 
 /* Runs again when what it waited for is written. */
@@ -266,5 +277,7 @@ enum smtp_next smtp_content_finish(struct smtp_session *s)
 		tx->ended_ns = clock_mono_ns();
 	if (!smtp_body_end(&tx->body))
 		return wait_for_room(s);
-	return smtp_content_is_refused(s) ? SMTP_NEXT : smtp_submit(s);
+	if (smtp_content_is_refused(s))
+		return SMTP_NEXT;
+	return smtp_room_must_pause(s) ? wait_for_room(s) : smtp_submit(s);
 }

@@ -67,6 +67,7 @@ void smtp_service_init(struct smtp_service *service, struct loop *loop)
 	*service = (struct smtp_service){ .loop = loop };
 	list_init(&service->sessions);
 	list_init(&service->doors);
+	smtp_room_init(service);
 }
 
 void smtp_service_finish(struct smtp_service *service)

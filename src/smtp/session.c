@@ -300,6 +300,7 @@ static void on_closed(struct conn *c, enum conn_end why, void *ctx)
 	if (!s->is_probe)
 		counter_sub(&s->counts->active, 1);
 	list_remove(&s->link);
+	smtp_room_leave(s);
 	config_unref(s->config);
 	tls_ctx_unref(s->tls);
 	free(s->helo);
@@ -345,6 +346,7 @@ static struct smtp_session *session_new(struct smtp_service *service,
 		s->ends_at =
 		    loop_now(service->loop) + s->config->smtp.session_total_ms;
 	list_append(&service->sessions, &s->link);
+	list_init(&s->paused);
 	service->session_count++;
 	return s;
 }

@@ -6,6 +6,7 @@
 
 #include <base/list.h>
 #include <config/config.h>
+#include <loop/loop.h>
 
 #include <stdbool.h>
 
@@ -30,9 +31,11 @@ struct smtp_service {
 	struct deliver *deliver;
 	struct store *store;
 	struct counters *counters;
-	struct peers *peers;         /* shared by all workers */
-	struct pressure *pressure;   /* likewise */
-	struct list sessions;        /* struct smtp_session.link */
+	struct peers *peers;          /* shared by all workers */
+	struct pressure *pressure;    /* likewise */
+	struct list sessions;         /* struct smtp_session.link */
+	struct list paused;           /* struct smtp_session.paused: room.c */
+	struct loop_timer look_again; /* runs while there are any */
 	struct list doors;           /* connections that are none yet: door.c */
 	size_t session_count;        /* of both */
 	bool is_stressed;            /* what waits was timed for that */

@@ -127,6 +127,7 @@ struct smtp_auth_refusal {
 
 struct smtp_session {
 	struct list link;
+	struct list paused; /* in the service's list, or alone */
 	struct smtp_service *service;
 	struct config *config; /* as it was at the start */
 	const struct config_listener *listener;
@@ -348,6 +349,8 @@ uint64_t smtp_content_time(const struct smtp_session *s);
  * end of the content the answer to it; 0 = no limit.
  */
 uint64_t smtp_content_answer_ms(const struct smtp_session *s);
+/* What content waited for is there, or it has failed. */
+void smtp_content_go_on(struct smtp_session *s);
 /* The disk had that long: the message is read to its end and refused. */
 void smtp_content_overdue(struct smtp_session *s);
 
@@ -359,6 +362,14 @@ void smtp_content_overdue(struct smtp_session *s);
  */
 const char *smtp_room_why_not(
     const struct smtp_session *s, const struct config_user *user);
+void smtp_room_init(struct smtp_service *service);
+/*
+ * Whether no content may be read or handed over now. Then smtp_content_go_on
+ * follows when it may.
+ */
+bool smtp_room_must_pause(struct smtp_session *s);
+/* It waits for that no more. */
+void smtp_room_leave(struct smtp_session *s);
 
 /* --- submit.c --- */
 

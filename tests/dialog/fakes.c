@@ -98,7 +98,8 @@ void store_stats(struct store *s, struct store_stats *out)
 {
 	(void)s;
 	*out = (struct store_stats){ .messages = fakes.stored.messages,
-		.bytes = fakes.stored.bytes };
+		.bytes = fakes.stored.bytes,
+		.unsynced_bytes = fakes.unsynced };
 }
 
 void store_held(struct store *s, struct span user, struct store_held *out)

@@ -26,6 +26,7 @@ struct fakes {
 	uint64_t retry_after_ms;
 	int store_rc;
 	struct store_held stored, held_by_user; /* in all, and the user's */
+	uint64_t unsynced;                      /* bytes */
 	bool is_out_of_memory;                  /* for copies of strings */
 	bool carries_no_utf8;                   /* no provider does */
 	unsigned carries_not; /* POSTERN_CARRIES_*, likewise */

@@ -37,6 +37,7 @@ static void set_defaults(struct settings *t, enum transport transport)
 		.queue = { .mode = CONFIG_MODE_HYBRID },
 		.auth = { .max_failures = 5, .failure_delay_ms = 1 },
 		.spool = { .min_free = { .percent = 10 } },
+		.memory = { .soft = 80, .hard = 95 },
 		.smtp = { .banner = "Postern",
 		    .max_message_size = 26214400,
 		    .content_memory = 256 * 1024 * 1024,
@@ -400,6 +401,8 @@ static bool set_number(struct settings *t, struct span key, struct span v)
 		{ "bodies", &t->bodies, NULL },
 		{ "free_space", &t->free_space, NULL },
 		{ "free_inodes", &t->free_inodes, NULL },
+		{ "memory_used", &t->memory, NULL },
+		{ "unsynced_bytes", NULL, &fakes.unsynced },
 		{ "queue_max_messages", &t->config.queue.max_messages, NULL },
 		{ "queue_max_bytes", NULL, &t->config.queue.max_bytes },
 		{ "queue_user_share", &t->config.queue.user_share, NULL },
@@ -521,7 +524,8 @@ void settings_apply(
 
 struct pressure *settings_pressure(const struct settings *t)
 {
-	static const struct pressure_capacity have = { 1U << 30, 1U << 20 };
+	static const struct pressure_capacity have = { 1U << 30, 1U << 20,
+		1U << 30 };
 	struct pressure *p = pressure_new();
 
 	ck_assert_ptr_nonnull(p);
@@ -532,6 +536,10 @@ struct pressure *settings_pressure(const struct settings *t)
 	if (t->free_inodes)
 		(void)pressure_note(p, PRESSURE_INODES,
 		    have.inodes / 100 * (uint64_t)t->free_inodes);
+	if (t->memory)
+		for (int i = PRESSURE_MEMORY; i <= PRESSURE_MEMORY_HARD; i++)
+			(void)pressure_note(p, (enum pressure_mark)i,
+			    have.memory / 100 * (uint64_t)t->memory + 100);
 	return p;
 }
 

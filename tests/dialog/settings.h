@@ -39,7 +39,7 @@ struct settings {
 	bool has_certificate;
 	int64_t bodies; /* how many messages go to a file */
 	/* Of the spool, in percent; 0: not looked at. */
-	int64_t free_space, free_inodes;
+	int64_t free_space, free_inodes, memory;
 };
 
 /* Also tells the fakes. Exits when a setting is not known. */

@@ -1,7 +1,8 @@
 """What is nearly used up: refused in time, and accepted again without a restart."""
+import smtplib
 import unittest
 
-from harness import eventually, http
+from harness import DEADLINE, eventually, http
 from test_reload import Reload
 
 ALL = "100%"
@@ -86,6 +87,36 @@ class Pressure(Reload):
         self.assertEqual(self.mail(smtp)[0], 452)
         self.sandbox.heal()
         eventually(lambda: self.mail(smtp)[0] == 250, "the user may send again")
+
+    def test_short_of_memory_nobody_new_is_let_in(self):
+        smtp = self.client()
+        self.configure(("stats:", "memory: {limit: 1GiB, soft: 1%, hard: 0}\nstats:"))
+        code, text = self.reply_at_the_door()
+        self.assertEqual(code, 421)
+        self.assertTrue(text.startswith("4.3.2 Too busy"), text)
+        self.assertEqual(self.send(smtp)[0], 250)
+        self.configure(("limit: 1GiB", "limit: 100GiB"), ("soft: 1%", "soft: 80%"))
+        self.assertEqual(self.reply_at_the_door()[0], 220)
+
+    def test_shorter_still_no_content_is_read_until_there_is_more(self):
+        smtp = self.client()
+        smtp.mail("orders@shop.example")
+        smtp.rcpt("ann@dest.example")
+        self.assertEqual(smtp.docmd("DATA")[0], 354)
+        self.configure(("stats:", "memory: {limit: 1GiB, soft: 1%, hard: 1%}\nstats:"))
+        smtp.send("From: orders@shop.example\r\n\r\nhi\r\n.\r\n")
+        smtp.sock.settimeout(1)
+        with self.assertRaises(TimeoutError):
+            smtp.sock.recv(1)
+        smtp.sock.settimeout(DEADLINE)
+        self.configure(("limit: 1GiB", "limit: 100GiB"), ("soft: 1%, hard: 1%", "soft: 80%"))
+        self.assertEqual(smtp.getreply()[0], 250)
+
+    def reply_at_the_door(self):
+        smtp = smtplib.SMTP(timeout=DEADLINE)
+        self.addCleanup(smtp.close)
+        code, text = smtp.connect("localhost", self.starttls)
+        return code, text.decode()
 
 
 if __name__ == "__main__":

@@ -132,7 +132,8 @@ END_TEST
 
 START_TEST(a_disk_that_is_nearly_full_is_not_ready_and_lives)
 {
-	static const struct pressure_capacity have = { 1000, UINT64_MAX };
+	static const struct pressure_capacity have = { 1000, UINT64_MAX,
+		UINT64_MAX };
 	struct config c = { .spool = { .min_free = { .percent = 10 } } };
 	struct pressure *p = pressure_new();
 	struct rig r;

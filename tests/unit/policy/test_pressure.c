@@ -18,9 +18,10 @@ static void set_up(void)
 		    .max_bytes = 1000000,
 		    .user_share = 25 },
 		.spool = { .min_free = { .percent = 10 } },
+		.memory = { .soft = 80, .hard = 95 },
 		.smtp = { .max_message_size = 25 * 1024 * 1024 },
 	};
-	have = (struct pressure_capacity){ 100 * gib, 1000 };
+	have = (struct pressure_capacity){ 100 * gib, 1000, 100000 };
 	pressure_configure(p, &c, &have);
 }
 
@@ -39,6 +40,11 @@ static const struct {
 	{ PRESSURE_INODES, 100, 99, 119, 120 },
 	{ PRESSURE_QUEUE_MESSAGES, 999, 1000, 901, 900 },
 	{ PRESSURE_QUEUE_BYTES, 999999, 1000000, 900001, 900000 },
+	{ PRESSURE_MEMORY, 79999, 80000, 75001, 75000 },
+	{ PRESSURE_MEMORY_HARD, 94999, 95000, 75001, 75000 },
+	{ PRESSURE_UNSYNCED, (64 << 20) - 1, 64 << 20, (32 << 20) + 1,
+	    32 << 20 },
+	{ PRESSURE_SYNC, 4999, 5000, 2501, 2500 },
 };
 
 START_TEST(begins_at_one_level_and_ends_at_another)
@@ -92,8 +98,9 @@ START_TEST(levels_of_zero_never_hold)
 {
 	c.queue = (struct config_queue){ .max_messages = 0 };
 	c.spool.min_free = (struct postern_share){ 0, 0 };
+	c.memory = (struct config_memory){ .limit = 1 };
 	pressure_configure(p, &c, &have);
-	for (unsigned i = 0; i < PRESSURE_MARKS; i++) {
+	for (unsigned i = 0; i < PRESSURE_UNSYNCED; i++) {
 		ck_assert(!pressure_note(p, (enum pressure_mark)i, 0));
 		ck_assert(!pressure_note(p, (enum pressure_mark)i, UINT64_MAX));
 	}
