@@ -264,9 +264,15 @@ struct config_webhook {
 	unsigned wanted;                 /* 1 << enum config_event */
 };
 
+enum config_durability {
+	CONFIG_DURABILITY_FULL = 0,
+	CONFIG_DURABILITY_NONE /* it may lie in memory */
+};
+
 struct config_spool {
 	const char *path;
 	struct postern_share min_free; /* of the disk; and of its inodes */
+	int durability;                /* enum config_durability */
 };
 
 /* Of `limit`, or of the process's control group: percent, 0 = no mark. */

@@ -10,6 +10,7 @@ static const char *const level_names[] = { "debug", "info", "warn", "error",
 	NULL };
 static const char *const address_names[] = { "full", "domain", "hash", NULL };
 static const char *const hardening_names[] = { "auto", "on", "off", NULL };
+static const char *const durability_names[] = { "full", "none", NULL };
 static const char *const format_names[] = { "text", "json", NULL };
 
 /* clang-format off */
@@ -266,6 +267,11 @@ static const struct postern_field spool_rows[] = {
 	  .doc = "free space below which no mail is accepted, of the disk or "
 		 "in bytes, and never less than a large message needs; in "
 		 "percent of the inodes, too; 0 = until the disk is full" },
+	{ .name = "durability", .type = POSTERN_TYPE_ENUM,
+	  AT(config_spool, durability), .preset = "full",
+	  .names = durability_names,
+	  .doc = "none: path may be in memory (tmpfs), so that a restart of "
+		 "the machine loses mail that was acknowledged" },
 	{ .name = NULL },
 };
 

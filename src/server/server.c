@@ -3,7 +3,6 @@
 
 #include <admin/admin.h>
 #include <auth/auth.h>
-#include <base/clock.h>
 #include <base/list.h>
 #include <base/log.h>
 #include <cli/cli.h>
@@ -46,8 +45,7 @@ enum {
 	POOL_THREADS = 4,
 	POOL_WAITING = 1024,
 	EXIT_MAIL_LEFT = 3,
-	MARGIN_MS = 5 * 1000, /* on top of what shutdown may take */
-	STORE_PENDING_MAX = 256 * 1024 * 1024 /* pressure comes first */
+	MARGIN_MS = 5 * 1000 /* on top of what shutdown may take */
 };
 
 struct server {
@@ -256,10 +254,11 @@ static int open_stores(struct server *s, struct err *e)
 	const struct config *c = s->config;
 	struct store_settings settings = {
 		.path = c->spool.path,
+		.may_be_lost = c->spool.durability == CONFIG_DURABILITY_NONE,
 		.history_ms = c->queue.history_ms,
 		.dead_ms = c->queue.dead_ms,
 		.dead_bytes = c->queue.dead_bytes,
-		.max_pending_bytes = STORE_PENDING_MAX,
+		.max_pending_bytes = 256 << 20, /* pressure comes first */
 	};
 
 	s->store = store_open(&settings, e);

@@ -79,5 +79,9 @@ static void warn_of_ceiling(const struct config *c, size_t ceiling)
 void warnings_log(const struct config *c, size_t ceiling)
 {
 	warn_of_insecure(c);
+	if (c->spool.durability == CONFIG_DURABILITY_NONE)
+		log_warn("spool_not_durable", LOG_STR("path", c->spool.path),
+		    LOG_STR("msg", "spool.durability: none: mail that was "
+				   "acknowledged may be lost"));
 	warn_of_ceiling(c, ceiling);
 }

@@ -469,6 +469,8 @@ static int open_files(struct disk *d, struct err *e)
 {
 	int rc = open_directory(d, d->path, &d->dir, e);
 	if (rc == 0)
+		rc = inspect_place(d, e);
+	if (rc == 0)
 		rc = take_lock(d, e);
 	if (rc == 0)
 		rc = open_database(d, e);

@@ -21,6 +21,48 @@ static void warn(struct disk *d, const char *what, const char *hint)
 	    LOG_STR("what", what), LOG_STR("hint", hint));
 }
 
+static const struct kind {
+	uint32_t magic; /* linux/magic.h and others */
+	const char *name;
+	bool is_memory;
+} kinds[] = {
+	{ 0x01021994, "tmpfs", true },
+	{ 0x858458f6, "ramfs", true },
+	{ 0x6969, "NFS", false },
+	{ 0x794c7630, "overlayfs", false },
+	{ 0x65735546, "FUSE", false },
+	{ 0xff534d42, "CIFS", false },
+	{ 0xfe534d42, "SMB", false },
+};
+
+static const struct kind *find_kind(struct disk *d)
+{
+	uint32_t magic;
+	if (d->io->kind(d->dir, &magic) < 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].magic == magic)
+			return &kinds[i];
+	return NULL;
+}
+
+int inspect_place(struct disk *d, struct err *e)
+{
+	const struct kind *kind = find_kind(d);
+	if (kind && kind->is_memory && !d->settings.may_be_lost)
+		return err_set(e, -EINVAL,
+		    "store: %s is in memory (%s), which a restart of the "
+		    "machine forgets: use a directory on a disk, or say with "
+		    "spool.durability: none that mail may be lost",
+		    d->path, kind->name);
+	if (kind && !kind->is_memory)
+		log_warn("spool_place", LOG_STR("path", d->path),
+		    LOG_STR("on", kind->name),
+		    LOG_STR("hint", "no local disk: make sure that what is "
+				    "synced there survives, and is locked"));
+	return 0;
+}
+
 void inspect_lock(struct disk *d)
 {
 	char c = '\0';

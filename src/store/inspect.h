@@ -17,6 +17,12 @@ struct inspect {
 	bool is_in_use;  /* the lock file says so, of us */
 };
 
+/*
+ * Where the directory lies: in memory is refused, unless the settings say that
+ * it may be lost; warns of what is no local disk. 0, or a negative errno with e
+ * filled.
+ */
+int inspect_place(struct disk *d, struct err *e);
 /* With the lock held: take in what its file says of the last process. */
 void inspect_lock(struct disk *d);
 /* Say there that the store is in use; and, if that was said, how it ended. */

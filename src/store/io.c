@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static int io_mkdir(const char *path)
@@ -114,6 +115,15 @@ static int io_space(int dir, struct store_space *out)
 	return 0;
 }
 
+static int io_kind(int dir, uint32_t *out)
+{
+	struct statfs v;
+	if (fstatfs(dir, &v) < 0)
+		return -errno;
+	*out = (uint32_t)v.f_type;
+	return 0;
+}
+
 const struct store_io store_io_system = {
 	.mkdir = io_mkdir,
 	.open = io_open,
@@ -128,6 +138,7 @@ const struct store_io store_io_system = {
 	.rename = io_rename,
 	.stat = io_stat,
 	.space = io_space,
+	.kind = io_kind,
 };
 
 int store_io_errno(int rc)

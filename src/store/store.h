@@ -32,7 +32,9 @@ enum store_engine {
 
 struct store_settings {
 	enum store_engine engine;
-	const char *path;    /* directory; created 0700 when missing */
+	const char *path; /* directory; created 0700 when missing */
+	/* It may lie in memory: what a restart of the machine forgets. */
+	bool may_be_lost;
 	uint64_t history_ms; /* how long finished messages are kept */
 	/* With their bodies those that failed: so long, and so many bytes. */
 	uint64_t dead_ms, dead_bytes;

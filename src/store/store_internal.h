@@ -80,6 +80,8 @@ struct store_io {
 	/* Of dir itself when the name is empty. */
 	int (*stat)(int dir, const char *name, struct stat *out);
 	int (*space)(int dir, struct store_space *out);
+	/* The file system's magic number, as of statfs(2). */
+	int (*kind)(int dir, uint32_t *out);
 	const char *vfs; /* SQLite's own file operations; NULL = its default */
 };
 

@@ -1,8 +1,12 @@
 """What is nearly used up: refused in time, and accepted again without a restart."""
+import os
+import shutil
 import smtplib
+import subprocess
+import tempfile
 import unittest
 
-from harness import DEADLINE, eventually, http
+from harness import DEADLINE, POSTERN, Process, eventually, http
 from test_reload import Reload
 
 ALL = "100%"
@@ -111,6 +115,29 @@ class Pressure(Reload):
         smtp.sock.settimeout(DEADLINE)
         self.configure(("limit: 1GiB", "limit: 100GiB"), ("soft: 1%, hard: 1%", "soft: 80%"))
         self.assertEqual(smtp.getreply()[0], 250)
+
+    def test_a_spool_in_memory_must_be_meant(self):
+        kind = subprocess.run(["stat", "-f", "-c", "%T", "/dev/shm"], check=False,
+                              text=True, capture_output=True).stdout.strip()
+        if kind != "tmpfs":
+            self.skipTest("/dev/shm is no tmpfs")
+        home = tempfile.mkdtemp(prefix="postern-test.", dir="/dev/shm")
+        os.chmod(home, 0o711)
+        self.addCleanup(shutil.rmtree, home, ignore_errors=True)
+        path = self.home / "postern.yaml"
+        text = path.read_text().replace(f"{self.home}/spool", f"{home}/spool")
+        text = text.replace(f"{self.home}/admin", f"{home}/admin")
+        path.write_text(text.replace("durability: none", "durability: full"))
+        done = subprocess.run([POSTERN, "serve", "-c", path], check=False,
+                              capture_output=True, text=True, timeout=DEADLINE)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("spool.durability: none", done.stderr)
+        path.write_text(text.replace("durability: full", "durability: none"))
+        server = Process([POSTERN, "serve", "-c", path], self.home / "memory.log")
+        server.logged("ready")
+        self.assertEqual(server.logged("spool_not_durable")[0]["path"],
+                         f"{home}/spool")
+        self.assertEqual(server.stop(), 0)
 
     def reply_at_the_door(self):
         smtp = smtplib.SMTP(timeout=DEADLINE)

@@ -281,6 +281,12 @@ static int f_space(int dir, struct store_space *out)
 	return rc;
 }
 
+static int f_kind(int dir, uint32_t *out)
+{
+	int rc = next_errno();
+	return rc < 0 ? rc : store_io_system.kind(dir, out);
+}
+
 /* SQLite's side. The real file follows the shell in the same memory. */
 struct vfs_file {
 	sqlite3_file base;
@@ -473,6 +479,7 @@ const struct store_io *fault_io(void)
 		.rename = f_rename,
 		.stat = f_stat,
 		.space = f_space,
+		.kind = f_kind,
 		.vfs = "fault",
 	};
 	static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -30,6 +30,7 @@ void fix_init(struct fix *f, enum store_engine engine)
 	(void)snprintf(f->path, sizeof(f->path), "%s/store", f->dir);
 	f->settings = (struct store_settings){ .engine = engine,
 		.path = f->path,
+		.may_be_lost = true,
 		.history_ms = 7 * 86400 * 1000,
 		.max_pending_bytes = 256 * 1024 * 1024 };
 	f->loop = loop_new(0);
