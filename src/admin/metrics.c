@@ -216,10 +216,32 @@ static void render_health(struct metrics *r)
 	    GATE(throttled_ms));
 }
 
+/* used: what of it; else the limit. */
+static void render_budget(
+    struct metrics *r, const char *name, const char *help, bool used)
+{
+	exposition_family(&r->x, name, EXPOSITION_GAUGE, help);
+	for (size_t i = 0; i < provider_count(r); i++) {
+		const struct config_provider *p = provider_at(r, i);
+		struct health_view v;
+
+		health_look(p->account, clock_mono_ms(), &v);
+		for (enum spend_window w = SPEND_DAY; w < SPEND_WINDOWS; w++)
+			exposition_u64(&r->x,
+			    LABELS("provider", p->name, "window",
+				spend_window_name(w)),
+			    used ? v.spend.used[w] : v.spend.limits[w]);
+	}
+}
+
 static void render_providers(struct metrics *r)
 {
 	render_deliveries(r);
 	render_failovers(r);
+	render_budget(r, "provider_budget_used",
+	    "Recipients handed over this UTC day or month.", true);
+	render_budget(r, "provider_budget_limit",
+	    "Recipients that may be; 0 = any number.", false);
 	render_health(r);
 	per_provider(r, "provider_inflight", EXPOSITION_GAUGE,
 	    "Calls under way.", PROVIDER(inflight));

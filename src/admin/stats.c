@@ -161,6 +161,24 @@ static json_t *moment(uint64_t mono_ms)
 	return mono_ms ? reply_time(clock_wall_ms() - ago) : json_null();
 }
 
+static json_t *window(const struct spend_view *v, enum spend_window w)
+{
+	json_int_t limit = (json_int_t)v->limits[w];
+
+	return json_pack("{s:I, s:o}", "used", (json_int_t)v->used[w], "limit",
+	    limit ? json_integer(limit) : json_null());
+}
+
+static json_t *provider_budget(const struct config_provider *p)
+{
+	struct health_view v;
+
+	health_look(p->account, clock_mono_ms(), &v);
+	return json_pack("{s:o, s:o, s:o}", "day", window(&v.spend, SPEND_DAY),
+	    "month", window(&v.spend, SPEND_MONTH), "used_up_until",
+	    v.spend.is_out ? reply_time(v.spend.again_ms) : json_null());
+}
+
 static json_t *provider_health(const struct config_provider *p)
 {
 	static const char *const states[] = { [BREAKER_CLOSED] = "closed",
@@ -185,10 +203,10 @@ static json_t *provider(
 {
 	const struct counter_provider *c = &all->providers[p->slot];
 
-	return json_pack("{s:o, s:s, s:s, s:I, s:o, s:I, s:o, s:o, s:o}",
-	    "health", provider_health(p), "name", p->name, "type", p->type,
-	    "inflight", count(&c->inflight), "attempts", attempts(c),
-	    "failovers",
+	return json_pack("{s:o, s:o, s:s, s:s, s:I, s:o, s:I, s:o, s:o, s:o}",
+	    "health", provider_health(p), "budget", provider_budget(p), "name",
+	    p->name, "type", p->type, "inflight", count(&c->inflight),
+	    "attempts", attempts(c), "failovers",
 	    (json_int_t)counter_sum(
 		all->failovers[p->slot], COUNTER_PROVIDERS_MAX),
 	    "last_success",

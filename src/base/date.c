@@ -53,6 +53,14 @@ static void set_date(struct civil *c, int64_t days)
 	c->weekday = (int)(days + 4 - floor_div(days + 4, 7) * 7);
 }
 
+int64_t date_month(int64_t day)
+{
+	struct civil c;
+
+	set_date(&c, day);
+	return day - (c.day - 1);
+}
+
 static int64_t days_of(int64_t year, int month, int day)
 {
 	int64_t y = year - (month <= 2);

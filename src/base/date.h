@@ -29,3 +29,5 @@ int date_parse_http(struct span s, int64_t *out_wall_ms);
 int date_parse_rfc3339(struct span s, int64_t *out_wall_ms);
 /* Days since 1970-01-01 in UTC: the window of a daily quota. */
 int64_t date_day(int64_t wall_ms);
+/* The first day of the month that day is in, both counted likewise. */
+int64_t date_month(int64_t day);

@@ -194,14 +194,32 @@ static long long sum_of(json_t *object)
 	return sum;
 }
 
+/* "120/500", or "120" without a limit: recipients of that window. */
+static void print_window(const json_t *budget, const char *window)
+{
+	const json_t *w = json_object_get(budget, window);
+	char text[48];
+
+	if (json_is_integer(json_object_get(w, "limit")))
+		(void)snprintf(text, sizeof(text), "%lld/%lld",
+		    cli_admin_number(w, "used"), cli_admin_number(w, "limit"));
+	else
+		(void)snprintf(
+		    text, sizeof(text), "%lld", cli_admin_number(w, "used"));
+	(void)printf(" %13s", text);
+}
+
 static void print_provider(const json_t *p)
 {
 	const json_t *error = json_object_get(p, "last_error");
+	const json_t *budget = json_object_get(p, "budget");
 
-	(void)printf("  %-20s %-10s %8lld %8lld  %s %s\n",
-	    cli_admin_text(p, "name"), cli_admin_text(p, "type"),
-	    cli_admin_number(p, "inflight"),
-	    sum_of(json_object_get(p, "attempts")),
+	(void)printf("  %-20s %-10s %8lld %8lld", cli_admin_text(p, "name"),
+	    cli_admin_text(p, "type"), cli_admin_number(p, "inflight"),
+	    sum_of(json_object_get(p, "attempts")));
+	print_window(budget, "day");
+	print_window(budget, "month");
+	(void)printf("  %s %s\n",
 	    *cli_admin_text(error, "class") ? cli_admin_text(error, "class")
 					    : "-",
 	    cli_admin_text(error, "at"));
@@ -222,8 +240,8 @@ static void print_stats(const json_t *s)
 	    cli_admin_number(store, "bytes"),
 	    cli_admin_number(queue, "scheduled"),
 	    cli_admin_number(queue, "inflight"));
-	(void)printf("  %-20s %-10s %8s %8s  %s\n", "PROVIDER", "TYPE",
-	    "AT WORK", "CALLS", "LAST ERROR");
+	(void)printf("  %-20s %-10s %8s %8s %13s %13s  %s\n", "PROVIDER",
+	    "TYPE", "AT WORK", "CALLS", "TODAY", "MONTH", "LAST ERROR");
 	for (size_t i = 0; i < json_array_size(providers); i++)
 		print_provider(json_array_get(providers, i));
 }

@@ -94,6 +94,14 @@ static void check_content(
 	}
 }
 
+static void check_budget(
+    struct check *c, const struct node *n, const struct config_budget *budget)
+{
+	if (budget->per_month > 0 && budget->per_day > budget->per_month)
+		report_error(c->report, node_get(n, "per_day"),
+		    "must not be more than per_month");
+}
+
 static void check_provider(
     struct check *c, struct node *n, struct config_provider *p)
 {
@@ -115,6 +123,7 @@ static void check_provider(
 		report_error(c->report, node_get(n, "name"),
 		    "is kept for who takes events (see webhook)");
 	check_breaker(c, node_get(n, "breaker"), &p->breaker);
+	check_budget(c, node_get(n, "budget"), &p->budget);
 	p->module = c->helpers->load_module(p->type, &e);
 	if (!p->module) {
 		report_error(c->report, node_get(n, "type"), "%s", e.text);

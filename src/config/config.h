@@ -167,12 +167,18 @@ struct config_breaker {
 	uint64_t account_retry_ms;
 };
 
+/* Recipients it may be handed, UTC; 0 = any number. */
+struct config_budget {
+	int64_t per_day, per_month;
+};
+
 struct config_provider {
 	const char *name, *type;
 	uint64_t timeout_ms;
 	int64_t concurrency;      /* calls at a time, of the whole process */
 	struct postern_rate rate; /* calls */
 	struct config_breaker breaker;
+	struct config_budget budget;
 	int64_t max_recipients; /* per call; 0 = the module's own limit */
 	struct postern_list allow_altering; /* const char *; see content.h */
 	const struct postern_provider *module;
@@ -202,7 +208,8 @@ struct config_match {
 /* Which provider of a route comes first. */
 enum config_strategy {
 	CONFIG_STRATEGY_FAILOVER = 0, /* as they are listed */
-	CONFIG_STRATEGY_WEIGHTED      /* by chance and weight */
+	CONFIG_STRATEGY_WEIGHTED,     /* by chance and weight */
+	CONFIG_STRATEGY_LEAST_USED    /* who had the least for its weight */
 };
 
 struct config_route {

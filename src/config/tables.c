@@ -5,7 +5,8 @@ static const char *const queue_mode_names[] = { "", "hybrid", "queued",
 	"direct", NULL };
 static const char *const duplicates_names[] = { "off", "log", "drop", NULL };
 static const char *const unknown_names[] = { "retry", "hold", "fail", NULL };
-static const char *const strategy_names[] = { "failover", "weighted", NULL };
+static const char *const strategy_names[] = { "failover", "weighted",
+	"least_used", NULL };
 static const char *const level_names[] = { "debug", "info", "warn", "error",
 	NULL };
 static const char *const address_names[] = { "full", "domain", "hash", NULL };
@@ -46,6 +47,18 @@ static const struct postern_field breaker_rows[] = {
 	{ .name = NULL },
 };
 
+static const struct postern_field budget_rows[] = {
+	{ .name = "per_day", .type = POSTERN_TYPE_INT,
+	  AT(config_budget, per_day), .preset = "0",
+	  RANGE(0, 1000000000000), .flags = RELOAD,
+	  .doc = "most recipients per UTC day; 0 = any number" },
+	{ .name = "per_month", .type = POSTERN_TYPE_INT,
+	  AT(config_budget, per_month), .preset = "0",
+	  RANGE(0, 1000000000000), .flags = RELOAD,
+	  .doc = "most recipients per UTC month; 0 = any number" },
+	{ .name = NULL },
+};
+
 const struct postern_field tables_provider[] = {
 	{ .name = "name", .type = POSTERN_TYPE_STRING,
 	  AT(config_provider, name), .flags = REQUIRED | RELOAD,
@@ -67,6 +80,11 @@ const struct postern_field tables_provider[] = {
 	{ .name = "breaker", .type = POSTERN_TYPE_MAP,
 	  AT(config_provider, breaker), .fields = breaker_rows,
 	  .flags = RELOAD, .doc = "when it is left alone for a while" },
+	{ .name = "budget", .type = POSTERN_TYPE_MAP,
+	  AT(config_provider, budget), .fields = budget_rows,
+	  .flags = RELOAD,
+	  .doc = "what it may cost: then the next provider gets the mail, or "
+		 "it waits" },
 	{ .name = "max_recipients", .type = POSTERN_TYPE_INT,
 	  AT(config_provider, max_recipients), .preset = "0",
 	  RANGE(0, 100000), .flags = RELOAD,
@@ -117,7 +135,8 @@ static const struct postern_field route_rows[] = {
 	  AT(config_route, strategy), .preset = "failover",
 	  .names = strategy_names, .flags = RELOAD,
 	  .doc = "who is tried first: failover as listed, weighted by "
-		 "chance; then the others" },
+		 "chance, least_used who had the least recipients today; "
+		 "then the others" },
 	{ .name = "weights", .type = POSTERN_TYPE_STRINGS,
 	  AT(config_route, weights), .flags = RELOAD,
 	  .doc = "the share of each of providers, 0 = only when no other is "

@@ -90,7 +90,7 @@ struct target {
 	bool owes_deferred; /* and a webhook, that it waits */
 	/* What the gates said in this round. */
 	bool was_tried, is_retry;
-	bool is_some_closed; /* not all were passed over as open */
+	bool is_some_closed; /* not all were passed over as open or spent */
 	bool is_last_resort; /* all were: this one is tried all the same */
 	uint64_t again_ms;   /* monotonic: the first chance; 0 = none known */
 };
@@ -343,6 +343,8 @@ const struct config_route *round_route(struct delivery *d, size_t i);
 size_t round_provider_count(const struct delivery *d, size_t i);
 /* Index in config.providers of the one to try next; SIZE_MAX: gone. */
 size_t round_provider_index(const struct delivery *d, size_t i);
+/* Recipients of the batch that would begin with i. */
+size_t round_batch_size(const struct delivery *d, size_t i);
 /*
  * The first position from `from` on whose provider can carry it; SIZE_MAX when
  * there is none. For targets that are open and not pinned.

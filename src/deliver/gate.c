@@ -104,6 +104,7 @@ static void fill(
 {
 	const struct target *t = &d->targets[i];
 
+	c->recipients = round_batch_size(d, i);
 	c->has_choice = has_choice(d, i);
 	c->is_retry = t->is_retry;
 	c->ask.is_delicate = is_delicate(d, i);
@@ -155,6 +156,7 @@ enum gate_answer gate_ask(struct delivery *d, size_t i, bool may_queue)
 	case HEALTH_OPEN:
 	case HEALTH_PACED:
 	case HEALTH_BUDGET:
+	case HEALTH_SPENT:
 		break;
 	}
 	return GATE_SHUT;
@@ -162,18 +164,29 @@ enum gate_answer gate_ask(struct delivery *d, size_t i, bool may_queue)
 
 /* --- passing over --- */
 
+/* A budget may be raised before its day is over. */
+static uint64_t soon(
+    const struct delivery *d, uint64_t until_ms, uint64_t now_ms)
+{
+	uint64_t look_ms = now_ms + d->config->queue.retry_cap_ms;
+
+	return until_ms < look_ms ? until_ms : look_ms;
+}
+
 /* Whether the provider that is i's now may be tried as the last one. */
 static bool is_resort(
     struct delivery *d, size_t i, uint64_t now_ms, uint64_t *failed_ms)
 {
 	struct target *t = &d->targets[i];
 	struct health_view v;
+	uint64_t at_ms;
 
 	health_look(provider_of(d, i)->account, now_ms, &v);
-	if (v.early_ms < t->again_ms)
-		t->again_ms = v.early_ms;
+	at_ms = v.spend.is_out ? soon(d, v.spent_until_ms, now_ms) : v.early_ms;
+	if (at_ms < t->again_ms)
+		t->again_ms = at_ms;
 	*failed_ms = v.failed_ms;
-	return v.state == BREAKER_OPEN && v.early_ms <= now_ms;
+	return v.state == BREAKER_OPEN && at_ms <= now_ms;
 }
 
 /*
@@ -221,12 +234,14 @@ bool gate_pass_over(struct delivery *d, size_t i)
 {
 	const struct health_call *c = &d->gate.call;
 	struct target *t = &d->targets[i];
-	uint64_t now_ms = clock_mono_ms();
+	uint64_t now_ms = clock_mono_ms(), again_ms = c->again_ms;
 
 	t->may_wait = true;
-	if (t->again_ms == 0 || c->again_ms < t->again_ms)
-		t->again_ms = c->again_ms;
-	if (c->gate != HEALTH_OPEN)
+	if (c->gate == HEALTH_SPENT)
+		again_ms = soon(d, again_ms, now_ms);
+	if (t->again_ms == 0 || again_ms < t->again_ms)
+		t->again_ms = again_ms;
+	if (c->gate != HEALTH_OPEN && c->gate != HEALTH_SPENT)
 		t->is_some_closed = true;
 	if (!t->is_last_resort && outcome_next_provider(d, i))
 		return true;
@@ -288,9 +303,20 @@ enum gate_answer gate_begin(struct delivery *d)
 	return health_may_begin(c) ? GATE_OPEN : GATE_SHUT;
 }
 
+/* By name, of a call that took the others. */
+static size_t count_refused(const struct delivery *d)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < d->batch_count; k++)
+		n += (d->rejected_bits[k / 8] & 1u << (k % 8)) != 0;
+	return n;
+}
+
 void gate_leave(struct delivery *d, const struct postern_outcome *outcome)
 {
 	uncount(d);
+	d->gate.call.refused = count_refused(d);
 	health_leave(&d->gate.call, outcome, clock_mono_ms());
 }
 

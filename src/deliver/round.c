@@ -57,11 +57,20 @@ const struct config_route *round_route(struct delivery *d, size_t i)
 	return router_find(d->config, &ask);
 }
 
+static void read_used(const struct delivery *d,
+    const struct config_route *route, uint64_t used[COUNTER_PROVIDERS_MAX])
+{
+	for (size_t i = 0; i < route->providers.count; i++)
+		used[i] = health_spent_today(
+		    provider_at(d, route->provider_index[i])->account);
+}
+
 /* Made once for all recipients of a route. NULL for memory. */
 static const struct router_order *order_of(
     struct delivery *d, const struct config_route *route)
 {
 	struct round_order *o = d->orders;
+	uint64_t used[COUNTER_PROVIDERS_MAX];
 
 	while (o && o->order.route != route)
 		o = o->next;
@@ -70,7 +79,9 @@ static const struct router_order *order_of(
 	o = arena_alloc(&d->arena, sizeof(*o));
 	if (!o)
 		return NULL;
-	router_arrange(route, d->id, &o->order);
+	if (route->strategy == CONFIG_STRATEGY_LEAST_USED)
+		read_used(d, route, used);
+	router_arrange(route, d->id, used, &o->order);
 	o->next = d->orders;
 	d->orders = o;
 	return &o->order;
@@ -318,12 +329,24 @@ static void make_key(struct delivery *d)
 	    a->provider->name);
 }
 
-/* Its gate is open. */
+size_t round_batch_size(const struct delivery *d, size_t first)
+{
+	size_t provider = round_provider_index(d, first), n = 0;
+	size_t limit = batch_limit(provider_at(d, provider));
+
+	if (d->recipients[first].is_single)
+		return 1;
+	for (size_t i = first; i < d->count && n < limit; i++)
+		n += is_like(d, i, first, provider);
+	return n;
+}
+
+/* Its gate is open, for so many recipients as its budget allows. */
 static void make_batch(struct delivery *d, size_t first)
 {
 	size_t provider = round_provider_index(d, first);
 	const struct config_provider *p = provider_at(d, provider);
-	size_t limit = d->recipients[first].is_single ? 1 : batch_limit(p);
+	uint64_t limit = d->gate.call.share.count;
 
 	gate_hold(d, p);
 	d->attempt.provider = p;

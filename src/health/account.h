@@ -5,6 +5,7 @@
 #include <health/breaker.h>
 #include <health/budget.h>
 #include <health/pace.h>
+#include <health/spend.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,7 +19,9 @@ enum {
 struct health_account {
 	/* Set once: */
 	char name[ACCOUNT_NAME_SIZE];
-	atomic_size_t refs; /* snapshots of the configuration */
+	atomic_size_t refs;      /* snapshots of the configuration */
+	struct spend_book *book; /* a reference */
+	struct spend *spend;     /* in it; has a lock of its own, taken last */
 
 	pthread_mutex_t lock; /* of what follows */
 	struct breaker breaker;

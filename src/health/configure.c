@@ -27,15 +27,18 @@ static struct config_provider *provider_at(const struct config *c, size_t i)
 	return &all[i];
 }
 
-static struct health_account *account_new(
-    const struct config *c, const struct config_provider *p, uint64_t now_ms)
+static struct health_account *account_new(const struct config *c,
+    const struct config_provider *p, struct spend_book *book, uint64_t now_ms)
 {
-	struct health_account *a = calloc(1, sizeof(*a));
+	struct spend *spend = spend_find(book, p->name);
+	struct health_account *a = spend ? calloc(1, sizeof(*a)) : NULL;
 
 	if (!a || pthread_mutex_init(&a->lock, NULL) != 0) {
 		free(a);
 		return NULL;
 	}
+	a->book = spend_book_ref(book);
+	a->spend = spend;
 	(void)snprintf(a->name, sizeof(a->name), "%s", p->name);
 	atomic_init(&a->refs, 1);
 	list_init(&a->queue);
@@ -51,6 +54,7 @@ static void account_unref(struct health_account *a)
 	if (!a || atomic_fetch_sub(&a->refs, 1) != 1)
 		return;
 	(void)pthread_mutex_destroy(&a->lock);
+	spend_book_unref(a->book);
 	free(a);
 }
 
@@ -58,6 +62,12 @@ static void account_unref(struct health_account *a)
 static void account_set(struct health_account *a, const struct config *c,
     const struct config_provider *p, uint64_t now_ms)
 {
+	const uint64_t limits[SPEND_WINDOWS] = {
+		[SPEND_DAY] = (uint64_t)p->budget.per_day,
+		[SPEND_MONTH] = (uint64_t)p->budget.per_month,
+	};
+
+	spend_set(a->spend, limits);
 	(void)pthread_mutex_lock(&a->lock);
 	breaker_set(&a->breaker, &p->breaker);
 	pace_set(&a->pace, per_second(p->rate), (size_t)p->concurrency, now_ms);
@@ -88,7 +98,16 @@ static void release(struct config *c)
 	}
 }
 
-int health_configure(struct config *c, const struct config *old)
+/* One for all snapshots: what was spent is not forgotten. A reference. */
+static struct spend_book *find_book(const struct config *old)
+{
+	if (old && old->providers.count > 0 && provider_at(old, 0)->account)
+		return spend_book_ref(provider_at(old, 0)->account->book);
+	return spend_book_new();
+}
+
+static int find_accounts(
+    struct config *c, const struct config *old, struct spend_book *book)
 {
 	uint64_t now_ms = clock_mono_ms();
 
@@ -99,7 +118,7 @@ int health_configure(struct config *c, const struct config *old)
 		if (p->account)
 			atomic_fetch_add(&p->account->refs, 1);
 		else
-			p->account = account_new(c, p, now_ms);
+			p->account = account_new(c, p, book, now_ms);
 		if (!p->account) {
 			release(c);
 			return -ENOMEM;
@@ -108,6 +127,30 @@ int health_configure(struct config *c, const struct config *old)
 	for (size_t i = 0; i < c->providers.count; i++)
 		account_set(
 		    provider_at(c, i)->account, c, provider_at(c, i), now_ms);
-	c->on_free = release;
 	return 0;
+}
+
+int health_configure(struct config *c, const struct config *old)
+{
+	struct spend_book *book = find_book(old);
+	int rc = book ? find_accounts(c, old, book) : -ENOMEM;
+
+	spend_book_unref(book);
+	if (rc == 0)
+		c->on_free = release;
+	return rc;
+}
+
+void health_restore_spent(const struct config *c, struct span provider,
+    int64_t day, uint64_t recipients)
+{
+	char name[ACCOUNT_NAME_SIZE];
+	struct spend *s = NULL;
+
+	(void)snprintf(name, sizeof(name), "%.*s", SPAN_FMT(provider));
+	if (c->providers.count > 0)
+		s = spend_find(provider_at(c, 0)->account->book, name);
+	/* Without memory to count in, its limits begin anew. */
+	if (s)
+		spend_add(s, day, recipients);
 }

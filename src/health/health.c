@@ -8,6 +8,8 @@
 
 #include <health/account.h>
 
+#include <base/clock.h>
+#include <base/date.h>
 #include <base/hash.h>
 #include <base/log.h>
 
@@ -83,20 +85,52 @@ static enum health_gate queue(
 	return HEALTH_QUEUED;
 }
 
+/*
+ * Its recipients are taken first: who may spend nothing more needs neither a
+ * place nor a trial.
+ */
+static enum health_gate afford(struct health_account *a, struct health_call *c,
+    uint64_t now_ms,
+    enum health_gate (*ask)(
+	struct health_account *a, struct health_call *c, uint64_t now_ms))
+{
+	int64_t wall_ms = clock_wall_ms();
+	enum health_gate gate;
+
+	if (!spend_take(a->spend, c->recipients, wall_ms, &c->share)) {
+		c->again_ms = now_ms + (uint64_t)(c->share.again_ms - wall_ms);
+		return HEALTH_SPENT;
+	}
+	gate = ask(a, c, now_ms);
+	if (gate != HEALTH_GO)
+		spend_give_back(a->spend, &c->share, c->share.count);
+	return gate;
+}
+
+/* Not locked. */
+static void tell_spent(
+    const struct health_account *a, const struct spend_share *share)
+{
+	if (share->is_news)
+		log_warn("budget_spent", LOG_STR("provider", a->name),
+		    LOG_STR("window", spend_window_name(share->window)),
+		    LOG_NUM("limit", share->limit));
+}
+
 enum health_gate health_enter(
     struct health_account *a, struct health_call *c, uint64_t now_ms)
 {
 	enum health_gate gate;
 
 	lock(a);
-	if (a->breaker.state == BREAKER_CLOSED &&
-	    (pace_is_full(&a->pace) || a->queued > 0))
-		gate = queue(a, c, now_ms);
-	else
-		gate = admit(a, c, now_ms);
+	bool must_queue = a->breaker.state == BREAKER_CLOSED &&
+			  (pace_is_full(&a->pace) || a->queued > 0);
+	gate = afford(a, c, now_ms, must_queue ? queue : admit);
 	c->gate = gate;
+	const struct spend_share share = c->share;
 	unlock(a);
 	/* One that queues may be served by another thread already. */
+	tell_spent(a, &share);
 	return gate;
 }
 
@@ -136,19 +170,20 @@ static void serve(struct health_account *a, uint64_t now_ms, struct list *out)
 	    (a->breaker.state != BREAKER_CLOSED || !pace_is_full(&a->pace))) {
 		struct health_call *c = take_first(a);
 
-		c->gate = admit(a, c, now_ms);
+		c->gate = afford(a, c, now_ms, admit);
 		list_append(out, &c->link);
 	}
 }
 
 /* Not locked: a call may be gone as soon as it is woken. */
-static void wake_all(struct list *woken)
+static void wake_all(const struct health_account *a, struct list *woken)
 {
 	while (!list_is_empty(woken)) {
 		struct health_call *c =
 		    container_of(woken->next, struct health_call, link);
 
 		list_remove(&c->link);
+		tell_spent(a, &c->share);
 		c->wake(c);
 	}
 }
@@ -314,6 +349,17 @@ static void move_breaker(struct health_account *a, const struct health_call *c,
 	}
 }
 
+/* What it took, or may have taken, is what it will want money for. */
+static void settle(struct health_account *a, const struct health_call *c,
+    const struct postern_outcome *o)
+{
+	bool counts =
+	    o->result == POSTERN_ACCEPTED || o->result == POSTERN_UNKNOWN;
+
+	spend_give_back(
+	    a->spend, &c->share, counts ? c->refused : c->share.count);
+}
+
 void health_leave(struct health_call *c, const struct postern_outcome *outcome,
     uint64_t now_ms)
 {
@@ -323,6 +369,7 @@ void health_leave(struct health_call *c, const struct postern_outcome *outcome,
 
 	list_init(&woken);
 	lock(a);
+	settle(a, c, outcome);
 	pace_leave(&a->pace, now_ms);
 	teach_pace(a, c, outcome, now_ms);
 	move_breaker(a, c, outcome, now_ms, &news);
@@ -332,7 +379,7 @@ void health_leave(struct health_call *c, const struct postern_outcome *outcome,
 	unlock(a);
 	c->account = NULL;
 	tell(a, &news, outcome);
-	wake_all(&woken);
+	wake_all(a, &woken);
 }
 
 void health_cancel(struct health_call *c, uint64_t now_ms)
@@ -344,21 +391,34 @@ void health_cancel(struct health_call *c, uint64_t now_ms)
 		return;
 	list_init(&woken);
 	lock(a);
+	spend_give_back(a->spend, &c->share, c->share.count);
 	pace_give_back(&a->pace, now_ms);
 	breaker_cancel(&a->breaker, &c->pass);
 	serve(a, now_ms, &woken);
 	unlock(a);
 	c->account = NULL;
-	wake_all(&woken);
+	wake_all(a, &woken);
 }
 
 /* --- to look at --- */
 
+uint64_t health_spent_today(struct health_account *a)
+{
+	struct spend_view v;
+
+	spend_look(a->spend, clock_wall_ms(), &v);
+	return v.used[SPEND_DAY];
+}
+
 size_t health_room_at(struct health_account *a, uint64_t now_ms)
 {
 	size_t room = 0, queued;
+	struct spend_view spend;
 	uint64_t until_ms;
 
+	spend_look(a->spend, clock_wall_ms(), &spend);
+	if (spend.is_out)
+		return 0;
 	lock(a);
 	queued = a->queued < PREFETCH ? a->queued : PREFETCH;
 	if (a->breaker.state != BREAKER_CLOSED)
@@ -407,10 +467,23 @@ static void explain_open(const struct health_account *a, uint64_t at_ms,
 		    says_why ? 100 : 0, a->said);
 }
 
+/* "budget of 500 recipients per day is used up until ...". */
+static void explain_spent(enum spend_window window, uint64_t limit,
+    int64_t again_ms, char out[HEALTH_TEXT_SIZE])
+{
+	char until[DATE_RFC3339_SIZE];
+
+	date_format_rfc3339_s(again_ms, until);
+	(void)snprintf(out, HEALTH_TEXT_SIZE,
+	    "budget of %" PRIu64 " recipients per %s is used up until %s",
+	    limit, spend_window_name(window), until);
+}
+
 void health_explain(struct health_account *a, const struct health_call *c,
     uint64_t now_ms, char out[HEALTH_TEXT_SIZE])
 {
 	unsigned s = seconds_until(c->again_ms, now_ms);
+	char spent[HEALTH_TEXT_SIZE];
 
 	out[0] = '\0';
 	lock(a);
@@ -434,6 +507,12 @@ void health_explain(struct health_account *a, const struct health_call *c,
 		(void)snprintf(out, HEALTH_TEXT_SIZE,
 		    "%s: has had many retries, next one in %u s", a->name, s);
 		break;
+	case HEALTH_SPENT:
+		explain_spent(
+		    c->share.window, c->share.limit, c->share.again_ms, spent);
+		(void)snprintf(out, HEALTH_TEXT_SIZE, "%s: %.*s", a->name,
+		    HEALTH_TEXT_SIZE - ACCOUNT_NAME_SIZE - 2, spent);
+		break;
 	}
 	unlock(a);
 }
@@ -442,6 +521,7 @@ void health_look(
     struct health_account *a, uint64_t now_ms, struct health_view *out)
 {
 	const struct breaker *b = &a->breaker;
+	int64_t wall_ms = clock_wall_ms();
 	uint64_t paused;
 
 	lock(a);
@@ -460,6 +540,14 @@ void health_look(
 		(void)snprintf(out->reason, sizeof(out->reason),
 		    "asked for a pause, next call in %u s",
 		    seconds_until(paused, now_ms));
+	}
+	spend_look(a->spend, wall_ms, &out->spend);
+	if (out->spend.is_out) {
+		out->again_ms = out->spent_until_ms =
+		    now_ms + (uint64_t)(out->spend.again_ms - wall_ms);
+		explain_spent(out->spend.window,
+		    out->spend.limits[out->spend.window], out->spend.again_ms,
+		    out->reason);
 	}
 	if (b->state == BREAKER_OPEN) {
 		out->again_ms = b->until_ms;

@@ -5,14 +5,17 @@
  * new key begins afresh. Snapshots of the configuration share it by reference.
  *
  * Every call passes health_enter and ends in health_leave or health_cancel.
- * One mutex per account, taken a few times per call; no I/O, no clock, no
- * loop: now_ms is monotonic and the caller's. Functions are for any thread; a
- * struct health_call belongs to one, but see wake.
+ * One mutex per account, taken a few times per call; no I/O, no loop: now_ms
+ * is monotonic and the caller's. Only the days and months of what an account
+ * may spend are of the wall clock. Functions are for any thread; a struct
+ * health_call belongs to one, but see wake.
  */
 #pragma once
 
 #include <base/list.h>
+#include <base/span.h>
 #include <health/breaker.h>
+#include <health/spend.h>
 #include <postern/outcome.h>
 
 #include <stdbool.h>
@@ -31,13 +34,21 @@ struct health_account;
  */
 int health_configure(struct config *c, const struct config *old);
 
+/*
+ * What the store remembers: so many recipients were handed to the provider on
+ * that UTC day. For a c that is configured; any thread.
+ */
+void health_restore_spent(const struct config *c, struct span provider,
+    int64_t day, uint64_t recipients);
+
 enum health_gate {
 	HEALTH_GO = 0, /* the call is held: a place is taken */
 	HEALTH_QUEUED, /* waits for a place: wake follows */
 	HEALTH_OPEN,   /* the breaker is */
 	HEALTH_PACED,  /* its turn comes later */
 	HEALTH_FULL,   /* as many calls under way as may be */
-	HEALTH_BUDGET  /* too many retries */
+	HEALTH_BUDGET, /* too many retries */
+	HEALTH_SPENT   /* all recipients of this day or month */
 };
 
 enum {
@@ -48,6 +59,7 @@ enum {
 struct health_call {
 	/* Who asks, set before health_enter: */
 	struct breaker_ask ask;
+	uint64_t recipients;        /* to be handed over */
 	bool is_retry;              /* the provider had this message before */
 	bool has_choice;            /* another provider can have it instead */
 	uint64_t turn_ms, place_ms; /* patience for a turn, and for a place */
@@ -62,6 +74,11 @@ struct health_call {
 	enum health_gate gate;
 	uint64_t begin_ms; /* GO: not before */
 	uint64_t again_ms; /* not GO: worth asking again */
+	/* GO: the recipients that may be handed over, which may be fewer. */
+	struct spend_share share;
+
+	/* How it ended: recipients refused by a call that took the others. */
+	uint64_t refused;
 
 	/* Of health: */
 	struct health_account *account; /* NULL: not held */
@@ -90,6 +107,9 @@ void health_leave(struct health_call *c, const struct postern_outcome *outcome,
 /* Held: it was not made. Also fine when it is not held. Not while queued. */
 void health_cancel(struct health_call *c, uint64_t now_ms);
 
+/* Recipients this provider was handed today (UTC). */
+uint64_t health_spent_today(struct health_account *a);
+
 /*
  * Calls that could begin within a second or two at the providers of config
  * that carry mail; and at one account.
@@ -110,6 +130,8 @@ struct health_view {
 	size_t limit;      /* of calls at a time */
 	double per_second; /* of calls; 0 = no limit */
 	uint64_t paused_ms;
+	struct spend_view spend;
+	uint64_t spent_until_ms; /* monotonic; 0: something is left */
 };
 void health_look(
     struct health_account *a, uint64_t now_ms, struct health_view *out);

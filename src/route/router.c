@@ -244,8 +244,24 @@ static size_t draw(
 	return from;
 }
 
+/* Of at[from, end) the one that had the least for its weight. */
+static size_t least(
+    const struct router_order *o, size_t from, size_t end, const uint64_t *used)
+{
+	size_t best = from;
+
+	for (size_t i = from + 1; i < end; i++) {
+		uint8_t a = o->at[i], b = o->at[best];
+
+		if (used[a] * weight_of(o->route, b) <
+		    used[b] * weight_of(o->route, a))
+			best = i;
+	}
+	return best;
+}
+
 void router_arrange(const struct config_route *route, struct id message,
-    struct router_order *out)
+    const uint64_t *used, struct router_order *out)
 {
 	uint64_t state = id_hash(message);
 	size_t weighty;
@@ -255,7 +271,11 @@ void router_arrange(const struct config_route *route, struct id message,
 	weighty = line_up(out);
 	if (route->strategy == CONFIG_STRATEGY_FAILOVER)
 		return;
-	for (size_t k = 0; k + 1 < weighty; k++)
-		bring_forward(
-		    out, draw(out, k, weighty, next_number(&state)), k);
+	for (size_t k = 0; k + 1 < weighty; k++) {
+		size_t next = route->strategy == CONFIG_STRATEGY_WEIGHTED
+				  ? draw(out, k, weighty, next_number(&state))
+				  : least(out, k, weighty, used);
+
+		bring_forward(out, next, k);
+	}
 }

@@ -57,10 +57,11 @@ struct router_order {
 
 /*
  * As the route's strategy says. weighted: drawn anew for each message, but by
- * its id, so that retries keep it.
+ * its id, so that retries keep it. least_used: by used, what each provider of
+ * the route has had; NULL is fine for the others.
  */
 void router_arrange(const struct config_route *route, struct id message,
-    struct router_order *out);
+    const uint64_t *used, struct router_order *out);
 /* The provider at a position of order, as an index in config.providers. */
 size_t router_provider(const struct router_order *order, size_t position);
 /*

@@ -473,10 +473,8 @@ void reload_stop(struct reload *r)
 struct reload *reload_new(const struct reload_services *services,
     struct config *present, const struct config_report *read, struct err *e)
 {
-	struct reload *r = NULL;
+	struct reload *r = calloc(1, sizeof(*r));
 
-	if (health_configure(present, NULL) == 0)
-		r = calloc(1, sizeof(*r));
 	if (r)
 		r->pool = blocking_new(1, 1);
 	if (!r || !r->pool) {

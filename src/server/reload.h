@@ -36,8 +36,7 @@ struct reload_services {
 
 /*
  * present: what the workers were made with; a reference is taken. read: the
- * report of its loading, for this call. The providers' accounts (health.h)
- * begin here. Before threads run. NULL with e filled.
+ * report of its loading, for this call. Before threads run. NULL with e filled.
  */
 struct reload *reload_new(const struct reload_services *services,
     struct config *present, const struct config_report *read, struct err *e);

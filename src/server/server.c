@@ -7,6 +7,7 @@
 #include <base/log.h>
 #include <cli/cli.h>
 #include <config/config.h>
+#include <health/health.h>
 #include <http/fetch.h>
 #include <http/http.h>
 #include <loop/blocking.h>
@@ -27,6 +28,7 @@
 #include <server/privilege.h>
 #include <server/readings.h>
 #include <server/reload.h>
+#include <server/restore.h>
 #include <server/takeover.h>
 #include <server/warnings.h>
 #include <server/worker.h>
@@ -243,12 +245,6 @@ static int open_ports(struct server *s, struct err *e)
 	    &s->ports, s->config, s->worker_count, s->takeover, e);
 }
 
-static void restore_quota(
-    struct span user, int64_t day, uint64_t messages, void *ctx)
-{
-	quota_restore(((struct server *)ctx)->quota, user, day, messages);
-}
-
 static int open_stores(struct server *s, struct err *e)
 {
 	const struct config *c = s->config;
@@ -285,6 +281,8 @@ static int fetch_keys(const struct config *config, const char *url,
 
 static int make_services(struct server *s, struct err *e)
 {
+	if (health_configure(s->config, NULL) != 0)
+		return err_set(e, -ENOMEM, "no memory for the providers");
 	s->pool = blocking_new(POOL_THREADS, POOL_WAITING);
 	s->quota = quota_new();
 	s->peers = peers_new(s->session_ceiling);
@@ -292,9 +290,9 @@ static int make_services(struct server *s, struct err *e)
 	s->readings = readings_start(s->loop, s->config, s->store);
 	if (!s->pool || !s->quota || !s->peers || !s->reports || !s->readings)
 		return err_set(e, -ENOMEM, "no memory for the services");
-	int rc = store_each_quota(s->store, restore_quota, s);
+	int rc = restore_counts(s->store, s->quota, s->config, e);
 	if (rc)
-		return err_errno(e, rc, "cannot read quotas from the store");
+		return rc;
 	s->auth = auth_new(s->config, e);
 	if (!s->auth)
 		return -EINVAL;

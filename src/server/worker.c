@@ -16,6 +16,7 @@
 #include <net/listener.h>
 #include <net/tls_set.h>
 #include <server/ports.h>
+#include <server/restore.h>
 #include <smtp/session.h>
 #include <store/store.h>
 
@@ -430,6 +431,7 @@ static void on_backlog(struct task *t)
 	for (size_t i = 0; w->stage < STAGE_HTTP && i < b->count; i++) {
 		const struct store_pending *p = &b->pending[i];
 
+		restore_started(w->services.config, p);
 		/* What looks too far off may be due; deliver looks again. */
 		deliver_schedule(w->deliver, p->id,
 		    p->due_ms == INT64_MAX ? INT64_MAX : p->due_ms - back_ms,

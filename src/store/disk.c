@@ -183,6 +183,18 @@ static int disk_each_quota(struct store *s,
 	return rc;
 }
 
+static int disk_each_spent(struct store *s, int64_t from_day,
+    void (*each)(
+	struct span provider, int64_t day, uint64_t recipients, void *ctx),
+    void *ctx)
+{
+	struct disk *d = disk_of(s);
+	(void)pthread_mutex_lock(&d->reads_lock);
+	int rc = reads_each_spent(d->reads, from_day, each, ctx);
+	(void)pthread_mutex_unlock(&d->reads_lock);
+	return rc;
+}
+
 /* How long the disk takes; 0 when nobody waits for it. */
 static uint64_t sync_ms(struct disk *d)
 {
@@ -284,6 +296,7 @@ static const struct store_ops disk_ops = {
 	.walk = disk_walk,
 	.walk_end = disk_walk_end,
 	.each_quota = disk_each_quota,
+	.each_spent = disk_each_spent,
 	.body = disk_body,
 	.stats = disk_stats,
 	.held = disk_held,

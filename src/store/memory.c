@@ -8,13 +8,15 @@
 #include <store/memory_internal.h>
 
 #include <base/clock.h>
+#include <base/date.h>
 
 #include <errno.h>
 #include <stdlib.h>
 
 enum {
 	HISTORY_MAX = 10000,
-	QUOTA_DAYS = 8
+	QUOTA_DAYS = 8,
+	SPENT_DAYS = 62
 };
 
 static struct memory *memory_of(struct store *s)
@@ -128,57 +130,24 @@ static struct kept *kept_new(const struct store_entry *e)
 	return k;
 }
 
-/* Days nobody asks for any more, once per new day. */
-static void trim_tallies(struct memory *m)
-{
-	list_for_each_safe (pos, next, &m->tallies) {
-		struct tally *t = container_of(pos, struct tally, node);
-		if (t->day >= m->newest_day - QUOTA_DAYS)
-			continue;
-		(void)map_remove(m->by_user, t->key);
-		list_remove(&t->node);
-		free(t);
-	}
-}
-
-static struct tally *tally_new(int64_t day, struct span user)
-{
-	struct tally *t = calloc(1, sizeof(*t) + sizeof(day) + user.len);
-	if (!t)
-		return NULL;
-	memcpy(t->bytes, &day, sizeof(day));
-	if (user.len)
-		memcpy(t->bytes + sizeof(day), user.ptr, user.len);
-	t->key = span_make(t->bytes, sizeof(day) + user.len);
-	t->day = day;
-	list_init(&t->node);
-	return t;
-}
-
 static int charge(struct memory *m, const struct store_accept *r)
 {
 	if (r->quota_messages == 0)
 		return 0;
-	struct tally *t = tally_new(r->quota_day, r->entry->user);
-	if (!t)
-		return -ENOMEM;
-	struct tally *known = map_get(m->by_user, t->key);
-	if (known) {
-		known->messages += r->quota_messages;
-		free(t);
-		return 0;
+	return tallies_add(&m->quota, r->entry->user, r->quota_day,
+	    r->quota_messages, QUOTA_DAYS);
+}
+
+static int spend(struct memory *m, const struct store_update *u)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < u->attempt_count; i++) {
+		const struct store_attempt *a = &u->attempts[i];
+		if (store_attempt_is_spent(a))
+			rc = tallies_add(&m->spent, span_of(a->provider),
+			    date_day(a->at_ms), 1, SPENT_DAYS);
 	}
-	if (map_put(m->by_user, t->key, t) < 0) {
-		free(t);
-		return -ENOMEM;
-	}
-	t->messages = r->quota_messages;
-	list_append(&m->tallies, &t->node);
-	if (t->day > m->newest_day) {
-		m->newest_day = t->day;
-		trim_tallies(m);
-	}
-	return 0;
+	return rc;
 }
 
 static int accept_locked(struct memory *m, struct store_accept *r)
@@ -259,6 +228,8 @@ static int update_locked(struct memory *m, const struct store_update *u)
 	if (!k)
 		return -ENOENT;
 	int rc = check_update(k, u);
+	if (rc == 0)
+		rc = spend(m, u);
 	if (rc == 0)
 		rc = add_attempts(k, u);
 	if (rc < 0)
@@ -414,6 +385,17 @@ static int by_id(const void *a, const void *b)
 	return memcmp(&(*x)->entry->id, &(*y)->entry->id, sizeof(struct id));
 }
 
+static void note_started(const struct store_entry *e, struct store_pending *p)
+{
+	for (size_t i = 0; i < e->recipient_count; i++) {
+		const struct store_recipient *r = &e->recipients[i];
+		if (r->state != STORE_STARTED)
+			continue;
+		p->started++;
+		memcpy(p->provider, r->provider, sizeof(p->provider));
+	}
+}
+
 /* Nothing is there when it is made, so there is nothing to take note of. */
 static struct store_walk *memory_walk_begin(struct store *s, struct err *e)
 {
@@ -448,6 +430,7 @@ static int memory_walk(struct store_walk *w,
 			struct store_pending p = { .id = e->id,
 				.due_ms = due_of(e, now_ms),
 				.priority = e->terms.priority };
+			note_started(e, &p);
 			rc = each(&p, ctx);
 		}
 	}
@@ -462,11 +445,19 @@ static int memory_each_quota(struct store *s,
 {
 	struct memory *m = memory_of(s);
 	lock(m);
-	list_for_each (pos, &m->tallies) {
-		const struct tally *t = container_of(pos, struct tally, node);
-		each(span_from(t->key, sizeof(t->day)), t->day, t->messages,
-		    ctx);
-	}
+	tallies_each(&m->quota, INT64_MIN, each, ctx);
+	unlock(m);
+	return 0;
+}
+
+static int memory_each_spent(struct store *s, int64_t from_day,
+    void (*each)(
+	struct span provider, int64_t day, uint64_t recipients, void *ctx),
+    void *ctx)
+{
+	struct memory *m = memory_of(s);
+	lock(m);
+	tallies_each(&m->spent, from_day, each, ctx);
 	unlock(m);
 	return 0;
 }
@@ -523,11 +514,10 @@ static void memory_close(struct store *s)
 	struct memory *m = memory_of(s);
 	free_all(m, &m->live);
 	free_all(m, &m->history);
-	list_for_each_safe (pos, next, &m->tallies)
-		free(container_of(pos, struct tally, node));
+	tallies_finish(&m->quota);
+	tallies_finish(&m->spent);
 	map_free(m->by_id);
 	map_free(m->by_guard);
-	map_free(m->by_user);
 	holders_free(m->holders);
 	(void)pthread_mutex_destroy(&m->lock);
 	free(m);
@@ -543,6 +533,7 @@ static const struct store_ops memory_ops = {
 	.walk = memory_walk,
 	.walk_end = memory_walk_end,
 	.each_quota = memory_each_quota,
+	.each_spent = memory_each_spent,
 	.body = memory_body,
 	.stats = memory_stats,
 	.held = memory_held,
@@ -562,12 +553,11 @@ struct store *memory_open(const struct store_settings *settings, struct err *e)
 	    &m->store, settings->history_ms, settings->min_free_bytes);
 	list_init(&m->live);
 	list_init(&m->history);
-	list_init(&m->tallies);
 	m->by_id = map_new();
 	m->by_guard = map_new();
-	m->by_user = map_new();
 	m->holders = holders_new();
-	if (!m->by_id || !m->by_guard || !m->by_user || !m->holders ||
+	int quota = tallies_init(&m->quota), spent = tallies_init(&m->spent);
+	if (!m->by_id || !m->by_guard || !m->holders || quota || spent ||
 	    pthread_mutex_init(&m->lock, NULL))
 		goto fail;
 	return &m->store;
@@ -575,8 +565,9 @@ fail:
 	if (m) {
 		map_free(m->by_id);
 		map_free(m->by_guard);
-		map_free(m->by_user);
 		holders_free(m->holders);
+		tallies_finish(&m->quota);
+		tallies_finish(&m->spent);
 		free(m);
 	}
 	err_set(e, -ENOMEM, "store: out of memory");

@@ -19,12 +19,19 @@ struct kept {
 	bool is_vouched; /* who sent it again was told that it is taken */
 };
 
+/* A count for a name and a day. */
 struct tally {
 	struct list node;
 	int64_t day;
-	uint64_t messages;
-	struct span key; /* the day's bytes, then the user */
+	uint64_t count;
+	struct span key; /* the day's bytes, then the name */
 	char bytes[];
+};
+
+struct tallies {
+	struct map *by_key; /* struct tally */
+	struct list list;
+	int64_t newest_day;
 };
 
 struct memory {
@@ -36,12 +43,21 @@ struct memory {
 	struct list live, history;
 	size_t live_count, history_count;
 	uint64_t bytes, operations;
-	uint64_t held;       /* of bytes, those in memory */
-	struct map *by_user; /* struct tally */
-	struct list tallies;
+	uint64_t held;        /* of bytes, those in memory */
+	struct tallies quota; /* messages of users */
+	struct tallies spent; /* recipients of providers */
 	struct holders *holders;
-	int64_t newest_day;
 };
+
+/* 0 or -ENOMEM. */
+int tallies_init(struct tallies *t);
+void tallies_finish(struct tallies *t);
+/* Days before keep_days of the newest are forgotten. 0 or -ENOMEM. */
+int tallies_add(struct tallies *t, struct span name, int64_t day, uint64_t n,
+    int64_t keep_days);
+void tallies_each(struct tallies *t, int64_t from_day,
+    void (*each)(struct span name, int64_t day, uint64_t count, void *ctx),
+    void *ctx);
 
 /* What store_search promises, but for the answer; the lock is held. */
 int memory_search_locked(struct memory *m, struct store_search *r);

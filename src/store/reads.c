@@ -5,6 +5,7 @@
 #include <store/schema.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum reads_statement {
@@ -18,6 +19,7 @@ enum reads_statement {
 	Q_PENDING,
 	Q_QUOTA,
 	Q_HELD,
+	Q_SPENT,
 	Q_SEGMENTS,
 	Q_FIX,
 	Q_COUNT
@@ -46,13 +48,17 @@ static const char *const statements[Q_COUNT] = {
 	/* States: 0 waits until at_ms, 4 is held; 1 was started, and what
 	 * else is open owes a report or an event. */
 	[Q_PENDING] = "SELECT body.message, min(CASE state WHEN 0 THEN at_ms"
-		      " WHEN 4 THEN 9223372036854775807 ELSE ?1 END), priority"
+		      " WHEN 4 THEN 9223372036854775807 ELSE ?1 END), priority,"
+		      " sum(state = 1),"
+		      " max(CASE state WHEN 1 THEN provider ELSE '' END)"
 		      " FROM body CROSS JOIN recipient"
 		      " ON recipient.message = body.message AND " SCHEMA_IS_OPEN
 		      " GROUP BY body.message ORDER BY body.message",
 	[Q_QUOTA] = "SELECT user, day, messages FROM quota",
 	[Q_HELD] = "SELECT message.user, body.size FROM body CROSS JOIN message"
 		   " ON message.id = body.message",
+	[Q_SPENT] = "SELECT provider, day, recipients FROM spent"
+		    " WHERE day >= ?1",
 	/* In the order of the ids: nearly that of the bodies, and no sort. */
 	[Q_SEGMENTS] = "SELECT segment, size, offset + size, 0 FROM body"
 		       " UNION ALL"
@@ -344,6 +350,9 @@ int reads_each_pending(struct reads *r, int64_t now_ms,
 		if (rc < 0)
 			break;
 		p.priority = priority_of(sqlite3_column_int64(q, 2));
+		p.started = (uint64_t)sqlite3_column_int64(q, 3);
+		(void)snprintf(p.provider, sizeof(p.provider), "%.*s",
+		    SPAN_FMT(sqlite_column_span(q, 4)));
 		rc = each(&p, ctx);
 		if (rc < 0)
 			break;
@@ -372,6 +381,21 @@ int reads_each_held(struct reads *r,
 	while ((rc = sqlite_next(q)) > 0)
 		each(sqlite_column_span(q, 0),
 		    (uint64_t)sqlite3_column_int64(q, 1), ctx);
+	(void)sqlite3_reset(q);
+	return rc;
+}
+
+int reads_each_spent(struct reads *r, int64_t from_day,
+    void (*each)(
+	struct span provider, int64_t day, uint64_t recipients, void *ctx),
+    void *ctx)
+{
+	sqlite3_stmt *q = r->q[Q_SPENT];
+	int rc;
+	sqlite_bind_int(q, 1, from_day);
+	while ((rc = sqlite_next(q)) > 0)
+		each(sqlite_column_span(q, 0), sqlite3_column_int64(q, 1),
+		    (uint64_t)sqlite3_column_int64(q, 2), ctx);
 	(void)sqlite3_reset(q);
 	return rc;
 }

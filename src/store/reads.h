@@ -44,6 +44,10 @@ int reads_each_quota(struct reads *r,
 /* Each message that somebody still has to work on: whose, and how large. */
 int reads_each_held(struct reads *r,
     void (*each)(struct span user, uint64_t bytes, void *ctx), void *ctx);
+int reads_each_spent(struct reads *r, int64_t from_day,
+    void (*each)(
+	struct span provider, int64_t day, uint64_t recipients, void *ctx),
+    void *ctx);
 
 /* Of a segment bodies of messages in the queue, or of dead ones. */
 struct reads_segment {

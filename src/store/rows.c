@@ -77,6 +77,8 @@ static const char *const statements[Q_COUNT] = {
 	[Q_UNSURE] = "SELECT messages FROM unsure",
 	[Q_PLACE] = "SELECT segment, offset, size, header, crc FROM body"
 		    " WHERE message = ?1",
+	[Q_SPEND] = "INSERT INTO spent VALUES (?1, ?2, ?3) ON CONFLICT DO"
+		    " UPDATE SET recipients = recipients + excluded.recipients",
 	[Q_MOVE] =
 	    "UPDATE body SET segment = ?2, offset = ?3 WHERE message = ?1",
 	[Q_MOVE_DEAD] =
@@ -97,6 +99,7 @@ static const char *const statements[Q_COUNT] = {
 	[Q_PURGE_RECIPIENTS] = "DELETE FROM recipient WHERE message = ?1",
 	[Q_PURGE_MESSAGE] = "DELETE FROM message WHERE id = ?1",
 	[Q_PURGE_QUOTA] = "DELETE FROM quota WHERE day < ?1",
+	[Q_PURGE_SPENT] = "DELETE FROM spent WHERE day < ?1",
 };
 
 enum {
@@ -429,6 +432,15 @@ int rows_charge(struct rows *r, struct span user, int64_t day, uint64_t n)
 	sqlite3_stmt *q = r->q[Q_CHARGE];
 	sqlite_bind_int(q, 1, day);
 	sqlite_bind_span(q, 2, user);
+	sqlite_bind_int(q, 3, (int64_t)n);
+	return sqlite_run(q);
+}
+
+int rows_spend(struct rows *r, struct span provider, int64_t day, uint64_t n)
+{
+	sqlite3_stmt *q = r->q[Q_SPEND];
+	sqlite_bind_int(q, 1, day);
+	sqlite_bind_span(q, 2, provider);
 	sqlite_bind_int(q, 3, (int64_t)n);
 	return sqlite_run(q);
 }

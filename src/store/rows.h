@@ -62,6 +62,7 @@ struct span rows_updated_user(const struct rows *r);
 /* Whose message it is, likewise; empty when that cannot be read. */
 struct span rows_find_user(struct rows *r, const struct id *id);
 int rows_charge(struct rows *r, struct span user, int64_t day, uint64_t n);
+int rows_spend(struct rows *r, struct span provider, int64_t day, uint64_t n);
 
 /*
  * These messages, and no others, are of a batch whose bodies are not known to
@@ -98,6 +99,7 @@ int rows_bodies(struct rows *r, struct id *after, struct id *ids,
  */
 int rows_purge(struct rows *r, struct id *after, int64_t cutoff_ms, int max);
 int rows_purge_quota(struct rows *r, int64_t before_day);
+int rows_purge_spent(struct rows *r, int64_t before_day);
 
 /* Pages in the write-ahead log since the last rows_checkpoint began it. */
 int rows_wal_pages(const struct rows *r);

@@ -33,6 +33,7 @@ enum rows_statement {
 	Q_BURY,
 	Q_USER,
 	Q_CHARGE,
+	Q_SPEND,
 	Q_SET_UNSURE,
 	Q_UNSURE,
 	Q_PLACE,
@@ -44,6 +45,7 @@ enum rows_statement {
 	Q_PURGE_RECIPIENTS,
 	Q_PURGE_MESSAGE,
 	Q_PURGE_QUOTA,
+	Q_PURGE_SPENT,
 	Q_COUNT
 };
 

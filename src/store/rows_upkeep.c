@@ -194,6 +194,12 @@ int rows_purge_quota(struct rows *r, int64_t before_day)
 	return sqlite_run(r->q[Q_PURGE_QUOTA]);
 }
 
+int rows_purge_spent(struct rows *r, int64_t before_day)
+{
+	sqlite_bind_int(r->q[Q_PURGE_SPENT], 1, before_day);
+	return sqlite_run(r->q[Q_PURGE_SPENT]);
+}
+
 int rows_wal_pages(const struct rows *r)
 {
 	return r->wal_pages;

@@ -124,9 +124,17 @@ static const char version_8[] = "CREATE TABLE dead ("
 				") WITHOUT ROWID;"
 				"CREATE INDEX dead_by_age ON dead (died_ms);";
 
+/* What providers were handed, which they will want money for. */
+static const char version_9[] = "CREATE TABLE spent ("
+				" day INTEGER NOT NULL,"
+				" provider TEXT NOT NULL,"
+				" recipients INTEGER NOT NULL,"
+				" PRIMARY KEY (day, provider)"
+				") WITHOUT ROWID;";
+
 /* migrations[v] leads from format v to v + 1; 0 is an empty file. */
 static const char *const migrations[] = { version_1, version_2, version_3,
-	version_4, version_5, version_6, version_7, version_8 };
+	version_4, version_5, version_6, version_7, version_8, version_9 };
 
 enum {
 	VERSION = sizeof(migrations) / sizeof(migrations[0])

@@ -131,6 +131,14 @@ int store_each_quota(struct store *s,
 	return s->ops->each_quota(s, each, ctx);
 }
 
+int store_each_spent(struct store *s, int64_t from_day,
+    void (*each)(
+	struct span provider, int64_t day, uint64_t recipients, void *ctx),
+    void *ctx)
+{
+	return s->ops->each_spent(s, from_day, each, ctx);
+}
+
 struct store_body *store_body_new(
     struct store *s, struct loop *l, bool is_volatile)
 {

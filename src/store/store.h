@@ -170,7 +170,8 @@ struct store_accept {
 };
 
 /*
- * Record what attempts did and what is next, in one transaction: ledger rows,
+ * Record what attempts did and what is next, in one transaction: ledger rows
+ * (of which the accepted and the unknown count as spent at their provider),
  * new states of recipients (indices and values parallel), marks of an attempt
  * about to start. When every recipient is final the message becomes history
  * and its body is released, or kept for a while when a recipient failed and no
@@ -281,6 +282,9 @@ struct store_pending {
 	 * INT64_MAX when a person must decide first. */
 	int64_t due_ms;
 	int priority;
+	/* Its recipients that were STARTED, and where: not spent yet. */
+	uint64_t started;
+	char provider[STORE_NAME_SIZE];
 };
 
 /*
@@ -298,6 +302,15 @@ void store_walk_end(struct store_walk *w); /* accepts NULL */
 /* At start: daily counts. */
 int store_each_quota(struct store *s,
     void (*each)(struct span user, int64_t day, uint64_t messages, void *ctx),
+    void *ctx);
+
+/*
+ * At start: recipients that providers took, or may have, per UTC day since
+ * from_day.
+ */
+int store_each_spent(struct store *s, int64_t from_day,
+    void (*each)(
+	struct span provider, int64_t day, uint64_t recipients, void *ctx),
     void *ctx);
 
 /* Other limits than those of the settings from now on; any thread. */

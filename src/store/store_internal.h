@@ -38,6 +38,10 @@ struct store_ops {
 	    void (*each)(
 		struct span user, int64_t day, uint64_t messages, void *ctx),
 	    void *ctx);
+	int (*each_spent)(struct store *s, int64_t from_day,
+	    void (*each)(struct span provider, int64_t day, uint64_t recipients,
+		void *ctx),
+	    void *ctx);
 	struct store_body *(*body)(
 	    struct store *s, struct loop *l, bool is_volatile);
 	void (*stats)(struct store *s, struct store_stats *out);
@@ -123,6 +127,13 @@ static inline bool store_state_is_final(enum store_state state)
 static inline bool store_recipient_is_final(const struct store_recipient *r)
 {
 	return store_state_is_final(r->state) && !r->owes_event;
+}
+
+/* A row of the ledger that its provider will want money for. */
+static inline bool store_attempt_is_spent(const struct store_attempt *a)
+{
+	return !a->is_operator &&
+	       (a->result == POSTERN_ACCEPTED || a->result == POSTERN_UNKNOWN);
 }
 
 /* Somebody still has to work on it, so its body is kept. */

@@ -22,7 +22,9 @@ enum {
 	IDLE_MS = 5000,
 	PURGE_SLICE = 256,
 	PURGE_PAUSE_MS = 10000, /* between walks through history when idle */
-	QUOTA_DAYS = 8          /* of counts kept */
+	QUOTA_DAYS = 8,         /* of counts kept */
+	SPENT_DAYS = 62,        /* likewise: this month and the one before */
+	SPENDS_MAX = 64
 };
 
 /* One request of the batch. */
@@ -41,6 +43,13 @@ struct charge {
 	uint64_t messages;
 };
 
+/* Of one provider and day. */
+struct spending {
+	struct span provider;
+	int64_t day;
+	uint64_t recipients;
+};
+
 struct writer {
 	struct disk *d;
 	struct cleaner *cleaner;
@@ -52,6 +61,8 @@ struct writer {
 	struct store_request *taken[DISK_BATCH_MAX];
 	struct charge charges[DISK_BATCH_MAX];
 	size_t charge_count;
+	struct spending spendings[SPENDS_MAX];
+	size_t spending_count;
 
 	/* Accepted in the batch, by this transaction; and by the last one. */
 	struct id unsure[DISK_BATCH_MAX];
@@ -193,6 +204,45 @@ static int store_accepted(
 			    a->guard.key);
 }
 
+static int store_spendings(struct writer *w)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < w->spending_count; i++) {
+		const struct spending *s = &w->spendings[i];
+		rc = rows_spend(w->d->rows, s->provider, s->day, s->recipients);
+	}
+	w->spending_count = 0;
+	return rc;
+}
+
+static int note_spent(struct writer *w, const struct store_attempt *a)
+{
+	struct span provider = span_of(a->provider);
+	int64_t day = date_day(a->at_ms);
+	int rc = 0;
+	for (size_t i = 0; i < w->spending_count; i++) {
+		struct spending *s = &w->spendings[i];
+		if (s->day != day || !span_eq(s->provider, provider))
+			continue;
+		s->recipients++;
+		return 0;
+	}
+	if (w->spending_count == SPENDS_MAX)
+		rc = store_spendings(w);
+	w->spendings[w->spending_count++] =
+	    (struct spending){ provider, day, 1 };
+	return rc;
+}
+
+static int note_attempts(struct writer *w, const struct store_update *u)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < u->attempt_count; i++)
+		if (store_attempt_is_spent(&u->attempts[i]))
+			rc = note_spent(w, &u->attempts[i]);
+	return rc;
+}
+
 /* The rows of one request. 0, or what spoils the whole transaction. */
 static int store_slot(struct writer *w, struct slot *slot, int64_t now_ms)
 {
@@ -211,6 +261,8 @@ static int store_slot(struct writer *w, struct slot *slot, int64_t now_ms)
 		note_charge(w, a);
 		if (slot->place.segment && !spool_has(slot->place.segment))
 			w->unsure[w->unsure_count++] = a->entry->id;
+	} else if (rc == 0) {
+		rc = note_attempts(w, update_of(slot));
 	}
 	return is_own_failure(rc) ? 0 : rc;
 }
@@ -249,14 +301,16 @@ static int store_slots(struct writer *w)
 {
 	int64_t now_ms = clock_wall_ms();
 	int rc = 0;
-	w->charge_count = 0;
+	w->charge_count = w->spending_count = 0;
 	w->unsure_count = 0;
 	for (size_t i = 0; rc == 0 && i < w->count; i++)
 		if (w->slots[i].body_result == 0)
 			rc = store_slot(w, &w->slots[i], now_ms);
 	if (rc == 0)
 		rc = store_unsure(w);
-	return rc == 0 ? store_charges(w) : rc;
+	if (rc == 0)
+		rc = store_charges(w);
+	return rc == 0 ? store_spendings(w) : rc;
 }
 
 /* All rows of the batch in one transaction, or none. */
@@ -424,6 +478,8 @@ static int purge_slice(struct writer *w, int64_t now_ms)
 		return rc;
 	if (day != w->quota_day)
 		rc = rows_purge_quota(rows, day - QUOTA_DAYS);
+	if (rc == 0 && day != w->quota_day)
+		rc = rows_purge_spent(rows, day - SPENT_DAYS);
 	if (rc == 0)
 		rc = n = rows_purge(rows, &w->purged, cutoff_ms, PURGE_SLICE);
 	if (rc >= 0)

@@ -179,7 +179,7 @@ users:
   - {{name: demo, password_hash_file: {home}/demo.hash{user_extra}}}
 providers:
   - {{name: sendgrid, type: sendgrid, url: "{sandbox}/sendgrid",
-      api_key: SG.sandbox-key, timeout: {timeout}{provider_extra}}}
+      api_key: SG.sandbox-key, timeout: {timeout}{provider_extra}{sendgrid_extra}}}
   - {{name: ses, type: ses, url: "{sandbox}/ses", region: us-east-1,
       access_key_id: SANDBOXACCESSKEYID01,
       secret_access_key: sandbox-secret-access-key, timeout: {timeout}{provider_extra}}}
@@ -228,7 +228,7 @@ class Case(unittest.TestCase):
                       providers="sendgrid, ses, mailgun", on_unknown="retry",
                       user_extra="", provider_extra="", hardening=HARDENING, log_extra="",
                       durability=DURABILITY, lame_duck="0s", grace="10s", extra="",
-                      routes_before="", route_extra="")
+                      routes_before="", route_extra="", sendgrid_extra="")
         values.update(settings)
         path = self.home / "postern.yaml"
         path.write_text(CONFIG.format(**values))

@@ -1,7 +1,10 @@
-"""Which provider gets what: rules of the message, shares."""
+"""Which provider gets what: rules of the message, shares, budgets."""
+import re
+import shutil
+import signal
 import unittest
 
-from harness import Case, eventually
+from harness import Case, eventually, http
 
 RULES = """
   - {name: invoices, match: {header: "Subject: *rechnung f\u00fcr*"},
@@ -66,6 +69,84 @@ class Weighted(Routed):
         self.sandbox.fault("ses", status=503)
         for queue_id in self.submit(8):
             self.assertEqual(self.tried(queue_id)[-1], "sendgrid")
+
+
+class Budget(Routed):
+    settings = {"providers": "sendgrid, ses",
+                "sendgrid_extra": ", budget: {per_day: 5, per_month: 1000}"}
+
+    def metric(self, name, window="day"):
+        text = http(f"{self.stats}/metrics")[1]
+        found = re.search(rf'^postern_provider_budget_{name}{{provider='
+                          rf'"sendgrid",window="{window}"}} (\S+)$', text, re.M)
+        self.assertTrue(found, f"{name} per {window} is shown")
+        return int(found.group(1))
+
+    def providers(self, ids):
+        return [self.tried(queue_id) for queue_id in ids]
+
+    def test_what_is_beyond_goes_to_the_next(self):
+        self.submit(2)
+        # Of one message, too: these three are the last.
+        both, = self.submit(to=[f"p{i}@dest.example" for i in range(5)])
+        record = self.final(both)
+        self.assertEqual(
+            sorted(r["provider"] for r in record["recipients"]),
+            ["sendgrid"] * 3 + ["ses"] * 2)
+        self.assertEqual(self.providers(self.submit(2)), [["ses"]] * 2)
+        self.assertEqual([self.metric("used"), self.metric("limit")], [5, 5])
+        self.assertEqual(self.metric("used", "month"), 5)
+        self.assertEqual(self.metric("limit", "month"), 1000)
+        spent = self.server.logged("budget_spent")
+        self.assertEqual([(e["provider"], e["window"], e["limit"])
+                          for e in spent], [("sendgrid", "day", 5)])
+        stats = http(f"{self.stats}/api/v1/stats")[1]["providers"][0]
+        self.assertEqual(stats["budget"]["day"], {"used": 5, "limit": 5})
+        self.assertIn("budget of 5 recipients per day",
+                      stats["health"]["reason"])
+
+    def test_it_survives_a_restart(self):
+        self.submit(4)
+        self.stop()
+        self.start(**self.settings)
+        self.assertEqual(self.metric("used"), 4)
+        self.assertEqual(self.providers(self.submit(2)), [["sendgrid"], ["ses"]])
+
+    def test_a_call_that_a_crash_ended_counts(self):
+        self.stop()
+        self.start(**{**self.settings, "sync_budget": "200ms",
+                      "on_unknown": "hold"})
+        self.sandbox.fault("sendgrid", hang="after-body")
+        ids = self.submit(to=[f"p{i}@dest.example" for i in range(4)])
+        eventually(lambda: self.sandbox.counts()["sendgrid"]["requests"] == 1,
+                   "it is on its way")
+        self.kill()
+        self.sandbox.heal()
+        self.start(**{**self.settings, "on_unknown": "hold"})
+        self.assertEqual(self.metric("used"), 4)
+        self.final(ids[0], ("held",))
+        self.assertEqual(self.metric("used"), 4)
+        self.assertEqual(self.providers(self.submit(2)), [["sendgrid"], ["ses"]])
+        self.stop()
+        self.start(**self.settings)
+        self.assertEqual(self.metric("used"), 5)
+
+    def test_with_none_left_mail_waits_for_a_larger_one(self):
+        for name in "cert.pem", "key.pem", "demo.hash":  # read by a reload
+            shutil.chown(self.home / name, "nobody")
+        self.stop()
+        self.start(**{**self.settings, "providers": "sendgrid"})
+        self.submit(5)
+        waits, = self.submit()
+        event = self.server.logged("deferred")[0]
+        self.assertIn("sendgrid: budget of 5 recipients per day is used up",
+                      event["reason"])
+        self.assertEqual(self.record(waits)["attempts"], [])
+        path = self.home / "postern.yaml"
+        path.write_text(path.read_text().replace("per_day: 5", "per_day: 6"))
+        self.server.child.send_signal(signal.SIGHUP)
+        self.assertEqual(self.tried(waits), ["sendgrid"])
+        self.assertEqual(self.metric("used"), 6)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,13 @@
 #include <health/health.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <base/clock.h>
+#include <base/date.h>
 #include <base/log.h>
 
 enum {
@@ -448,6 +451,109 @@ START_TEST(a_new_key_begins_afresh)
 }
 END_TEST
 
+/* --- what it may spend --- */
+
+static void limit_budget(struct snapshot *of, int64_t per_day)
+{
+	of->providers[0].budget.per_day = per_day;
+	s.config.on_free(&s.config);
+	ck_assert_int_eq(health_configure(&of->config, NULL), 0);
+	a = of->providers[0].account;
+}
+
+static enum health_gate enter_with(struct health_call *c, uint64_t recipients)
+{
+	memset(c, 0, sizeof(*c));
+	c->recipients = recipients;
+	return health_enter(a, c, now);
+}
+
+START_TEST(a_budget_is_taken_before_the_call)
+{
+	struct health_call first, second, third;
+	struct health_view v;
+
+	limit_budget(&s, 10);
+	ck_assert_int_eq(enter_with(&first, 7), HEALTH_GO);
+	ck_assert_int_eq(enter_with(&second, 7), HEALTH_GO);
+	ck_assert_uint_eq(second.share.count, 3);
+	ck_assert_int_eq(enter_with(&third, 1), HEALTH_SPENT);
+	ck_assert_uint_gt(third.again_ms, now);
+	ck_assert_uint_le(third.again_ms, now + UINT64_C(24) * 3600 * 1000);
+	ck_assert_ptr_nonnull(
+	    strstr(explain(&third), "budget of 10 recipients per day"));
+	health_look(a, now, &v);
+	ck_assert(v.spend.is_out);
+	ck_assert_int_eq(v.state, BREAKER_CLOSED);
+	leave(&first, POSTERN_TRANSIENT, 0);
+	leave(&second, POSTERN_UNKNOWN, 0);
+	ck_assert_uint_eq(health_spent_today(a), 3);
+	ck_assert_int_eq(enter_with(&third, 1), HEALTH_GO);
+	health_cancel(&third, now);
+	ck_assert_uint_eq(health_spent_today(a), 3);
+}
+END_TEST
+
+START_TEST(who_waits_for_a_place_takes_nothing_of_it)
+{
+	struct health_call taken[PLACES], waiting;
+
+	limit_budget(&s, PLACES + 5);
+	for (size_t i = 0; i < PLACES; i++)
+		ck_assert_int_eq(enter_with(&taken[i], 1), HEALTH_GO);
+	memset(&waiting, 0, sizeof(waiting));
+	waiting.recipients = 50;
+	waiting.wake = on_wake;
+	waiting.place_ms = 1000;
+	ck_assert_int_eq(health_enter(a, &waiting, now), HEALTH_QUEUED);
+	ck_assert_uint_eq(health_spent_today(a), PLACES);
+	leave(&taken[0], POSTERN_ACCEPTED, 0);
+	ck_assert_int_eq(waiting.gate, HEALTH_GO);
+	ck_assert_uint_eq(waiting.share.count, 5);
+	health_cancel(&waiting, now);
+	for (size_t i = 1; i < PLACES; i++)
+		health_cancel(&taken[i], now);
+	ck_assert_uint_eq(health_spent_today(a), 1);
+}
+END_TEST
+
+START_TEST(a_new_key_spends_of_the_same_budget)
+{
+	struct snapshot next;
+	struct health_call c;
+
+	limit_budget(&s, 10);
+	ck_assert_int_eq(enter_with(&c, 8), HEALTH_GO);
+	make(&next);
+	(void)snprintf(
+	    next.providers[0].hash, sizeof(next.providers[0].hash), "new");
+	next.providers[0].budget.per_day = 9;
+	ck_assert_int_eq(health_configure(&next.config, &s.config), 0);
+	ck_assert_ptr_ne(next.providers[0].account, a);
+	a = next.providers[0].account;
+	leave(&c, POSTERN_ACCEPTED, 0);
+	ck_assert_int_eq(enter_with(&c, 8), HEALTH_GO);
+	ck_assert_uint_eq(c.share.count, 1);
+	health_cancel(&c, now);
+	next.config.on_free(&next.config);
+}
+END_TEST
+
+START_TEST(what_the_store_remembers_is_spent)
+{
+	struct health_call c;
+
+	limit_budget(&s, 10);
+	health_restore_spent(
+	    &s.config, SPAN("mailgun"), date_day(clock_wall_ms()), 9);
+	health_restore_spent(
+	    &s.config, SPAN("gone"), date_day(clock_wall_ms()), 9);
+	ck_assert_int_eq(enter_with(&c, 8), HEALTH_GO);
+	ck_assert_uint_eq(c.share.count, 1);
+	health_cancel(&c, now);
+}
+END_TEST
+
 /* --- threads --- */
 
 enum {
@@ -491,7 +597,7 @@ static void *run_calls(void *arg)
 		if (gate == HEALTH_QUEUED &&
 		    ((i + *seed) % 7 != 0 || !health_unqueue(a, &w.call))) {
 			while (!atomic_load(&w.is_woken))
-				;
+				(void)sched_yield();
 			gate = w.call.gate;
 		}
 		if (gate != HEALTH_GO)
@@ -561,6 +667,10 @@ static Suite *make_suite(void)
 	tcase_add_test(c, recovery_begins_slowly);
 	tcase_add_test(c, an_account_outlives_a_reload_that_leaves_it_alone);
 	tcase_add_test(c, a_new_key_begins_afresh);
+	tcase_add_test(c, a_budget_is_taken_before_the_call);
+	tcase_add_test(c, who_waits_for_a_place_takes_nothing_of_it);
+	tcase_add_test(c, a_new_key_spends_of_the_same_budget);
+	tcase_add_test(c, what_the_store_remembers_is_spent);
 	tcase_add_checked_fixture(t, setup_narrow, teardown);
 	tcase_add_test(t, places_hold_among_threads_and_none_is_lost);
 	suite_add_tcase(suite, c);

@@ -183,7 +183,7 @@ static const struct router_order *order_of(size_t route)
 {
 	static struct router_order order;
 
-	router_arrange(&able[route], (struct id){ { 0 } }, &order);
+	router_arrange(&able[route], (struct id){ { 0 } }, NULL, &order);
 	return &order;
 }
 
@@ -264,19 +264,24 @@ enum {
 	IDS = 10000
 };
 
-/* Ids as id_make makes them, but the same in every run. */
+/* A time and something like chance, but the same in every run. */
 static struct id nth_id(uint32_t n)
 {
-	struct id time = { { 1, 0x8f, 0x2a, 0, (uint8_t)(n >> 8), 7 } };
+	struct id id = { { 1, 0x8f, 0x2a, 0, (uint8_t)(n >> 8), 7 } };
+	uint64_t x = n + 1;
 
-	return id_derive(time, span_make(&n, sizeof(n)));
+	for (size_t i = 6; i < sizeof(id.bytes); i++) {
+		x = x * UINT64_C(6364136223846793005) + 1442695040888963407;
+		id.bytes[i] = (uint8_t)(x >> 56);
+	}
+	return id;
 }
 
 static size_t first_for(const struct config_route *route, uint32_t n)
 {
 	struct router_order order;
 
-	router_arrange(route, nth_id(n), &order);
+	router_arrange(route, nth_id(n), NULL, &order);
 	return router_provider(&order, 0);
 }
 
@@ -319,7 +324,7 @@ START_TEST(weights_are_shares_of_what_the_first_leaves)
 	for (uint32_t n = 0; all < IDS; n++) {
 		struct router_order order;
 
-		router_arrange(&route, nth_id(n), &order);
+		router_arrange(&route, nth_id(n), NULL, &order);
 		ck_assert_uint_eq(router_provider(&order, 3), 2);
 		if (router_provider(&order, 0) != 0)
 			continue;
@@ -355,8 +360,8 @@ START_TEST(an_order_has_each_provider_once_and_stays)
 		struct router_order order, again;
 		unsigned seen = 0;
 
-		router_arrange(&route, nth_id(n), &order);
-		router_arrange(&route, nth_id(n), &again);
+		router_arrange(&route, nth_id(n), NULL, &order);
+		router_arrange(&route, nth_id(n), NULL, &again);
 		for (size_t i = 0; i < order.count; i++) {
 			seen |= 1u << router_provider(&order, i);
 			ck_assert_uint_eq(order.at[i], again.at[i]);
@@ -373,6 +378,38 @@ START_TEST(failover_keeps_the_list)
 
 	for (uint32_t n = 0; n < 100; n++)
 		ck_assert_uint_eq(first_for(&route, n), 1);
+}
+END_TEST
+
+static const struct {
+	uint64_t used[4];
+	uint32_t weight[4];
+	size_t order[4];
+} uses[] = {
+	{ { 0, 0, 0, 0 }, { 1, 1, 1, 1 }, { 0, 1, 2, 3 } },
+	{ { 5, 4, 3, 4 }, { 1, 1, 1, 1 }, { 2, 1, 3, 0 } },
+	{ { 70, 29, 0, 0 }, { 70, 30, 0, 0 }, { 1, 0, 2, 3 } },
+	{ { 70, 31, 0, 0 }, { 70, 30, 0, 0 }, { 0, 1, 2, 3 } },
+	{ { 9, 0, 8, 0 }, { 1, 0, 1, 0 }, { 2, 0, 1, 3 } },
+	{ { 1000000000000, 1000000000001, 999999, 1000000 },
+	    { 1000000, 1000000, 1, 1 }, { 2, 0, 3, 1 } },
+};
+
+START_TEST(who_had_the_least_for_its_weight_is_first)
+{
+	uint32_t weight[4];
+	struct config_route route = { .providers = { .count = 4 },
+		.provider_index = indices[0],
+		.strategy = CONFIG_STRATEGY_LEAST_USED,
+		.weight = weight };
+	struct router_order order;
+
+	for (size_t i = 0; i < 4; i++)
+		weight[i] = uses[_i].weight[i];
+	router_arrange(&route, nth_id(0), uses[_i].used, &order);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_uint_eq(
+		    router_provider(&order, i), uses[_i].order[i]);
 }
 END_TEST
 
@@ -400,6 +437,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, without_weights_all_are_alike);
 	tcase_add_test(t, an_order_has_each_provider_once_and_stays);
 	tcase_add_test(t, failover_keeps_the_list);
+	tcase_add_loop_test(t, who_had_the_least_for_its_weight_is_first, 0,
+	    sizeof(uses) / sizeof(uses[0]));
 	suite_add_tcase(s, t);
 	return s;
 }

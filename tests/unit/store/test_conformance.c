@@ -5,6 +5,7 @@
 #include <postern/provider.h>
 
 #include <errno.h>
+#include <stdio.h>
 
 static struct fix f;
 
@@ -562,6 +563,113 @@ START_TEST(counts_quotas_with_the_accept)
 }
 END_TEST
 
+struct spent {
+	uint64_t today, before, other;
+};
+
+static void sum_spent(
+    struct span provider, int64_t day, uint64_t recipients, void *ctx)
+{
+	struct spent *s = ctx;
+	if (!span_eq(provider, SPAN("ses")))
+		s->other += recipients;
+	else if (day == 20001)
+		s->today += recipients;
+	else
+		s->before += recipients;
+}
+
+START_TEST(counts_what_providers_took_with_the_ledger)
+{
+	static const enum postern_class results[] = { POSTERN_ACCEPTED,
+		POSTERN_UNKNOWN, POSTERN_REJECTED, POSTERN_TRANSIENT,
+		POSTERN_ACCEPTED, POSTERN_ACCEPTED, POSTERN_ACCEPTED };
+	struct store_attempt rows[7];
+	struct spent s = { 0 };
+	start(_i);
+	struct id id = fix_add(&f, 1, 100, NULL);
+	for (unsigned i = 0; i < 7; i++)
+		rows[i] = (struct store_attempt){ .at_ms = 20001 * 86400000LL,
+			.provider = "ses",
+			.result = results[i],
+			.provider_id = SPAN(""),
+			.reason = SPAN("") };
+	rows[4].at_ms--;
+	memcpy(rows[5].provider, "mail", 5);
+	rows[6].is_operator = true;
+	struct store_update u = {
+		.id = id, .attempts = rows, .attempt_count = 7
+	};
+	ck_assert_int_eq(fix_update(&f, &u), 0);
+	u.attempt_count = 1;
+	ck_assert_int_eq(fix_update(&f, &u), 0);
+	/* What is not recorded is not counted. */
+	u.id.bytes[15] ^= 1;
+	ck_assert_int_eq(fix_update(&f, &u), -ENOENT);
+	ck_assert_int_eq(store_each_spent(f.store, 0, sum_spent, &s), 0);
+	ck_assert_uint_eq(s.today, 3);
+	ck_assert_uint_eq(s.before, 1);
+	ck_assert_uint_eq(s.other, 1);
+	s = (struct spent){ 0 };
+	ck_assert_int_eq(store_each_spent(f.store, 20001, sum_spent, &s), 0);
+	ck_assert_uint_eq(s.today, 3);
+	ck_assert_uint_eq(s.before, 0);
+	stop();
+}
+END_TEST
+
+START_TEST(more_providers_than_one_turn_counts_are_counted)
+{
+	enum {
+		ROWS = 150
+	};
+	static struct store_attempt rows[ROWS];
+	struct spent s = { 0 };
+	start(_i);
+	struct id id = fix_add(&f, 1, 100, NULL);
+	for (unsigned i = 0; i < ROWS; i++) {
+		rows[i] = (struct store_attempt){ .at_ms = 1,
+			.result = POSTERN_ACCEPTED,
+			.provider_id = SPAN(""),
+			.reason = SPAN("") };
+		(void)snprintf(
+		    rows[i].provider, sizeof(rows[i].provider), "p%u", i % 75);
+	}
+	struct store_update u = {
+		.id = id, .attempts = rows, .attempt_count = ROWS
+	};
+	ck_assert_int_eq(fix_update(&f, &u), 0);
+	ck_assert_int_eq(store_each_spent(f.store, 0, sum_spent, &s), 0);
+	ck_assert_uint_eq(s.other, ROWS);
+	stop();
+}
+END_TEST
+
+static int note_started(const struct store_pending *p, void *ctx)
+{
+	struct store_pending *out = ctx;
+	*out = *p;
+	return 0;
+}
+
+START_TEST(tells_what_was_started_and_where)
+{
+	struct store_pending p = { .started = 7 };
+	struct fix_mail m;
+	start(_i);
+	fix_mail_init(&m, 1, 100);
+	ck_assert_int_eq(fix_accept(&f, &m.accept), 0);
+	fix_mail_finish(&m);
+	ck_assert_int_eq(fix_walk(&f, note_started, &p), 0);
+	ck_assert_uint_eq(p.started, 0);
+	ck_assert_int_eq(fix_set(&f, p.id, STORE_STARTED), 0);
+	ck_assert_int_eq(fix_walk(&f, note_started, &p), 0);
+	ck_assert_uint_eq(p.started, 1);
+	ck_assert_uint_gt(strlen(p.provider), 0);
+	stop();
+}
+END_TEST
+
 START_TEST(accepts_what_is_final_already_as_history)
 {
 	struct fix_mail m;
@@ -713,6 +821,9 @@ static Suite *make_suite(void)
 		knows_what_waits_of_each_user,
 		what_owes_an_event_is_kept_and_due_at_once,
 		events_come_behind_all_mail, counts_quotas_with_the_accept,
+		counts_what_providers_took_with_the_ledger,
+		more_providers_than_one_turn_counts_are_counted,
+		tells_what_was_started_and_where,
 		accepts_what_is_final_already_as_history,
 		refuses_open_recipients_without_a_message,
 		takes_forty_megabytes,
