@@ -233,6 +233,23 @@ static void check_headers(
 	}
 }
 
+static void check_content_words(
+    struct check *c, const struct node *map, const struct postern_list *words)
+{
+	const struct node *n = node_get(map, "content");
+	const struct node *item;
+
+	if (!n || words->count == 0)
+		return;
+	item = n->type == NODE_SEQUENCE ? n->first : n;
+	for (size_t i = 0; i < words->count; i++, item = item->next) {
+		const char *word = CONFIG_STRING(*words, i);
+
+		if (word && !content_bits(span_of(word)))
+			report_no_content(c, item, word);
+	}
+}
+
 static void check_match(
     struct check *c, const struct node *n, const struct config_match *match)
 {
@@ -243,6 +260,7 @@ static void check_match(
 	check_patterns(c, map, "sender", &match->sender);
 	check_patterns(c, map, "recipient", &match->recipient);
 	check_headers(c, map, &match->header);
+	check_content_words(c, map, &match->content);
 	if (match->max_size > 0 && match->min_size > match->max_size)
 		report_error(c->report, node_get(map, "min_size"),
 		    "must not be more than max_size");
@@ -264,7 +282,7 @@ static bool matches_everything(const struct config_route *route)
 
 	return m->user.count == 0 && m->sender.count == 0 &&
 	       m->recipient.count == 0 && m->header.count == 0 &&
-	       m->min_size == 0 && m->max_size == 0;
+	       m->content.count == 0 && m->min_size == 0 && m->max_size == 0;
 }
 
 /* Numbers, one for each provider; too many or too few are reported. */

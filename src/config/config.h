@@ -202,6 +202,7 @@ struct config_match {
 	struct postern_list recipient; /* likewise */
 	/* Of the message: "Name" or "Name: pattern"; bytes, 0 = any. */
 	struct postern_list header;
+	struct postern_list content; /* const char *; see content.h */
 	uint64_t min_size, max_size;
 };
 

@@ -110,6 +110,10 @@ static const struct postern_field match_rows[] = {
 	  AT(config_match, header), .flags = RELOAD,
 	  .doc = "\"Name\": has such a field, \"Name: pattern\": with such a "
 		 "value, * being anything; any when missing" },
+	{ .name = "content", .type = POSTERN_TYPE_STRINGS,
+	  AT(config_match, content), .flags = RELOAD,
+	  .doc = "what the message holds: signed, encrypted, dkim, calendar, "
+		 "alternative, inline, nested, report; any when missing" },
 	{ .name = "min_size", .type = POSTERN_TYPE_SIZE,
 	  AT(config_match, min_size), .preset = "0",
 	  RANGE(0, 1024 * GIB), .flags = RELOAD,

@@ -365,7 +365,8 @@ static bool is_deliverable(const struct deliver *owner,
 	const struct envelope *e = s->envelope;
 	const struct config *c = owner->config;
 	struct router_message message = { .header = message_header(s->message),
-		.size = message_size(s->message) };
+		.size = message_size(s->message),
+		.traits = message_traits(s->message) };
 	struct router_ask ask = {
 		.user = e->user, .sender = e->sender, .message = &message
 	};

@@ -38,6 +38,7 @@ static struct router_message *rules_of(struct delivery *d)
 		return NULL;
 	d->rules.header = message_header(d->message);
 	d->rules.size = message_size(d->message);
+	d->rules.traits = message_traits(d->message);
 	return &d->rules;
 }
 

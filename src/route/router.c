@@ -5,6 +5,7 @@
 #include <route/router.h>
 
 #include <config/config.h>
+#include <config/content.h>
 #include <route/rule.h>
 
 /* --- rules --- */
@@ -43,10 +44,21 @@ static bool header_matches(const struct postern_list *rules, struct span header)
 	return false;
 }
 
+static bool content_matches(const struct postern_list *words, unsigned traits)
+{
+	if (words->count == 0)
+		return true;
+	for (size_t i = 0; i < words->count; i++) {
+		if (content_bits(span_of(CONFIG_STRING(*words, i))) & traits)
+			return true;
+	}
+	return false;
+}
+
 static bool looks_at_message(const struct config_match *match)
 {
-	return match->header.count > 0 || match->min_size > 0 ||
-	       match->max_size > 0;
+	return match->header.count > 0 || match->content.count > 0 ||
+	       match->min_size > 0 || match->max_size > 0;
 }
 
 static bool message_matches(
@@ -54,6 +66,7 @@ static bool message_matches(
 {
 	return m->size >= match->min_size &&
 	       (match->max_size == 0 || m->size <= match->max_size) &&
+	       content_matches(&match->content, m->traits) &&
 	       header_matches(&match->header, m->header);
 }
 

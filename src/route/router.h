@@ -23,6 +23,7 @@ enum {
 struct router_message {
 	struct span header; /* as it will be sent; borrowed */
 	uint64_t size;
+	unsigned traits; /* what it holds: POSTERN_CARRIES_* */
 	/* The router's, zeroed: what the first routes made of it, so that it
 	 * is looked at once and not for each recipient. */
 	uint8_t memo[ROUTER_MEMO_MAX];

@@ -10,7 +10,26 @@ RULES = """
   - {name: invoices, match: {header: "Subject: *rechnung f\u00fcr*"},
      providers: [mailgun]}
   - {name: large, match: {min_size: 50KB}, providers: [ses]}
+  - {name: invitations, match: {content: calendar}, providers: [mailgun]}
 """
+
+INVITATION = """From: Shop <orders@shop.example>
+To: ann@dest.example
+Subject: Lunch
+MIME-Version: 1.0
+Content-Type: multipart/alternative; boundary=b
+
+--b
+Content-Type: text/plain
+
+Lunch?
+--b
+Content-Type: text/calendar; method=REQUEST; charset=utf-8
+
+BEGIN:VCALENDAR
+END:VCALENDAR
+--b--
+""".replace("\n", "\r\n")
 
 
 class Routed(Case):
@@ -35,6 +54,13 @@ class Rules(Routed):
         named, = self.submit(
             subject="=?utf-8?q?Ihre_Rechnung_f=C3=BCr?= November")
         large, = self.submit(body=("y" * 78 + "\r\n") * 700)
+        smtp = self.client()
+        smtp.mail("orders@shop.example")
+        smtp.rcpt("ann@dest.example")
+        code, text = smtp.data(INVITATION)
+        text = text.decode()
+        self.assertEqual(code, 250, text)
+        self.assertEqual(self.tried(self.queue_id(text)), ["mailgun"])
         self.assertEqual(self.tried(plain), ["sendgrid"])
         self.assertEqual(self.tried(named), ["mailgun"])
         self.assertEqual(self.tried(large), ["ses"])

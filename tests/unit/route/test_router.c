@@ -77,6 +77,7 @@ END_TEST
 static struct config_route by_message[] = {
 	{ .name = "tagged",
 	    .match = { .header = LIST("X-Tag: news", "X-Other") } },
+	{ .name = "held", .match = { .content = LIST("calendar", "dkim") } },
 	{ .name = "large", .match = { .min_size = 1000 } },
 	{ .name = "middle",
 	    .match = { .recipient = LIST("@d.example"),
@@ -89,23 +90,29 @@ static const struct {
 	const char *header;
 	uint64_t size;
 	const char *route;
+	unsigned traits;
 } messages[] = {
-	{ "X-Tag: News\r\n\r\n", 5000, "tagged" },
-	{ "X-Tag: New\r\nX-Other: 1\r\n\r\n", 5000, "tagged" },
-	{ "X-Tag: New\r\n\r\n", 1000, "large" },
-	{ "\r\n", 999, "rest" },
-	{ "\r\n", 201, "rest" },
-	{ "\r\n", 200, "middle" },
-	{ "\r\n", 100, "middle" },
-	{ "\r\n", 99, "rest" },
+	{ "X-Tag: News\r\n\r\n", 5000, "tagged", 0 },
+	{ "X-Tag: New\r\nX-Other: 1\r\n\r\n", 5000, "tagged", 0 },
+	{ "X-Tag: New\r\n\r\n", 1000, "large", 0 },
+	{ "\r\n", 999, "rest", 0 },
+	{ "\r\n", 201, "rest", 0 },
+	{ "\r\n", 200, "middle", 0 },
+	{ "\r\n", 100, "middle", 0 },
+	{ "\r\n", 99, "rest", 0 },
+	{ "\r\n", 9, "held", POSTERN_CARRIES_CALENDAR },
+	{ "\r\n", 9, "held",
+	    POSTERN_CARRIES_DATE_AND_ID | POSTERN_CARRIES_SIGNED },
+	{ "\r\n", 9, "rest", POSTERN_CARRIES_SIGNED },
 };
 
-static const struct config of_message = { .routes = { by_message, 4 } };
+static const struct config of_message = { .routes = { by_message, 5 } };
 
 START_TEST(the_message_decides)
 {
 	struct router_message m = { .header = span_of(messages[_i].header),
-		.size = messages[_i].size };
+		.size = messages[_i].size,
+		.traits = messages[_i].traits };
 	struct router_ask ask = somebody;
 
 	ask.message = &m;
