@@ -5,6 +5,7 @@
  *                          duplicate.c: unless it is there already
  *   round.c                picks a batch of recipients and its provider, has
  *                          the store mark it, starts the attempt
+ *   round_route.c          which provider that is: route, order, turn
  *   gate.c                 whether that provider may be called now
  *   attempt.c              one call to the provider, with credentials from
  *                          grants.c where its module fetches them
@@ -309,7 +310,7 @@ int resume_take(struct delivery *d, struct store_entry *e);
  */
 void operate_recorded(struct delivery *d, int rc);
 
-/* --- round.c --- */
+/* --- round.c, round_route.c --- */
 
 /* Find routes for recipients that are to be tried now. */
 void round_begin(struct delivery *d);
@@ -339,6 +340,9 @@ void round_hurry(struct delivery *d);
 void round_close(struct delivery *d);
 /* The route of recipient i as things are now, or NULL. */
 const struct config_route *round_route(struct delivery *d, size_t i);
+/* Of a route's providers, for all of its recipients. NULL for memory. */
+const struct router_order *round_order(
+    struct delivery *d, const struct config_route *route);
 /* Providers to try for recipient i: how many; 1 when it is pinned. */
 size_t round_provider_count(const struct delivery *d, size_t i);
 /* Index in config.providers of the one to try next; SIZE_MAX: gone. */

@@ -31,103 +31,6 @@ static const struct config_provider *provider_at(
 	return CONFIG_AT(d->config->providers, struct config_provider, index);
 }
 
-/* The message as rules see it; NULL when there is none. */
-static struct router_message *rules_of(struct delivery *d)
-{
-	if (!d->message)
-		return NULL;
-	d->rules.header = message_header(d->message);
-	d->rules.size = message_size(d->message);
-	d->rules.traits = message_traits(d->message);
-	return &d->rules;
-}
-
-const struct config_route *round_route(struct delivery *d, size_t i)
-{
-	const struct config_route *reports = &d->config->dsn.route;
-	const struct router_ask ask = { .user = d->user,
-		.sender = d->sender,
-		.recipient = d->recipients[i].address,
-		.message = rules_of(d) };
-
-	if (d->is_event)
-		return config_webhook(d->config) ? &d->config->webhook.route
-						 : NULL;
-	if (d->is_report)
-		return reports->providers.count > 0 ? reports : NULL;
-	return router_find(d->config, &ask);
-}
-
-static void read_used(const struct delivery *d,
-    const struct config_route *route, uint64_t used[COUNTER_PROVIDERS_MAX])
-{
-	for (size_t i = 0; i < route->providers.count; i++)
-		used[i] = health_spent_today(
-		    provider_at(d, route->provider_index[i])->account);
-}
-
-/* Made once for all recipients of a route. NULL for memory. */
-static const struct router_order *order_of(
-    struct delivery *d, const struct config_route *route)
-{
-	struct round_order *o = d->orders;
-	uint64_t used[COUNTER_PROVIDERS_MAX];
-
-	while (o && o->order.route != route)
-		o = o->next;
-	if (o)
-		return &o->order;
-	o = arena_alloc(&d->arena, sizeof(*o));
-	if (!o)
-		return NULL;
-	if (route->strategy == CONFIG_STRATEGY_LEAST_USED)
-		read_used(d, route, used);
-	router_arrange(route, d->id, used, &o->order);
-	o->next = d->orders;
-	d->orders = o;
-	return &o->order;
-}
-
-/* SIZE_MAX when no provider has that name any more. */
-static size_t find_provider(const struct config *c, const char *name)
-{
-	for (size_t i = 0; i < c->providers.count; i++) {
-		const struct config_provider *p =
-		    CONFIG_AT(c->providers, struct config_provider, i);
-
-		if (strcmp(p->name, name) == 0)
-			return i;
-	}
-	return SIZE_MAX;
-}
-
-size_t round_provider_count(const struct delivery *d, size_t i)
-{
-	const struct target *t = &d->targets[i];
-	size_t count = 0;
-
-	if (!d->recipients[i].is_pinned && t->route)
-		count = router_count(d->config, t->route, t->needs);
-	return count > 0 ? count : 1;
-}
-
-size_t round_provider_index(const struct delivery *d, size_t i)
-{
-	const struct target *t = &d->targets[i];
-
-	if (d->recipients[i].is_pinned)
-		return find_provider(d->config, d->recipients[i].provider);
-	return router_provider(t->order, t->position);
-}
-
-size_t round_position(const struct delivery *d, size_t i, size_t from)
-{
-	const struct target *t = &d->targets[i];
-	size_t at = router_next(d->config, t->order, from, t->needs);
-
-	return at < t->order->count ? at : SIZE_MAX;
-}
-
 /* --- what is to be tried in this round --- */
 
 static void hold_orphan(struct delivery *d, size_t i)
@@ -182,7 +85,7 @@ static bool find_first(struct delivery *d, size_t i)
 	struct target *t = &d->targets[i];
 
 	if (t->route && t->route->providers.count > 0) {
-		t->order = order_of(d, t->route);
+		t->order = round_order(d, t->route);
 		if (!t->order) {
 			outcome_set_reason(d, "out of memory");
 			outcome_wait(d, i, d->config->queue.retry_base_ms);
@@ -229,7 +132,7 @@ static void open_target(struct delivery *d, size_t i)
 		hold_ownerless(d, i);
 		return;
 	}
-	if (r->is_pinned && find_provider(d->config, r->provider) == SIZE_MAX) {
+	if (r->is_pinned && round_provider_index(d, i) == SIZE_MAX) {
 		hold_orphan(d, i);
 		return;
 	}
