@@ -199,7 +199,7 @@ static const struct postern_field queue_rows[] = {
 	  .doc = "how long what became of a message is remembered" },
 	{ .name = "max_bytes", .type = POSTERN_TYPE_SIZE,
 	  AT(config_queue, max_bytes), .preset = "10GiB",
-	  RANGE(0, 1024 * 1024 * GIB), .flags = RELOAD,
+	  RANGE(0, GIB * 1024 * 1024), .flags = RELOAD,
 	  .doc = "of messages that wait: beyond, no mail is accepted until "
 		 "10 % of it is free again; 0 = no limit" },
 	{ .name = "max_messages", .type = POSTERN_TYPE_INT,
@@ -309,7 +309,7 @@ static const struct postern_field memory_rows[] = {
 	  .doc = "and from there on no content is read, either; 0 = never" },
 	{ .name = "limit", .type = POSTERN_TYPE_SIZE,
 	  AT(config_memory, limit), .preset = "0",
-	  RANGE(0, 1024 * 1024 * GIB), .flags = RELOAD,
+	  RANGE(0, GIB * 1024 * 1024), .flags = RELOAD,
 	  .doc = "memory the server may take; 0 = what its control group "
 		 "(MemoryMax, a container's limit) allows, if it says so" },
 	{ .name = NULL },
