@@ -22,6 +22,7 @@ listeners:
 tls: {{certificates: [{{cert: {home}/cert.pem, key: {home}/key.pem}}]}}
 users: [{{name: bench, password_hash_file: {home}/hash}}]
 providers: [{{name: sink, type: raw, url: "http://127.0.0.1:{sink}/raw"}}]
+queue: {{max_messages: 0, max_bytes: 0}}
 spool: {{path: {spool}, min_free: 0}}
 admin: {{socket: ""}}
 stats: {{address: "127.0.0.1:0"}}
