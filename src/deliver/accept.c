@@ -166,6 +166,18 @@ bool accept_owe_again(struct delivery *d)
 	return true;
 }
 
+/* As it was before it was withdrawn. */
+static void take_back(struct delivery *d, size_t i)
+{
+	if (d->was_held) {
+		outcome_hold(d, i);
+		return;
+	}
+	outcome_release(d, i, false);
+	if (d->recipients[i].due_ms < delivery_begins_ms(d))
+		d->recipients[i].due_ms = delivery_begins_ms(d);
+}
+
 void accept_keep(struct delivery *d)
 {
 	d->is_budget_over = true;
@@ -177,7 +189,8 @@ void accept_keep(struct delivery *d)
 	d->news.withdrawn = 0;
 	d->now_ms = clock_wall_ms();
 	for (size_t i = 0; i < d->count; i++)
-		outcome_release(d, i, false);
+		if (d->recipients[i].state == STORE_DROPPED)
+			take_back(d, i);
 }
 
 static void on_budget_over(struct loop_timer *t)
@@ -517,7 +530,8 @@ bool deliver_abandon(struct deliver *owner, struct deliver_submission *s)
 bool deliver_withdraw(struct deliver *owner, struct deliver_submission *s)
 {
 	struct delivery *d = s->delivery;
-	bool is_kept = d && d->is_durable && !delivery_is_direct(d);
+	bool is_kept =
+	    d && d->is_durable && !delivery_is_direct(d) && !d->is_refusing;
 
 	if (d)
 		d->is_withdrawn = !is_kept;

@@ -180,6 +180,7 @@ struct delivery {
 	struct deliver_submission *submission; /* NULL: nobody waits */
 	bool is_durable, is_budget_over;
 	bool is_withdrawn; /* the client was told that it is not taken */
+	bool was_held;     /* by hold_reason, before that */
 	bool is_refusing;  /* it will be, once that is recorded */
 	const char *first; /* a duplicate's answer: id of what it is one of */
 	struct loop_timer budget;

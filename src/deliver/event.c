@@ -113,15 +113,22 @@ void event_finish(struct delivery *d)
 	d->event.last = NULL;
 }
 
-/* It is still owed, and made when the store can. Memory keeps nothing. */
+/*
+ * It is still owed, and made when the store can. Memory keeps nothing: of mail
+ * in direct mode it is lost.
+ */
 static void postpone(struct delivery *d, int rc)
 {
 	log_error("event_failed", LOG_STR("queue_id", d->id_text),
 	    LOG_STR("reason", strerror(-rc)));
 	event_finish(d);
-	if (!delivery_is_direct(d))
-		deliver_schedule(d->owner, d->id,
-		    clock_wall_ms() + EVENT_AGAIN_MS, d->terms.priority);
+	if (delivery_is_direct(d)) {
+		settle_all(d);
+		round_close(d);
+		return;
+	}
+	deliver_schedule(d->owner, d->id, clock_wall_ms() + EVENT_AGAIN_MS,
+	    d->terms.priority);
 	delivery_finish(d);
 }
 
@@ -354,6 +361,9 @@ bool event_begin(struct delivery *d)
 	if (is_late || d->is_unrecorded || !find_type(d, &d->event.type))
 		return false;
 	d->now_ms = clock_wall_ms();
+	/* No client waits for a program to be told. */
+	if (delivery_is_direct(d))
+		accept_review(d, true);
 	if (config_webhook(d->config)) {
 		look_up(d);
 		return true;

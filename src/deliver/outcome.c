@@ -200,6 +200,7 @@ void outcome_drop(struct delivery *d, size_t i)
 {
 	if (d->is_event)
 		count_event(d, COUNTER_EVENT_DROPPED);
+	d->recipients[i].owes_event = false; /* of before a requeue */
 	set_state(d, i, STORE_DROPPED);
 }
 
@@ -552,6 +553,7 @@ void outcome_drop_event(struct delivery *d, size_t i, const char *why)
 void outcome_hold_all(struct delivery *d, const char *why)
 {
 	d->now_ms = clock_wall_ms();
+	d->was_held = true;
 	make_result(d, POSTERN_THROTTLED, why);
 	for (size_t i = 0; i < d->count; i++) {
 		outcome_hold(d, i);

@@ -442,7 +442,8 @@ static bool is_anything_changed(const struct delivery *d)
 
 void round_close(struct delivery *d)
 {
-	if (!d->submission)
+	/* Who was told to come back hears it then. */
+	if (!d->submission && !d->is_withdrawn)
 		(void)accept_owe_again(d);
 	if (is_anything_changed(d))
 		record(d);

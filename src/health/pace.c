@@ -19,6 +19,8 @@ enum {
 
 static const double rate_floor = 0.1;
 static const double ramp_rate = 5;
+/* What is left of a count that ends far ahead may grow before. */
+static const double spread_floor = 1.0 / 3600;
 /* From half of what was too much back to it in half a minute. */
 static const double growth_per_s = 1.0 / 60;
 
@@ -153,14 +155,13 @@ void pace_slow_down(struct pace *p, uint64_t began_ms, uint64_t now_ms)
 		p->next_ms = (double)now_ms;
 }
 
-/* Answers overtake each other: of one count the least is the latest. */
-static uint64_t least_left(
-    const struct pace *p, uint64_t left, uint64_t until_ms)
+/* Whether an answer speaks of the count that is known, which has not ended. */
+static bool is_same_count(
+    const struct pace *p, uint64_t until_ms, uint64_t now_ms)
 {
-	bool is_same = until_ms < p->count_until_ms + SAME_COUNT_MS &&
-		       p->count_until_ms < until_ms + SAME_COUNT_MS;
-
-	return is_same && p->count_left < left ? p->count_left : left;
+	return now_ms < p->count_until_ms &&
+	       until_ms < p->count_until_ms + SAME_COUNT_MS &&
+	       p->count_until_ms < until_ms + SAME_COUNT_MS;
 }
 
 void pace_allow(struct pace *p, uint64_t left, uint64_t of, uint64_t until_ms,
@@ -168,7 +169,12 @@ void pace_allow(struct pace *p, uint64_t left, uint64_t of, uint64_t until_ms,
 {
 	if (until_ms <= now_ms)
 		return;
-	left = least_left(p, left, until_ms);
+	if (is_same_count(p, until_ms, now_ms)) {
+		until_ms = p->count_until_ms;
+		/* Answers overtake each other: the least is the latest. */
+		if (p->count_left < left)
+			left = p->count_left;
+	}
 	p->count_left = left;
 	p->count_until_ms = until_ms;
 	p->spread = 0;
@@ -176,7 +182,8 @@ void pace_allow(struct pace *p, uint64_t left, uint64_t of, uint64_t until_ms,
 		return;
 	/* Those under way are perhaps not counted yet. */
 	left = left > p->held ? left - p->held : 1;
-	p->spread = (double)left * 1000 / (double)(until_ms - now_ms);
+	p->spread = most(
+	    (double)left * 1000 / (double)(until_ms - now_ms), spread_floor);
 	if (p->next_ms < (double)now_ms)
 		p->next_ms = (double)now_ms;
 }

@@ -36,8 +36,10 @@ static const struct mark marks[PRESSURE_MARKS] = {
 	/* From 80 and from 95 % to 75. */
 	[PRESSURE_MEMORY] = { false, { 15, 16 }, PRESSURE_NO_SESSIONS },
 	[PRESSURE_MEMORY_HARD] = { false, { 15, 19 },
-	    PRESSURE_NO_SESSIONS | PRESSURE_PAUSE },
-	[PRESSURE_UNSYNCED] = { false, { 1, 2 }, PRESSURE_PAUSE },
+	    PRESSURE_NO_SESSIONS | PRESSURE_PAUSE | PRESSURE_KEEP },
+	[PRESSURE_UNSYNCED] = { false, { 1, 2 },
+	    PRESSURE_PAUSE | PRESSURE_KEEP },
+	/* What there is fits into the next batch, however long that takes. */
 	[PRESSURE_SYNC] = { false, { 1, 2 }, PRESSURE_PAUSE },
 };
 /* Of one user: 25 % to 20 %. */

@@ -36,7 +36,8 @@ enum pressure_effect {
 	PRESSURE_NO_MAIL = 1 << 0,     /* 452 at MAIL, for what is stored */
 	PRESSURE_NOT_READY = 1 << 1,   /* /readyz fails */
 	PRESSURE_NO_SESSIONS = 1 << 2, /* 421 for who connects */
-	PRESSURE_PAUSE = 1 << 3 /* no content is read, and none handed over */
+	PRESSURE_PAUSE = 1 << 3,       /* no content is read */
+	PRESSURE_KEEP = 1 << 4 /* and none that has ended is handed over */
 };
 
 struct pressure *pressure_new(void);    /* NULL for memory */

@@ -31,9 +31,13 @@ void smtp_content_go_on(struct smtp_session *s)
 	    s, tx->body.is_ended ? smtp_content_finish(s) : SMTP_NEXT);
 }
 
+/* The disk is done with a piece. What pressure holds back stays so. */
 static void on_room(void *ctx)
 {
-	smtp_content_go_on(ctx);
+	struct smtp_session *s = ctx;
+
+	if (list_is_empty(&s->paused) || s->tx->body.rc < 0)
+		smtp_content_go_on(s);
 }
 
 void smtp_content_begin(struct smtp_session *s, enum smtp_data_kind kind)

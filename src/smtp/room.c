@@ -49,21 +49,32 @@ static void look_later(struct smtp_service *service)
 	loop_timer_start(service->loop, &service->look_again, LOOK_MS);
 }
 
-/* One after the other, as long as nothing stands against it. */
+/* What stands against its going on. */
+static enum pressure_effect obstacle(const struct smtp_session *s)
+{
+	return s->tx->body.is_ended ? PRESSURE_KEEP : PRESSURE_PAUSE;
+}
+
+/* Once through all, in order; who has to wait on is the last again. */
 static void on_look_again(struct loop_timer *t)
 {
 	struct smtp_service *service =
 	    container_of(t, struct smtp_service, look_again);
+	struct list end;
 
 	take_readings(service);
-	while (!list_is_empty(&service->paused) &&
-	       !pressure_asks(service->pressure, PRESSURE_PAUSE)) {
+	list_append(&service->paused, &end);
+	while (service->paused.next != &end) {
 		struct smtp_session *s = container_of(
 		    service->paused.next, struct smtp_session, paused);
 
 		list_remove(&s->paused);
-		smtp_content_go_on(s);
+		if (pressure_asks(service->pressure, obstacle(s)))
+			list_append(&service->paused, &s->paused);
+		else
+			smtp_content_go_on(s);
 	}
+	list_remove(&end);
 	if (!list_is_empty(&service->paused))
 		look_later(service);
 }
@@ -79,7 +90,7 @@ bool smtp_room_must_pause(struct smtp_session *s)
 	struct smtp_service *service = s->service;
 
 	take_readings(service);
-	if (!pressure_asks(service->pressure, PRESSURE_PAUSE))
+	if (!pressure_asks(service->pressure, obstacle(s)))
 		return false;
 	if (list_is_empty(&service->paused))
 		look_later(service);

@@ -30,7 +30,8 @@ bool guard_counts(const struct guard_tally *t, const struct store_guard *g)
 {
 	if (g->wants_verdict)
 		return t->sent > 0 && t->open == 0 && t->dropped == 0;
-	return t->sent + t->open > 0;
+	/* Of one that has failed its client may well think to send again. */
+	return t->count > 0 && t->sent + t->open == t->count;
 }
 
 struct guard *guard_new(void)

@@ -65,6 +65,8 @@ static struct holder *make(struct holders *h, struct span user)
 
 void holders_add(struct holders *h, struct span user, uint64_t bytes)
 {
+	if (user.len == 0)
+		return;
 	(void)pthread_mutex_lock(&h->lock);
 	struct holder *holder = map_get(h->by_user, user);
 	if (!holder)

@@ -12,7 +12,10 @@ struct holders;
 
 struct holders *holders_new(void);    /* NULL for memory */
 void holders_free(struct holders *h); /* accepts NULL */
-/* One more message. For want of memory it is not counted. */
+/*
+ * One more message; that of "", an event, is nobody's. For want of memory it
+ * is not counted.
+ */
 void holders_add(struct holders *h, struct span user, uint64_t bytes);
 /* NULL when nothing is known to be theirs. Valid until the last is dropped. */
 struct holder *holders_find(struct holders *h, struct span user);

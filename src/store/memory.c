@@ -73,7 +73,7 @@ static void file_kept(struct memory *m, struct kept *k)
 		m->live_count++;
 		m->bytes += message_size(k->entry->message);
 		m->held += message_held(k->entry->message);
-		holders_add(m->holders, k->entry->user,
+		holders_add(m->holders, store_entry_holder(k->entry),
 		    message_size(k->entry->message));
 		return;
 	}
@@ -89,7 +89,8 @@ static void finish(struct memory *m, struct kept *k)
 	m->live_count--;
 	m->bytes -= message_size(k->entry->message);
 	m->held -= message_held(k->entry->message);
-	holders_drop(m->holders, holders_find(m->holders, k->entry->user),
+	holders_drop(m->holders,
+	    holders_find(m->holders, store_entry_holder(k->entry)),
 	    message_size(k->entry->message));
 	message_unref(k->entry->message);
 	k->entry->message = NULL;

@@ -55,8 +55,8 @@ static const char *const statements[Q_COUNT] = {
 		      " ON recipient.message = body.message AND " SCHEMA_IS_OPEN
 		      " GROUP BY body.message ORDER BY body.message",
 	[Q_QUOTA] = "SELECT user, day, messages FROM quota",
-	[Q_HELD] = "SELECT message.user, body.size FROM body CROSS JOIN message"
-		   " ON message.id = body.message",
+	[Q_HELD] = "SELECT " SCHEMA_HOLDER ", body.size FROM body"
+		   " CROSS JOIN message ON message.id = body.message",
 	[Q_SPENT] = "SELECT provider, day, recipients FROM spent"
 		    " WHERE day >= ?1",
 	/* In the order of the ids: nearly that of the bodies, and no sort. */

@@ -53,7 +53,7 @@ static const char *const statements[Q_COUNT] = {
 	[Q_FINISHED] = "SELECT segment, offset, size, header, crc,"
 		       " EXISTS (SELECT 1 FROM recipient WHERE message = ?1"
 		       " AND (state = 3 OR state = 6)),"
-		       " (SELECT user FROM message WHERE id = ?1) FROM body"
+		       " (" SCHEMA_SELECT_HOLDER ") FROM body"
 		       " WHERE message = ?1 AND NOT EXISTS"
 		       " (SELECT 1 FROM recipient WHERE message = ?1"
 		       " AND " SCHEMA_IS_OPEN ")",
@@ -70,7 +70,7 @@ static const char *const statements[Q_COUNT] = {
 	[Q_DEAD] = "SELECT segment, offset, size, header, crc, message, died_ms"
 		   " FROM dead ORDER BY died_ms LIMIT ?1",
 	[Q_BURY] = "DELETE FROM dead WHERE message = ?1",
-	[Q_USER] = "SELECT user FROM message WHERE id = ?1",
+	[Q_USER] = SCHEMA_SELECT_HOLDER,
 	[Q_CHARGE] = "INSERT INTO quota VALUES (?1, ?2, ?3) ON CONFLICT DO"
 		     " UPDATE SET messages = messages + excluded.messages",
 	[Q_SET_UNSURE] = "UPDATE unsure SET messages = ?1",

@@ -129,6 +129,12 @@ static inline bool store_recipient_is_final(const struct store_recipient *r)
 	return store_state_is_final(r->state) && !r->owes_event;
 }
 
+/* Whose it is while it waits: an event is nobody's. */
+static inline struct span store_entry_holder(const struct store_entry *e)
+{
+	return e->is_event ? SPAN("") : e->user;
+}
+
 /* A row of the ledger that its provider will want money for. */
 static inline bool store_attempt_is_spent(const struct store_attempt *a)
 {

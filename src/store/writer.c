@@ -385,8 +385,9 @@ static void settle_accept(struct disk *d, struct slot *slot)
 		atomic_store(&d->is_full, false);
 		atomic_fetch_add(&d->messages, 1);
 		atomic_fetch_add(&d->bytes, slot->place.size);
-		holders_add(
-		    d->holders, accept_of(slot)->entry->user, slot->place.size);
+		holders_add(d->holders,
+		    store_entry_holder(accept_of(slot)->entry),
+		    slot->place.size);
 	}
 }
 
