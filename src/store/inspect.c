@@ -1,5 +1,6 @@
 /* See inspect.h. */
 #include <store/disk.h>
+#include <store/segment_internal.h>
 #include <store/wal.h>
 
 #include <base/clock.h>
@@ -206,45 +207,109 @@ int inspect_bodies(struct disk *d, struct err *e)
 	return 1;
 }
 
-/* 0, -EBADMSG when it is not what was accepted, or why that is not known. */
-static int check_body(struct disk *d, const struct place *p)
+/* The file that bodies are made sure of in. */
+struct sure {
+	struct disk *d;
+	int fd; /* -1: none */
+	uint32_t segment;
+};
+
+/* What was written to it is on the disk. */
+static int finish_sure(struct sure *s)
 {
-	if (p->header_size > p->size || p->size > UINT32_MAX)
-		return -EBADMSG;
-	char *bytes = malloc(p->size ? (size_t)p->size : 1);
-	if (!bytes)
-		return -ENOMEM;
-	int rc =
-	    segment_read(d->io, d->bodies, p, bytes, bytes + p->header_size);
-	free(bytes);
+	const struct store_io *io = s->d->io;
+	int rc = 0;
+	if (s->fd >= 0) {
+		rc = io->fdatasync(s->fd);
+		(void)io->close(s->fd);
+	}
+	s->fd = -1;
 	return rc;
 }
 
-/* What cannot be read now is left as it is: it is damaged when it is met. */
-static int drop_damaged(struct disk *d, const struct id *id)
+/*
+ * That it can be read says nothing of the disk: written once more, it is there
+ * after the next sync, also when an earlier one has failed. A batch has pages
+ * of its own, so that this touches no other one's bytes.
+ */
+static int make_sure(struct sure *s, const struct place *p, char *bytes)
+{
+	struct iovec iov = { bytes, (size_t)p->size };
+	char name[SEGMENT_NAME_SIZE];
+	if (s->fd < 0 || s->segment != p->segment) {
+		int rc = finish_sure(s);
+		if (rc < 0)
+			return rc;
+		segment_format_name(p->segment, name);
+		s->fd = s->d->io->open(s->d->bodies, name, O_WRONLY);
+		s->segment = p->segment;
+	}
+	return s->fd < 0 ? s->fd
+			 : store_io_write(s->d->io, s->fd, &iov, 1, p->offset);
+}
+
+/* Its folder was synced before its row: somebody has removed it. */
+static bool is_lost(const struct disk *d, const struct place *p)
+{
+	char name[SEGMENT_NAME_SIZE];
+	struct stat st;
+	segment_format_name(p->segment, name);
+	return d->io->stat(d->bodies, name, &st) == -ENOENT;
+}
+
+/*
+ * 1 when it is on its way to the disk, or damage that is told of when it is
+ * met; 0 when it is not what was accepted; or a negative errno.
+ */
+static int check_body(struct sure *s, const struct place *p)
+{
+	if (p->header_size > p->size || p->size > UINT32_MAX)
+		return 0;
+	if (is_lost(s->d, p))
+		return 1;
+	char *bytes = malloc(p->size ? (size_t)p->size : 1);
+	if (!bytes)
+		return -ENOMEM;
+	int rc = segment_read(
+	    s->d->io, s->d->bodies, p, bytes, bytes + p->header_size);
+	bool is_good = rc == 0;
+	if (is_good)
+		rc = make_sure(s, p, bytes);
+	free(bytes);
+	if (is_good)
+		return rc < 0 ? rc : 1;
+	return rc == -EBADMSG ? 0 : 1;
+}
+
+static int check_accept(struct sure *s, const struct id *id)
 {
 	char text[ID_TEXT_SIZE];
 	struct place p;
-	int rc = rows_place(d->rows, id, &p);
+	int rc = rows_place(s->d->rows, id, &p);
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
-	if (check_body(d, &p) != -EBADMSG)
-		return 0;
+	rc = check_body(s, &p);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	id_format(*id, text);
 	log_warn("accept_undone", LOG_STR("queue_id", text),
 	    LOG_STR("reason", "the end came before it was stored"));
-	return rows_drop(d->rows, id);
+	return rows_drop(s->d->rows, id);
 }
 
 static int drop_unsure(struct disk *d)
 {
 	struct id ids[DISK_BATCH_MAX];
+	struct sure s = { .d = d, .fd = -1 };
 	int n = rows_unsure(d->rows, ids, DISK_BATCH_MAX);
 	int rc = n;
 	if (n <= 0 || (rc = rows_begin(d->rows)) < 0)
 		return rc;
 	for (int i = 0; rc == 0 && i < n; i++)
-		rc = drop_damaged(d, &ids[i]);
+		rc = check_accept(&s, &ids[i]);
+	int synced = finish_sure(&s);
+	if (rc == 0)
+		rc = synced;
 	if (rc == 0)
 		rc = rows_set_unsure(d->rows, NULL, 0);
 	if (rc == 0)

@@ -1,4 +1,4 @@
-/* What segment.c and segment_list.c share. */
+/* What segment.c and segment_list.c share, and inspect.c knows of files. */
 #pragma once
 
 #include <store/flusher.h>

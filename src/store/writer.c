@@ -360,6 +360,28 @@ static int store_all_rows(struct writer *w)
 	return rc;
 }
 
+/*
+ * Their rows are there, their bodies perhaps not, and their clients will be
+ * told to come back. When this fails, too, a start looks at them.
+ */
+static void undo_accepts(struct writer *w)
+{
+	struct rows *rows = w->d->rows;
+	int rc = rows_begin(rows);
+	for (size_t i = 0; rc == 0 && i < w->count; i++) {
+		const struct slot *slot = &w->slots[i];
+		if (accept_of(slot) && slot->body_result == 0 &&
+		    slot->row_result == 0 && slot->place.segment)
+			rc = rows_drop(rows, &accept_of(slot)->entry->id);
+	}
+	if (rc == 0)
+		rc = rows_set_unsure(rows, NULL, 0);
+	if (rc == 0)
+		rc = rows_commit(rows);
+	if (rc < 0)
+		rows_rollback(rows);
+}
+
 static int store_batch(struct writer *w)
 {
 	int rc = store_bodies(w);
@@ -370,6 +392,8 @@ static int store_batch(struct writer *w)
 	rc = store_all_rows(w);
 	int flushed = segments_flushed(w->d->segments);
 	if (flushed < 0) {
+		if (rc == 0)
+			undo_accepts(w);
 		segments_abandon(w->d->segments);
 		disk_note_error(w->d, "sync", flushed);
 		refuse_accepts(w, flushed);
