@@ -293,6 +293,27 @@ START_TEST(of_one_count_the_least_is_believed)
 }
 END_TEST
 
+START_TEST(a_count_that_has_ended_says_nothing_of_the_next)
+{
+	pace_allow(&p, 1, 100, now + 1000, now);
+	ck_assert(pace_rate(&p, now) == 1);
+	now += 1000;
+	pace_allow(&p, 20, 100, now + 1000, now);
+	ck_assert(pace_rate(&p, now) == 20);
+}
+END_TEST
+
+START_TEST(a_count_that_ends_in_days_lets_a_call_through_each_hour)
+{
+	const uint64_t week_ms = UINT64_C(7) * 24 * 3600 * 1000;
+
+	pace_allow(&p, 1, 100, now + week_ms, now);
+	ck_assert(pace_take(&p, 0, now, &at));
+	now += 3600 * 1000;
+	ck_assert(pace_take(&p, 0, now, &at));
+}
+END_TEST
+
 START_TEST(calls_under_way_may_not_be_counted_yet)
 {
 	for (int i = 0; i < 8; i++)
@@ -345,6 +366,9 @@ static Suite *make_suite(void)
 	tcase_add_test(c, little_that_is_left_is_spread_over_the_time);
 	tcase_add_test(c, without_a_whole_a_few_calls_are_little);
 	tcase_add_test(c, of_one_count_the_least_is_believed);
+	tcase_add_test(c, a_count_that_has_ended_says_nothing_of_the_next);
+	tcase_add_test(
+	    c, a_count_that_ends_in_days_lets_a_call_through_each_hour);
 	tcase_add_test(c, calls_under_way_may_not_be_counted_yet);
 	tcase_add_test(c, a_count_never_makes_it_faster_nor_a_small_provider);
 	suite_add_tcase(s, c);

@@ -502,6 +502,18 @@ static struct id add_for(struct span user, size_t size)
 	return m.entry.id;
 }
 
+/* Which is nobody's mail. */
+static struct id add_event_for(struct span user, size_t size)
+{
+	struct fix_mail m;
+	fix_mail_init(&m, 2, size);
+	m.entry.user = user;
+	m.entry.is_event = true;
+	ck_assert_int_eq(fix_accept(&f, &m.accept), 0);
+	fix_mail_finish(&m);
+	return m.entry.id;
+}
+
 START_TEST(knows_what_waits_of_each_user)
 {
 	start(_i);
@@ -509,6 +521,7 @@ START_TEST(knows_what_waits_of_each_user)
 	struct id first = add_for(SPAN("a"), 1000);
 	struct id second = add_for(SPAN("a"), 300);
 	(void)add_for(SPAN("b"), 64);
+	struct id event = add_event_for(SPAN("a"), 500);
 	check_held(SPAN("a"), 2, 1300);
 	check_held(SPAN("b"), 1, 64);
 	check_held(SPAN("A"), 0, 0);
@@ -523,6 +536,8 @@ START_TEST(knows_what_waits_of_each_user)
 	}
 	check_held(SPAN("a"), 1, 300);
 	check_held(SPAN("b"), 1, 64);
+	ck_assert_int_eq(fix_set(&f, event, STORE_SENT), 0);
+	check_held(SPAN("a"), 1, 300);
 	ck_assert_int_eq(fix_set(&f, second, STORE_FAILED), 0);
 	check_held(SPAN("a"), 0, 0);
 	stop();

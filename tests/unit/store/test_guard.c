@@ -126,6 +126,26 @@ START_TEST(what_came_to_nothing_does_not_count)
 }
 END_TEST
 
+/* Who hears that one of two has failed, and sends to both again, means it. */
+START_TEST(what_half_came_to_nothing_does_not_count)
+{
+	struct store_recipient both[2];
+	struct fix_mail m;
+	start(_i);
+	make(&m, 9, true);
+	both[0] = both[1] = m.recipient;
+	m.entry.recipients = both;
+	m.entry.recipient_count = 2;
+	ck_assert_int_eq(fix_accept(&f, &m.accept), 0);
+	ck_assert_int_eq(fix_set(&f, m.entry.id, STORE_FAILED), 0);
+	m.entry.id = id_make();
+	ck_assert_int_eq(fix_accept(&f, &m.accept), 0);
+	ck_assert(!m.accept.is_duplicate);
+	fix_mail_finish(&m);
+	stop();
+}
+END_TEST
+
 START_TEST(another_user_or_message_id_is_another_message)
 {
 	struct fix_mail m;
@@ -328,6 +348,7 @@ static Suite *make_suite(void)
 	const TTest *const tests[] = { a_duplicate_is_stored_and_told_of,
 		a_duplicate_is_dropped, without_a_key_nothing_is_a_duplicate,
 		what_came_to_nothing_does_not_count,
+		what_half_came_to_nothing_does_not_count,
 		another_user_or_message_id_is_another_message,
 		a_verdict_is_waited_for_where_it_is_wanted,
 		an_accept_repeated_is_no_duplicate, of_a_crowd_one_is_stored,
