@@ -129,9 +129,12 @@ class Failover(Case):
         first = self.submit(3)  # 250 after the budget or the timeout
         self.server.logged("breaker_open")
         later = self.submit(5)
-        for queue_id in later:
-            self.assertEqual(self.tried(queue_id), [("ses", "accepted")])
         self.sandbox.heal()
+        # Straight to the next one, but for the trial that may be due already.
+        tried = [self.tried(queue_id) for queue_id in later]
+        self.assertIn([("ses", "accepted")], tried)
+        for attempts in tried:
+            self.assertIn(attempts[0], [("ses", "accepted"), ("sendgrid", "unknown")])
         self.recover(later)
         # Nobody knew, so these went nowhere else.
         for queue_id in first:

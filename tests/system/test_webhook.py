@@ -88,7 +88,9 @@ class Hooked(Case):
         self.receiver = Receiver()
         self.addCleanup(self.receiver.stop)
         self.settings = {
-            "mode": "queued", "extra":
+            "mode": "queued",
+            "provider_extra": ", breaker: {failures: 1000, min_calls: 1000}",
+            "extra":
             f"webhook: {{url: '{self.receiver.url}', secret: {secret(KEY)}, "
             f"breaker: {{open: 100ms, open_max: 200ms, "
             f"account_retry: 200ms}}{self.more}}}\n"}
