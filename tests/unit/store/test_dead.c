@@ -174,8 +174,8 @@ START_TEST(the_oldest_go_when_there_are_too_many)
 		ids[i] = fix_add(&f, i, SIZE, NULL);
 	/* Oldest by when they failed, to a millisecond. */
 	for (unsigned i = 6; i-- > 0;) {
-		int64_t now = clock_wall_ms();
 		ck_assert_int_eq(fix_set(&f, ids[i], STORE_FAILED), 0);
+		int64_t now = clock_wall_ms();
 		while (clock_wall_ms() <= now)
 			;
 	}
