@@ -34,8 +34,8 @@ void deliver_count_failover(
     const struct delivery *d, const struct config_provider *from, size_t i)
 {
 	struct counters *c = d->owner->services.counters;
-	const struct config_provider *to = CONFIG_AT(d->config->providers,
-	    struct config_provider, round_provider_index(d, i));
+	const struct config_provider *to =
+	    delivery_provider(d, round_provider_index(d, i));
 
 	counter_add(&c->failovers[from->slot][to->slot], 1);
 }

@@ -231,6 +231,12 @@ struct delivery {
 	size_t row_count;
 };
 
+static inline const struct config_provider *delivery_provider(
+    const struct delivery *d, size_t index)
+{
+	return CONFIG_AT(d->config->providers, struct config_provider, index);
+}
+
 /* --- deliver.c --- */
 
 /* In the active set, with a reference to config. NULL for memory. */

@@ -30,16 +30,10 @@ enum {
 	RESUMED_SHARE = DELIVER_RESUMED_MAX / 2
 };
 
-static const struct config_provider *provider_at(
-    const struct delivery *d, size_t index)
-{
-	return CONFIG_AT(d->config->providers, struct config_provider, index);
-}
-
 static const struct config_provider *provider_of(
     const struct delivery *d, size_t i)
 {
-	return provider_at(d, round_provider_index(d, i));
+	return delivery_provider(d, round_provider_index(d, i));
 }
 
 /* --- asking --- */

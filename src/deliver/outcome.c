@@ -399,14 +399,12 @@ static bool apply(struct delivery *d, size_t i, enum postern_class result)
 static void tell_failover(struct delivery *d, size_t i)
 {
 	const struct attempt *a = &d->attempt;
-	size_t next = round_provider_index(d, i);
+	const struct config_provider *next =
+	    delivery_provider(d, round_provider_index(d, i));
 
 	deliver_count_failover(d, a->provider, i);
 	log_warn("failover", LOG_STR("queue_id", d->id_text),
-	    LOG_STR("provider", a->provider->name),
-	    LOG_STR("next",
-		CONFIG_AT(d->config->providers, struct config_provider, next)
-		    ->name),
+	    LOG_STR("provider", a->provider->name), LOG_STR("next", next->name),
 	    LOG_STR("class", provider_class_name(d->result.outcome.result)),
 	    LOG_STR("reason", d->result.outcome.reason));
 }

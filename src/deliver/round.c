@@ -25,12 +25,6 @@ enum {
 	KEY_ADDRESS_MAX = 512 /* a path has at most 256 (RFC 5321 4.5.3.1.3) */
 };
 
-static const struct config_provider *provider_at(
-    const struct delivery *d, size_t index)
-{
-	return CONFIG_AT(d->config->providers, struct config_provider, index);
-}
-
 /* --- what is to be tried in this round --- */
 
 static void hold_orphan(struct delivery *d, size_t i)
@@ -236,7 +230,7 @@ static void make_key(struct delivery *d)
 size_t round_batch_size(const struct delivery *d, size_t first)
 {
 	size_t provider = round_provider_index(d, first), n = 0;
-	size_t limit = batch_limit(provider_at(d, provider));
+	size_t limit = batch_limit(delivery_provider(d, provider));
 
 	if (d->recipients[first].is_single)
 		return 1;
@@ -249,7 +243,7 @@ size_t round_batch_size(const struct delivery *d, size_t first)
 static void make_batch(struct delivery *d, size_t first)
 {
 	size_t provider = round_provider_index(d, first);
-	const struct config_provider *p = provider_at(d, provider);
+	const struct config_provider *p = delivery_provider(d, provider);
 	uint64_t limit = d->gate.call.share.count;
 
 	gate_hold(d, p);
@@ -266,7 +260,7 @@ static void make_batch(struct delivery *d, size_t first)
 static void pass_over(struct delivery *d, size_t first)
 {
 	size_t provider = round_provider_index(d, first);
-	const struct config_provider *p = provider_at(d, provider);
+	const struct config_provider *p = delivery_provider(d, provider);
 	size_t moved = SIZE_MAX;
 
 	gate_tell(d, p);

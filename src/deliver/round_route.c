@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-static const struct config_provider *provider_at(
-    const struct delivery *d, size_t index)
-{
-	return CONFIG_AT(d->config->providers, struct config_provider, index);
-}
-
 /* The message as rules see it; NULL when there is none. */
 static struct router_message *rules_of(struct delivery *d)
 {
@@ -46,7 +40,7 @@ static void read_used(const struct delivery *d,
 {
 	for (size_t i = 0; i < route->providers.count; i++)
 		used[i] = health_spent_today(
-		    provider_at(d, route->provider_index[i])->account);
+		    delivery_provider(d, route->provider_index[i])->account);
 }
 
 const struct router_order *round_order(

@@ -7,6 +7,7 @@
 #include <loop/loop.h>
 #include <policy/pressure.h>
 #include <server/footprint.h>
+#include <smtp/session.h>
 #include <store/store.h>
 
 #include <stdlib.h>
@@ -49,12 +50,7 @@ static void look(struct readings *r)
 	    r->pressure, PRESSURE_SPACE, stats.space.free_bytes);
 	(void)pressure_note(
 	    r->pressure, PRESSURE_INODES, stats.space.free_inodes);
-	(void)pressure_note(
-	    r->pressure, PRESSURE_QUEUE_MESSAGES, stats.messages);
-	(void)pressure_note(r->pressure, PRESSURE_QUEUE_BYTES, stats.bytes);
-	(void)pressure_note(
-	    r->pressure, PRESSURE_UNSYNCED, stats.unsynced_bytes);
-	(void)pressure_note(r->pressure, PRESSURE_SYNC, stats.sync_ms);
+	smtp_note_store(r->pressure, r->store);
 	look_at_memory(r);
 	store_set_limits(
 	    r->store, r->config->queue.history_ms, pressure_floor(r->pressure));

@@ -10,19 +10,15 @@ enum {
 	LOOK_MS = 100
 };
 
-/* What each message changes is read with each message. */
-static void take_readings(const struct smtp_service *service)
+void smtp_note_store(struct pressure *p, struct store *store)
 {
 	struct store_stats stats;
 
-	store_stats(service->store, &stats);
-	(void)pressure_note(
-	    service->pressure, PRESSURE_QUEUE_MESSAGES, stats.messages);
-	(void)pressure_note(
-	    service->pressure, PRESSURE_QUEUE_BYTES, stats.bytes);
-	(void)pressure_note(
-	    service->pressure, PRESSURE_UNSYNCED, stats.unsynced_bytes);
-	(void)pressure_note(service->pressure, PRESSURE_SYNC, stats.sync_ms);
+	store_stats(store, &stats);
+	(void)pressure_note(p, PRESSURE_QUEUE_MESSAGES, stats.messages);
+	(void)pressure_note(p, PRESSURE_QUEUE_BYTES, stats.bytes);
+	(void)pressure_note(p, PRESSURE_UNSYNCED, stats.unsynced_bytes);
+	(void)pressure_note(p, PRESSURE_SYNC, stats.sync_ms);
 }
 
 const char *smtp_room_why_not(
@@ -32,7 +28,7 @@ const char *smtp_room_why_not(
 	struct span name = span_of(user->name);
 	struct store_held held;
 
-	take_readings(service);
+	smtp_note_store(service->pressure, service->store);
 	if (pressure_asks(service->pressure, PRESSURE_NO_MAIL))
 		return "Insufficient system storage";
 	store_held(service->store, name, &held);
@@ -62,7 +58,7 @@ static void on_look_again(struct loop_timer *t)
 	    container_of(t, struct smtp_service, look_again);
 	struct list end;
 
-	take_readings(service);
+	smtp_note_store(service->pressure, service->store);
 	list_append(&service->paused, &end);
 	while (service->paused.next != &end) {
 		struct smtp_session *s = container_of(
@@ -89,7 +85,7 @@ bool smtp_room_must_pause(struct smtp_session *s)
 {
 	struct smtp_service *service = s->service;
 
-	take_readings(service);
+	smtp_note_store(service->pressure, service->store);
 	if (!pressure_asks(service->pressure, obstacle(s)))
 		return false;
 	if (list_is_empty(&service->paused))

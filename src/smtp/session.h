@@ -51,6 +51,11 @@ void smtp_service_set_tls(struct smtp_service *s, struct tls_set *set);
 /* Take over an accepted connection; listener: index in config->listeners. */
 void smtp_session_start(
     struct smtp_service *s, struct conn *c, size_t listener);
+/*
+ * Note in p what the store has to do now: with each message, and once a second.
+ * Any thread.
+ */
+void smtp_note_store(struct pressure *p, struct store *store);
 /* Say 421 to who is idle now and to others at their next command. */
 void smtp_service_drain(struct smtp_service *s);
 /* End all sessions at once. */

@@ -744,6 +744,16 @@ uint64_t rig_failovers(size_t from, size_t to)
 	return counter_get(&rig.counters.failovers[from][to]);
 }
 
+void rig_assert_calls(const char *providers)
+{
+	char seen[RIG_CALLS_MAX + 1] = "";
+
+	for (size_t i = 0; i < rig.call_count; i++)
+		seen[i] = rig.calls[i].provider[0];
+	seen[rig.call_count] = '\0';
+	ck_assert_str_eq(seen, providers);
+}
+
 size_t rig_count_state(enum store_state state)
 {
 	size_t n = 0;

@@ -135,5 +135,7 @@ bool rig_is_quiet(void);
 /* Nothing at work; something may wait for its time. */
 bool rig_is_waiting(void);
 size_t rig_count_state(enum store_state state);
+/* Whom the calls went to so far, a letter each. */
+void rig_assert_calls(const char *providers);
 /* Messages that provider `from` lost to provider `to`, 0 being "a". */
 uint64_t rig_failovers(size_t from, size_t to);

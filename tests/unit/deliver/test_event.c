@@ -465,6 +465,35 @@ START_TEST(an_event_that_cannot_be_stored_stays_owed)
 }
 END_TEST
 
+static bool submit_and_fill(void)
+{
+	(void)submit();
+	return is_full(); /* for the event */
+}
+
+static bool is_forgotten(void)
+{
+	struct store_stats stats;
+
+	store_stats(rig.volatile_store, &stats);
+	return rig_is_quiet() && stats.messages == 0;
+}
+
+START_TEST(of_direct_mode_it_is_lost_and_leaves_nothing_in_memory)
+{
+	static const rig_step steps[] = { submit_and_fill, rig_answered,
+		is_forgotten, NULL };
+
+	setup(HOOK);
+	mode = CONFIG_MODE_DIRECT;
+	rig_run(steps);
+	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
+	ck_assert_uint_eq(rig.faults, 1);
+	ck_assert_uint_eq(rig.event_count, 0);
+	rig_teardown();
+}
+END_TEST
+
 START_TEST(what_is_owed_to_nobody_is_forgotten)
 {
 	static const rig_step steps[] = { store_owed, is_told, NULL };
@@ -501,6 +530,8 @@ static Suite *suite(void)
 	tcase_add_test(t, an_event_that_is_known_is_not_made_twice);
 	tcase_add_test(t, told_twice_it_is_the_same_event);
 	tcase_add_test(t, an_event_that_cannot_be_stored_stays_owed);
+	tcase_add_test(
+	    t, of_direct_mode_it_is_lost_and_leaves_nothing_in_memory);
 	tcase_add_test(t, what_is_owed_to_nobody_is_forgotten);
 	suite_add_tcase(s, t);
 	return s;

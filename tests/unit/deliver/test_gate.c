@@ -33,16 +33,6 @@ static bool is_sent(void)
 	return rig.durable_count == 1 && rig.durable[0].state == STORE_SENT;
 }
 
-static void assert_calls(const char *providers)
-{
-	char seen[RIG_CALLS_MAX + 1] = "";
-
-	for (size_t i = 0; i < rig.call_count; i++)
-		seen[i] = rig.calls[i].provider[0];
-	seen[rig.call_count] = '\0';
-	ck_assert_str_eq(seen, providers);
-}
-
 /* A breaker that opens with the first failure, and briefly. */
 static void tune(struct config *c)
 {
@@ -75,7 +65,7 @@ START_TEST(one_that_is_open_is_passed_over_without_a_row)
 	rig.script[0] = SCRIPT(401);
 	rig_run(steps);
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
-	assert_calls("abb");
+	rig_assert_calls("abb");
 	ck_assert_uint_eq(rig.rows, 1);
 	ck_assert_uint_eq(rig.durable[0].attempts, 1);
 	ck_assert_uint_eq(rig_failovers(0, 1), 2);
@@ -98,7 +88,7 @@ START_TEST(with_none_left_mail_waits_and_nothing_is_written)
 	rig.script[0] = SCRIPT(401);
 	rig_run(steps);
 	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
-	assert_calls("a");
+	rig_assert_calls("a");
 	ck_assert_uint_eq(rig.rows, 0);
 	ck_assert_int_eq(rig.durable[0].state, STORE_PENDING);
 	ck_assert_uint_eq(rig.durable[0].attempts, 0);
@@ -126,7 +116,7 @@ START_TEST(what_waited_goes_when_its_provider_is_back)
 	rig_run(steps);
 	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
 	ck_assert_uint_eq(rig.rows, 1);
-	assert_calls("a");
+	rig_assert_calls("a");
 }
 END_TEST
 
@@ -142,7 +132,7 @@ START_TEST(direct_mode_says_who_is_shut)
 	ck_assert_int_eq(rig.verdict, DELIVER_DEFERRED);
 	ck_assert_ptr_eq(
 	    strstr(rig.reason, "a: paused as the account"), rig.reason);
-	assert_calls("a");
+	rig_assert_calls("a");
 }
 END_TEST
 
@@ -153,7 +143,7 @@ START_TEST(an_unknown_outcome_waits_for_its_own_provider)
 
 	rig.script[0] = SCRIPT(RIG_UNANSWERED, 503, RIG_UNANSWERED, 200);
 	rig_run(steps);
-	assert_calls("aaaa");
+	rig_assert_calls("aaaa");
 }
 END_TEST
 
@@ -204,7 +194,7 @@ START_TEST(not_for_long_when_there_is_another_provider)
 	rig_run(steps);
 	health_cancel(&held, clock_mono_ms());
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
-	assert_calls("b");
+	rig_assert_calls("b");
 }
 END_TEST
 
@@ -238,7 +228,7 @@ START_TEST(who_waits_for_a_place_goes_elsewhere_when_it_opens)
 	rig_routes("  - {name: all, providers: [c, b]}\n");
 	rig_run(steps);
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
-	assert_calls("b");
+	rig_assert_calls("b");
 }
 END_TEST
 
@@ -282,7 +272,7 @@ START_TEST(a_mark_is_taken_back_when_the_breaker_opens_before_the_turn)
 	rig_routes("  - {name: all, providers: [c, b]}\n");
 	rig_run(steps);
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
-	assert_calls("b");
+	rig_assert_calls("b");
 	ck_assert_uint_eq(rig.rows, 1);
 }
 END_TEST

@@ -44,16 +44,6 @@ static void setup(void)
 	body_size = 100;
 }
 
-static void assert_calls(const char *providers)
-{
-	char seen[RIG_CALLS_MAX + 1] = "";
-
-	for (size_t i = 0; i < rig.call_count; i++)
-		seen[i] = rig.calls[i].provider[0];
-	seen[rig.call_count] = '\0';
-	ck_assert_str_eq(seen, providers);
-}
-
 /* Not taken, as far as known: the next provider now. */
 static const int not_taken[] = { 401, 429, 503, RIG_REFUSED, RIG_NO_SUBMIT };
 
@@ -65,7 +55,7 @@ START_TEST(next_provider_takes_over)
 	run();
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
 	ck_assert_str_eq(rig.provider, "b");
-	assert_calls(is_called ? "ab" : "b");
+	rig_assert_calls(is_called ? "ab" : "b");
 	ck_assert_uint_eq(rig.rows, 2);
 	ck_assert_uint_eq(rig_failovers(0, 1), 1);
 	if (is_called)
@@ -78,7 +68,7 @@ START_TEST(a_module_that_refuses_is_passed_over)
 	rig_routes("  - {name: all, providers: [shy, b]}\n");
 	run();
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
-	assert_calls("b");
+	rig_assert_calls("b");
 	ck_assert_uint_eq(rig.rows, 2);
 }
 END_TEST
@@ -99,7 +89,7 @@ START_TEST(waits_when_only_some_modules_refuse)
 	rig.script[0] = SCRIPT(503, 200);
 	run();
 	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
-	assert_calls("aa");
+	rig_assert_calls("aa");
 	ck_assert_int_eq(rig.durable[0].state, STORE_SENT);
 }
 END_TEST
@@ -109,7 +99,7 @@ START_TEST(unknown_outcome_stays_with_its_provider)
 	rig.script[0] = SCRIPT(RIG_UNANSWERED, 503, RIG_UNANSWERED, 200);
 	run();
 	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
-	assert_calls("aaaa");
+	rig_assert_calls("aaaa");
 	/* The provider can recognise the repetition. */
 	for (size_t i = 1; i < 4; i++)
 		ck_assert_str_eq(rig.calls[i].key, rig.calls[0].key);
@@ -152,7 +142,7 @@ START_TEST(unknown_outcome_follows_the_route)
 	rig_routes(routes);
 	rig.script[0] = SCRIPT(RIG_UNANSWERED);
 	run();
-	assert_calls("a");
+	rig_assert_calls("a");
 	ck_assert_int_eq(rig.verdict, policies[_i].verdict);
 	ck_assert_int_eq(rig.durable[0].state, policies[_i].state);
 }
@@ -163,7 +153,7 @@ START_TEST(each_round_begins_with_the_first_provider)
 	rig.script[0] = SCRIPT(503, 401, 200);
 	rig.script[1] = SCRIPT(503, 503);
 	run();
-	assert_calls("ababa");
+	rig_assert_calls("ababa");
 	ck_assert_int_eq(rig.durable[0].state, STORE_SENT);
 }
 END_TEST
@@ -199,7 +189,7 @@ START_TEST(batches_keep_the_limits)
 	recipients = 120;
 	run();
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
-	assert_calls("aaa"); /* 50 by the module */
+	rig_assert_calls("aaa"); /* 50 by the module */
 	ck_assert_uint_eq(rig.calls[0].recipients, 50);
 	ck_assert_uint_eq(rig.calls[2].recipients, 20);
 	ck_assert_str_eq(rig.calls[1].first, "rcpt50@x.example");
@@ -213,7 +203,7 @@ START_TEST(batches_keep_the_configured_limit)
 	rig_routes("  - {name: all, providers: [c]}\n");
 	recipients = 8;
 	run();
-	assert_calls("ccc");
+	rig_assert_calls("ccc");
 	ck_assert_uint_eq(rig.calls[2].recipients, 2);
 }
 END_TEST
@@ -225,7 +215,7 @@ START_TEST(one_batch_may_move_while_others_stay)
 	rig.script[2] = SCRIPT(200, 503);
 	run();
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
-	assert_calls("ccb");
+	rig_assert_calls("ccb");
 	ck_assert_uint_eq(rig.calls[2].recipients, 2);
 }
 END_TEST
@@ -238,7 +228,7 @@ START_TEST(routes_divide_the_recipients)
 	recipients = 3;
 	run();
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
-	assert_calls("ab");
+	rig_assert_calls("ab");
 	ck_assert_uint_eq(rig.calls[0].recipients, 2);
 	ck_assert_str_eq(rig.calls[1].first, "rcpt1@x.example");
 }
@@ -249,7 +239,7 @@ START_TEST(one_bad_recipient_costs_the_others_nothing)
 	recipients = 3;
 	rig.script[0] = SCRIPT(422, 200, 422, 200);
 	run();
-	assert_calls("aaaa");
+	rig_assert_calls("aaaa");
 	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED); /* they differ */
 	ck_assert_uint_eq(rig_count_state(STORE_SENT), 2);
 	ck_assert_int_eq(rig.durable[1].state, STORE_FAILED);
@@ -281,7 +271,7 @@ START_TEST(a_recipient_tried_alone_may_move_on)
 	recipients = 2;
 	rig.script[0] = SCRIPT(422, 503);
 	run();
-	assert_calls("aabab");
+	rig_assert_calls("aabab");
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
 }
 END_TEST
@@ -292,7 +282,7 @@ START_TEST(same_recipients_meet_again_in_one_batch)
 	rig.script[0] = SCRIPT(503, 200);
 	rig.script[1] = SCRIPT(503);
 	run();
-	assert_calls("aba");
+	rig_assert_calls("aba");
 	ck_assert_uint_eq(rig.calls[2].recipients, 7);
 	ck_assert_str_eq(rig.calls[2].key, rig.calls[0].key);
 }
@@ -303,7 +293,7 @@ START_TEST(heavy_messages_are_built_in_the_pool)
 	body_size = 1024 * 1024;
 	run();
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
-	assert_calls("a");
+	rig_assert_calls("a");
 }
 END_TEST
 
@@ -351,7 +341,7 @@ START_TEST(a_full_pool_only_delays)
 	body_size = 1024 * 1024;
 	rig_run(steps);
 	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
-	assert_calls("a");
+	rig_assert_calls("a");
 	ck_assert_int_eq(rig.durable[0].state, STORE_SENT);
 	ck_assert_uint_eq(rig.durable[0].attempts, 1);
 }
@@ -362,7 +352,7 @@ START_TEST(message_dropped_meanwhile_is_forgotten)
 	rig.script[0] = SCRIPT(503);
 	rig.update_done_rc = -ENOENT;
 	run();
-	assert_calls("a");
+	rig_assert_calls("a");
 }
 END_TEST
 

@@ -31,16 +31,6 @@ static const rig_step once[] = { submit, rig_answered, rig_is_quiet, NULL };
 static const rig_step twice[] = { submit, rig_answered, rig_is_quiet, submit,
 	rig_answered, rig_is_waiting, NULL };
 
-static void assert_calls(const char *providers)
-{
-	char seen[RIG_CALLS_MAX + 1] = "";
-
-	for (size_t i = 0; i < rig.call_count; i++)
-		seen[i] = rig.calls[i].provider[0];
-	seen[rig.call_count] = '\0';
-	ck_assert_str_eq(seen, providers);
-}
-
 static uint64_t spent_today(void)
 {
 	const struct config_provider *p = rig.config->providers.items;
@@ -87,7 +77,7 @@ START_TEST(what_is_beyond_goes_to_the_next)
 	use(3, a_and_b);
 	rig_run(once);
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
-	assert_calls("ab");
+	rig_assert_calls("ab");
 	ck_assert_uint_eq(rig.calls[0].recipients, 3);
 	ck_assert_uint_eq(rig.calls[1].recipients, 2);
 	ck_assert_uint_eq(spent_today(), 3);
@@ -99,7 +89,7 @@ START_TEST(with_none_left_mail_waits)
 	use(1, only_a);
 	rig_run(twice);
 	ck_assert_int_eq(rig.verdict, DELIVER_QUEUED);
-	assert_calls("a");
+	rig_assert_calls("a");
 	ck_assert_uint_eq(rig.rows, 0);
 	ck_assert_int_eq(rig.durable[0].state, STORE_PENDING);
 }
@@ -115,7 +105,7 @@ START_TEST(direct_mode_says_so)
 	    strstr(rig.reason,
 		"a: budget of 1 recipients per day is used up until 20"),
 	    rig.reason);
-	assert_calls("a");
+	rig_assert_calls("a");
 }
 END_TEST
 
@@ -128,7 +118,7 @@ START_TEST(what_was_not_taken_costs_nothing)
 	rig.script[0] = SCRIPT(503, RIG_REFUSED, 200);
 	use(1, a_and_b);
 	rig_run(steps);
-	assert_calls("ababab");
+	rig_assert_calls("ababab");
 	ck_assert_uint_eq(spent_today(), 1);
 }
 END_TEST
@@ -139,7 +129,7 @@ START_TEST(a_refused_message_costs_nothing)
 	use(1, only_a);
 	rig_run(twice);
 	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
-	assert_calls("aa");
+	rig_assert_calls("aa");
 }
 END_TEST
 
@@ -163,7 +153,7 @@ START_TEST(an_unknown_outcome_counts_and_stays)
 	rig.config->queue.unknown_delay_ms = 1;
 	rig_run(steps);
 	/* The first one waits for another day of "a", not for "b". */
-	assert_calls("ab");
+	rig_assert_calls("ab");
 	ck_assert_uint_eq(spent_today(), 1);
 }
 END_TEST
@@ -187,7 +177,7 @@ START_TEST(no_last_resort_is_over_budget)
 
 	use(1, a_and_b);
 	rig_run(steps);
-	assert_calls("a");
+	rig_assert_calls("a");
 	ck_assert_int_eq(rig.durable[0].state, STORE_PENDING);
 }
 END_TEST
@@ -203,7 +193,7 @@ START_TEST(least_used_takes_turns)
 	use(0, "  - {name: all, providers: [a, b], strategy: least_used, "
 	       "weights: [2, 1]}\n");
 	rig_run(steps);
-	assert_calls("abaaba");
+	rig_assert_calls("abaaba");
 }
 END_TEST
 

@@ -13,7 +13,8 @@
 
 static atomic_uint count, armed_at;
 static atomic_int armed_kind;
-static atomic_bool is_lasting_fault, are_syncs_failing, are_reads_failing;
+static atomic_bool is_lasting_fault, are_syncs_failing, are_reads_failing,
+    are_body_syncs_failing;
 static atomic_bool is_next_write_failing, are_opens_failing;
 static _Atomic uint64_t free_space = UINT64_MAX;
 static const struct fault_listener *listener;
@@ -24,6 +25,7 @@ void fault_reset(void)
 	fault_arm(0, FAULT_NONE, false);
 	atomic_store(&are_syncs_failing, false);
 	atomic_store(&are_reads_failing, false);
+	atomic_store(&are_body_syncs_failing, false);
 	atomic_store(&is_next_write_failing, false);
 	atomic_store(&are_opens_failing, false);
 	fault_set_free(UINT64_MAX);
@@ -40,6 +42,11 @@ void fault_arm(unsigned at, enum fault_kind kind, bool is_lasting)
 void fault_fail_syncs(void)
 {
 	atomic_store(&are_syncs_failing, true);
+}
+
+void fault_fail_body_syncs(void)
+{
+	atomic_store(&are_body_syncs_failing, true);
 }
 
 void fault_fail_reads(void)
@@ -227,6 +234,8 @@ static int f_fdatasync(int fd)
 {
 	char path[PATH_MAX];
 	int rc = next_sync();
+	if (rc == 0 && atomic_load(&are_body_syncs_failing))
+		rc = -EIO;
 	if (rc < 0)
 		return rc;
 	path_of(fd, path);

@@ -23,6 +23,8 @@ void fault_arm(unsigned at, enum fault_kind kind, bool is_lasting);
 unsigned fault_count(void);
 /* Only syncs fail, all of them, until the next reset. */
 void fault_fail_syncs(void);
+/* Likewise, but SQLite's succeed. */
+void fault_fail_body_syncs(void);
 /* Only reads fail, all of them but SQLite's, until the next reset. */
 void fault_fail_reads(void);
 /* Only the next write finds no space; SQLite's do not count. */

@@ -273,6 +273,27 @@ START_TEST(a_failed_sync_ends_all_writing)
 }
 END_TEST
 
+/* Whose client comes back is not sent by the next start as well. */
+START_TEST(bodies_that_could_not_be_synced_take_their_rows_along)
+{
+	int rc;
+	fix_init(&f, STORE_SQLITE);
+	fault_reset();
+	fix_open(&f, fault_io());
+	struct id id = fix_add(&f, 1, 1000, NULL);
+	fault_fail_body_syncs();
+	struct id refused = fix_add(&f, 2, 1000, &rc);
+	ck_assert_int_eq(rc, -EIO);
+	fault_reset();
+	fix_close(&f);
+	fix_open(&f, NULL);
+	ck_assert_int_eq(fix_verify(&f, refused, 2, 1000), -ENOENT);
+	ck_assert_int_eq(fix_verify(&f, id, 1, 1000), 0);
+	ck_assert_uint_eq(fix_pending(&f), 1);
+	fix_finish(&f);
+}
+END_TEST
+
 START_TEST(a_full_disk_refuses_accepts_but_takes_updates)
 {
 	int rc;
@@ -356,6 +377,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, does_not_notice_an_interrupted_call);
 	tcase_add_test(tc, does_not_notice_a_call_that_does_half);
 	tcase_add_test(tc, a_failed_sync_ends_all_writing);
+	tcase_add_test(
+	    tc, bodies_that_could_not_be_synced_take_their_rows_along);
 	tcase_add_test(tc, a_full_disk_refuses_accepts_but_takes_updates);
 	tcase_add_test(tc, no_space_for_one_batch_does_not_stop_the_next);
 	tcase_add_test(tc, updates_get_the_reserve);
