@@ -7,6 +7,7 @@ are polled until a deadline.
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -22,9 +23,10 @@ import urllib.request
 BUILD = pathlib.Path(os.environ["POSTERN_BUILD"])
 POSTERN = BUILD / "postern"
 PASSWORD = "correct-horse-battery"
+SANITIZER = re.search(r"^POSTERN_SANITIZE:STRING=(.*)$",
+                      (BUILD / "CMakeCache.txt").read_text(), re.M)[1]
 # Sanitizers make calls that a hardened server may not make.
-HARDENING = "off" if "POSTERN_SANITIZE:STRING=\n" not in \
-    (BUILD / "CMakeCache.txt").read_text() else "on"
+HARDENING = "off" if SANITIZER else "on"
 # In some containers temporary files are in memory.
 DURABILITY = "none" if subprocess.run(
     ["stat", "-f", "-c", "%T", tempfile.gettempdir()], check=False, text=True,
