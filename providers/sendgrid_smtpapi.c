@@ -6,21 +6,11 @@
  */
 #include <sendgrid_smtpapi.h>
 
-#include <common/body.h>
 #include <common/str.h>
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
-
-static const struct postern_str *find_header(const struct postern_mail *mail)
-{
-	for (size_t i = 0; i < mail->header_count; i++) {
-		if (str_ieq(mail->headers[i].name, STR("X-SMTPAPI")))
-			return &mail->headers[i].value;
-	}
-	return NULL;
-}
 
 static int set(json_t *out, const char *name, json_t *value)
 {
@@ -138,8 +128,7 @@ static json_t *translate(const json_t *api)
 }
 
 /* The members of an object without its braces. */
-static int add_members(const json_t *object, const struct postern_host *host,
-    struct postern_request *r)
+static int add_members(const json_t *object, struct writer *w)
 {
 	char *text;
 
@@ -148,31 +137,31 @@ static int add_members(const json_t *object, const struct postern_host *host,
 	text = json_dumps(object, JSON_COMPACT);
 	if (!text)
 		return -ENOMEM;
-	(void)body_add(host, r, ",");
-	(void)host->body(r, text + 1, strlen(text) - 2);
+	writer_json(w, NULL, str_make(text + 1, strlen(text) - 2));
 	free(text);
 	return 0;
 }
 
-int sendgrid_add_smtpapi(const struct postern_mail *mail,
-    const struct postern_host *host, struct postern_request *r)
+int sendgrid_add_smtpapi(struct letter *l)
 {
-	const struct postern_str *header = find_header(mail);
+	struct postern_str header = letter_find(l->mail, "X-SMTPAPI");
+	const struct postern_host *host = l->w.host;
 	json_t *api = NULL, *members = NULL;
 	int rc = 0;
 
-	if (!header)
+	if (!header.ptr)
 		return 0;
-	api = json_loadb(header->ptr, header->len, 0, NULL);
+	api = json_loadb(header.ptr, header.len, 0, NULL);
 	if (!json_is_object(api)) {
-		rc = host->refuse(r, "the X-SMTPAPI field is no JSON object");
+		rc = host->refuse(
+		    l->w.r, "the X-SMTPAPI field is no JSON object");
 	} else if (json_object_get(api, "sub") ||
 		   json_object_get(api, "section")) {
-		rc = host->refuse(r,
+		rc = host->refuse(l->w.r,
 		    "mail merge by X-SMTPAPI (sub, section) is not supported");
 	} else {
 		members = translate(api);
-		rc = members ? add_members(members, host, r) : -ENOMEM;
+		rc = members ? add_members(members, &l->w) : -ENOMEM;
 	}
 	json_decref(members);
 	json_decref(api);

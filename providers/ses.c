@@ -4,12 +4,12 @@
  * base64 and the whole body is signed (SigV4). Answers: ses_answer.c; the
  * keys to sign with: ses_credentials.c.
  */
-#include <common/body.h>
 #include <common/date.h>
 #include <common/sigv4.h>
 #include <common/str.h>
 #include <common/text.h>
 #include <common/url.h>
+#include <common/writer.h>
 #include <postern/provider.h>
 #include <ses_answer.h>
 #include <ses_credentials.h>
@@ -117,48 +117,50 @@ static int ses_url(const struct ses_settings *s, const struct ses_keys *keys,
 	return *out ? 0 : -ENOMEM;
 }
 
-static void add_tags(const struct ses_settings *s,
-    const struct postern_host *host, struct postern_request *r)
+static void add_tags(const struct ses_settings *s, struct writer *w)
 {
 	const char *const *tags = s->tags.items;
 
 	if (s->tags.count == 0)
 		return;
-	(void)body_add(host, r, ",\"EmailTags\":[");
+	writer_open(w, "EmailTags", "[");
 	for (size_t i = 0; i < s->tags.count; i++) {
 		const char *value = tag_value(tags[i]);
 		size_t name_len = (size_t)(value - tags[i]) - 1;
-		(void)body_add(host, r, i > 0 ? "," : "");
-		(void)body_add_member(
-		    host, r, "{\"Name\":", str_make(tags[i], name_len));
-		(void)body_add_member(host, r, ",\"Value\":", str_of(value));
-		(void)body_add(host, r, "}");
+		writer_open(w, NULL, "{");
+		writer_text(w, "Name", str_make(tags[i], name_len));
+		writer_text(w, "Value", str_of(value));
+		(void)writer_close(w, "}");
 	}
-	(void)body_add(host, r, "]");
+	(void)writer_close(w, "]");
 }
 
 static int add_body(const struct ses_settings *s,
     const struct postern_mail *mail, const struct postern_host *host,
     struct postern_request *r)
 {
-	(void)body_add(host, r, "{");
-	if (s->feedback_forwarding && mail->sender.len > 0) {
-		(void)body_add_member(host, r,
-		    "\"FeedbackForwardingEmailAddress\":", mail->sender);
-		(void)body_add(host, r, ",");
-	}
-	(void)body_add(host, r, "\"Destination\":{\"ToAddresses\":[");
+	struct writer w;
+
+	writer_init(&w, host, r);
+	writer_open(&w, NULL, "{");
+	if (s->feedback_forwarding && mail->sender.len > 0)
+		writer_text(&w, "FeedbackForwardingEmailAddress", mail->sender);
+	writer_open(&w, "Destination", "{");
+	writer_open(&w, "ToAddresses", "[");
 	for (size_t i = 0; i < mail->recipient_count; i++)
-		(void)body_add_member(
-		    host, r, i > 0 ? "," : "", mail->recipients[i]);
-	(void)body_add(host, r, "]},\"Content\":{\"Raw\":{\"Data\":\"");
-	(void)host->body_message(r, POSTERN_BASE64);
-	(void)body_add(host, r, "\"}}");
-	add_tags(s, host, r);
+		writer_text(&w, NULL, mail->recipients[i]);
+	(void)writer_close(&w, "]");
+	(void)writer_close(&w, "}");
+	writer_open(&w, "Content", "{");
+	writer_open(&w, "Raw", "{");
+	writer_message(&w, "Data", POSTERN_BASE64);
+	(void)writer_close(&w, "}");
+	(void)writer_close(&w, "}");
+	add_tags(s, &w);
 	if (s->configuration_set)
-		(void)body_add_member(host, r,
-		    ",\"ConfigurationSetName\":", str_of(s->configuration_set));
-	return body_add(host, r, "}");
+		writer_text(
+		    &w, "ConfigurationSetName", str_of(s->configuration_set));
+	return writer_close(&w, "}");
 }
 
 static int sign(const struct ses_keys *keys, const struct postern_mail *mail,

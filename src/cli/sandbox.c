@@ -22,8 +22,8 @@ static const char usage[] =
     "                       [--port-file FILE] [--ses-key-id ID]\n"
     "                       [--ses-secret SECRET]\n"
     "\n"
-    "A fake of the HTTP APIs of SES, SendGrid and Mailgun. Nothing it takes\n"
-    "is sent anywhere. Default address: " SANDBOX_ADDRESS "\n";
+    "A fake of the HTTP APIs of e-mail providers. Nothing it takes is sent\n"
+    "anywhere. Default address: " SANDBOX_ADDRESS "\n";
 
 struct options {
 	struct sandbox_settings settings;
@@ -89,20 +89,20 @@ static int write_port(const char *path, int port, struct err *e)
 
 static void print_hints(const struct options *o, int port)
 {
-	static const struct {
-		const char *name, *path;
-	} rows[] = { { "SES", "/ses" }, { "SendGrid", "/sendgrid" },
-		{ "Mailgun", "/mailgun" }, { "anything", "/raw" },
-		{ "what came", "/_sandbox/messages" },
-		{ "faults", "/_sandbox/faults" } };
+	static const char *const own[][2] = { { "what came",
+						  "_sandbox/messages" },
+		{ "faults", "_sandbox/faults" } };
 	const char *address =
 	    o->settings.address ? o->settings.address : SANDBOX_ADDRESS;
-	const char *colon = strrchr(address, ':');
+	const char *colon = strrchr(address, ':'), *name;
 	int host = colon ? (int)(colon - address) : 0;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		printf("%-10s http://%.*s:%d%s\n", rows[i].name, host, address,
-		    port, rows[i].path);
+	for (size_t i = 0; (name = sandbox_provider(i)); i++)
+		printf("%-10s http://%.*s:%d/%s\n", name, host, address, port,
+		    name);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		printf("%-10s http://%.*s:%d/%s\n", own[i][0], host, address,
+		    port, own[i][1]);
 	if (!o->settings.ses_key_id && !o->settings.ses_secret)
 		printf("%-10s %s %s\n", "SES keys", SANDBOX_SES_KEY_ID,
 		    SANDBOX_SES_SECRET);

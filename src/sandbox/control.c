@@ -185,10 +185,10 @@ static void get_counts(struct sandbox *s, struct httpd_request *r)
 {
 	json_t *out = json_object();
 
-	for (size_t i = 0; i < SANDBOX_FAKES; i++) {
+	for (size_t i = 0; i < FAKES_ALL; i++) {
 		const struct sandbox_counts *c = &s->counts[i];
 
-		(void)json_object_set_new(out, sandbox_fakes[i]->name,
+		(void)json_object_set_new(out, fakes[i]->name,
 		    json_pack("{s:I, s:I, s:I, s:I, s:I}", "requests",
 			(json_int_t)c->requests, "accepted",
 			(json_int_t)c->accepted, "rejected",

@@ -4,10 +4,36 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	ANSWER_MAX = 16 * 1024 * 1024
 };
+
+#define FAKE_POINTER(name) &fake_##name,
+#define FAKE_NAME(name) " " #name
+
+const struct fake *const fakes[FAKES_ALL] = { FAKES(FAKE_POINTER) };
+const char fakes_wrong[] = "provider is none of" FAKES(FAKE_NAME);
+
+size_t fake_of_path(const char *path)
+{
+	size_t i = 0, len = *path == '/' ? strcspn(path + 1, "/") : 0;
+
+	while (i < FAKES_ALL &&
+	       !span_eq(span_of(fakes[i]->name), span_make(path + 1, len)))
+		i++;
+	return len > 0 ? i : FAKES_ALL;
+}
+
+size_t fake_of_name(const char *name)
+{
+	size_t i = 0;
+
+	while (i < FAKES_ALL && (!name || strcmp(fakes[i]->name, name) != 0))
+		i++;
+	return i;
+}
 
 void fake_answer_init(struct fake_answer *a)
 {

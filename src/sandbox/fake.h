@@ -28,8 +28,7 @@ struct fake_answer {
 };
 
 struct fake {
-	const char *name;
-	bool (*owns)(const char *path);
+	const char *name; /* its paths begin with it */
 	/* Check r and answer it; a 2xx usually comes with a letter. */
 	void (*check)(const struct sandbox_settings *s, struct httpd_request *r,
 	    struct fake_answer *out);
@@ -40,7 +39,25 @@ struct fake {
 	    struct fake_answer *out, const struct limit *l, uint64_t now_s);
 };
 
-extern const struct fake fake_ses, fake_sendgrid, fake_mailgun, fake_raw;
+/* All there are: a new one is one word here and a file. */
+#define FAKES(X)                                                               \
+	X(ses)                                                                 \
+	X(sendgrid)                                                            \
+	X(mailgun)                                                             \
+	X(raw)
+
+#define FAKE_DECLARE(name) extern const struct fake fake_##name;
+#define FAKE_COUNT(name) +1
+FAKES(FAKE_DECLARE)
+enum {
+	FAKES_ALL = FAKES(FAKE_COUNT)
+};
+
+extern const struct fake *const fakes[FAKES_ALL];
+extern const char fakes_wrong[]; /* "provider is none of ses sendgrid ..." */
+/* Index in fakes, or FAKES_ALL. */
+size_t fake_of_path(const char *path);
+size_t fake_of_name(const char *name); /* or of NULL */
 
 void fake_answer_init(struct fake_answer *a);
 void fake_answer_finish(struct fake_answer *a);

@@ -45,18 +45,14 @@ void faults_clear(struct faults *f)
 
 static const char *read_provider(struct fault *fault, const json_t *value)
 {
-	static const struct fake *const fakes[] = { &fake_ses, &fake_sendgrid,
-		&fake_mailgun, &fake_raw };
-	const char *name = json_string_value(value);
+	size_t i = fake_of_name(json_string_value(value));
 
 	if (!value)
 		return NULL;
-	for (size_t i = 0; name && i < sizeof(fakes) / sizeof(fakes[0]); i++) {
-		if (strcmp(fakes[i]->name, name) == 0)
-			fault->provider = fakes[i]->name;
-	}
-	return fault->provider ? NULL
-			       : "provider is ses, sendgrid, mailgun or raw";
+	if (i == FAKES_ALL)
+		return fakes_wrong;
+	fault->provider = fakes[i]->name;
+	return NULL;
 }
 
 static const char *read_numbers(struct fault *fault, const json_t *spec)

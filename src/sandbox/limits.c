@@ -1,8 +1,6 @@
 /* See limits.h. */
 #include <sandbox/limits.h>
 
-#include <string.h>
-
 #include <sandbox/sandbox_internal.h>
 
 enum {
@@ -27,11 +25,10 @@ int limit_read(const json_t *spec, struct limit *out, const char **out_wrong)
 	}
 	*out = (struct limit){ .calls = (uint64_t)calls,
 		.per_s = (uint64_t)per_s };
-	for (int i = 0; name && i < SANDBOX_FAKES; i++) {
-		if (strcmp(sandbox_fakes[i]->name, name) == 0)
-			return i;
-	}
-	*out_wrong = "provider is ses, sendgrid, mailgun or raw";
+	size_t i = fake_of_name(name);
+	if (i < FAKES_ALL)
+		return (int)i;
+	*out_wrong = fakes_wrong;
 	return -1;
 }
 

@@ -17,7 +17,7 @@ struct limit {
 
 /*
  * Take over {"provider", "calls", "per_s"}. Index of the provider in
- * sandbox_fakes, or -1 with *out_wrong saying what is wrong with it.
+ * fakes, or -1 with *out_wrong saying what is wrong with it.
  */
 int limit_read(const json_t *spec, struct limit *out, const char **out_wrong);
 /* Count a call. False: it is one too many. */

@@ -26,11 +26,6 @@ enum {
 	CREDENTIALS_MAX = 256
 };
 
-static bool owns(const char *path)
-{
-	return strncmp(path, "/mailgun/", 9) == 0;
-}
-
 /* -- answers -- */
 
 static void answer_error(struct fake_answer *a, int status, const char *text)
@@ -283,7 +278,6 @@ static void check(const struct sandbox_settings *s, struct httpd_request *r,
 
 const struct fake fake_mailgun = {
 	.name = "mailgun",
-	.owns = owns,
 	.check = check,
 	.fail = fail,
 };

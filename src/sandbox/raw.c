@@ -10,11 +10,6 @@
 
 #include <sandbox/addr.h>
 
-static bool owns(const char *path)
-{
-	return strcmp(path, "/raw") == 0 || strncmp(path, "/raw/", 5) == 0;
-}
-
 static void fail(struct fake_answer *a, int status)
 {
 	fake_answer_json(
@@ -98,7 +93,6 @@ static void tell_limit(
 
 const struct fake fake_raw = {
 	.name = "raw",
-	.owns = owns,
 	.check = check,
 	.fail = fail,
 	.tell_limit = tell_limit,

@@ -21,9 +21,6 @@ enum {
 	TEXT_MAX = 17 * 1024 * 1024
 };
 
-const struct fake *const sandbox_fakes[SANDBOX_FAKES] = { &fake_ses,
-	&fake_sendgrid, &fake_mailgun, &fake_raw };
-
 /* An answer that waits: for its time, or for ever. Owned by its request. */
 struct held {
 	struct sandbox *sandbox;
@@ -187,7 +184,7 @@ static void apply_fault(struct sandbox *s, struct httpd_request *r,
 /* Where there is a limit: whether r is within it, and what is left. */
 static void apply_limit(struct sandbox *s, size_t index, struct fake_answer *a)
 {
-	const struct fake *fake = sandbox_fakes[index];
+	const struct fake *fake = fakes[index];
 	struct limit *l = &s->limits[index];
 	uint64_t now_s = (uint64_t)clock_wall_ms() / 1000;
 
@@ -206,7 +203,7 @@ static void apply_limit(struct sandbox *s, size_t index, struct fake_answer *a)
 
 static void serve(struct sandbox *s, size_t index, struct httpd_request *r)
 {
-	const struct fake *fake = sandbox_fakes[index];
+	const struct fake *fake = fakes[index];
 	struct sandbox_counts *c = &s->counts[index];
 	const struct fault *fault = NULL;
 	struct fake_answer a;
@@ -236,16 +233,6 @@ static void serve(struct sandbox *s, size_t index, struct httpd_request *r)
 	fake_answer_finish(&a);
 }
 
-/* Index in sandbox_fakes, or SANDBOX_FAKES. */
-static size_t find_fake(const char *path)
-{
-	size_t i = 0;
-
-	while (i < SANDBOX_FAKES && !sandbox_fakes[i]->owns(path))
-		i++;
-	return i;
-}
-
 /* Up to its end a request that is broken off early has one of these. */
 static enum fault_break early[] = { [FAULT_RESET_BEFORE_BODY] =
 					FAULT_RESET_BEFORE_BODY,
@@ -260,9 +247,9 @@ static void on_head(struct httpd_request *r, void *ctx)
 
 	if (faults_is_empty(&s->faults))
 		return;
-	i = find_fake(httpd_path(r));
-	if (i < SANDBOX_FAKES)
-		fault = faults_take_head(&s->faults, sandbox_fakes[i]->name);
+	i = fake_of_path(httpd_path(r));
+	if (i < FAKES_ALL)
+		fault = faults_take_head(&s->faults, fakes[i]->name);
 	if (!fault)
 		return;
 	s->counts[i].requests++;
@@ -283,18 +270,19 @@ static void on_request(struct httpd_request *r, void *ctx)
 {
 	struct sandbox *s = ctx;
 	const char *path = httpd_path(r);
-	size_t i = find_fake(path);
+	size_t i = fake_of_path(path);
 	const enum fault_break *how = httpd_data(r);
 
 	if (how)
 		end_early(s, r, *how);
-	else if (i < SANDBOX_FAKES)
+	else if (i < FAKES_ALL)
 		serve(s, i, r);
 	else if (strncmp(path, "/_sandbox/", 10) == 0)
 		control_answer(s, r);
 	else
 		reply_error(r, 404,
-		    "here are /ses, /sendgrid, /mailgun, /raw and /_sandbox");
+		    "the first word of a path is that of a provider, or "
+		    "_sandbox");
 }
 
 static void set_defaults(struct sandbox_settings *s)
@@ -372,4 +360,9 @@ void sandbox_close(struct sandbox *s, void (*on_closed)(void *ctx), void *ctx)
 int sandbox_port(const struct sandbox *s)
 {
 	return httpd_port(s->httpd);
+}
+
+const char *sandbox_provider(size_t i)
+{
+	return i < FAKES_ALL ? fakes[i]->name : NULL;
 }

@@ -39,3 +39,5 @@ struct sandbox *sandbox_start(
 /* on_closed runs on the loop, never inside this call. */
 void sandbox_close(struct sandbox *s, void (*on_closed)(void *ctx), void *ctx);
 int sandbox_port(const struct sandbox *s);
+/* The i-th there is, whose paths begin with its name; NULL behind the last. */
+const char *sandbox_provider(size_t i);

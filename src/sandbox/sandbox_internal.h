@@ -13,10 +13,6 @@
 struct httpd;
 struct loop;
 
-enum {
-	SANDBOX_FAKES = 4
-};
-
 struct sandbox_counts {
 	uint64_t requests;
 	uint64_t accepted; /* messages taken */
@@ -33,13 +29,11 @@ struct sandbox {
 	struct archive archive;
 	struct faults faults;
 	struct keyring ses_keyring;
-	struct sandbox_counts counts[SANDBOX_FAKES]; /* as sandbox_fakes */
-	struct limit limits[SANDBOX_FAKES];          /* likewise */
+	struct sandbox_counts counts[FAKES_ALL]; /* as fakes */
+	struct limit limits[FAKES_ALL];          /* likewise */
 	void (*on_closed)(void *ctx);
 	void *closed_ctx;
 };
-
-extern const struct fake *const sandbox_fakes[SANDBOX_FAKES];
 
 /* control.c: answer a request under /_sandbox/. */
 void control_answer(struct sandbox *s, struct httpd_request *r);

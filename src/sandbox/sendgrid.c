@@ -20,11 +20,6 @@ enum {
 	REPLY_TO_MAX = 1000
 };
 
-static bool owns(const char *path)
-{
-	return strncmp(path, "/sendgrid/", 10) == 0;
-}
-
 /* -- who gets it -- */
 
 static bool lower_once(struct exam *x, struct span address)
@@ -295,7 +290,6 @@ static void tell_limit(
 
 const struct fake fake_sendgrid = {
 	.name = "sendgrid",
-	.owns = owns,
 	.check = check,
 	.fail = exam_fail,
 	.tell_limit = tell_limit,

@@ -25,11 +25,6 @@ enum {
 	MESSAGE_MAX = 40 * 1024 * 1024
 };
 
-static bool owns(const char *path)
-{
-	return strncmp(path, "/ses/", 5) == 0;
-}
-
 /* -- answers -- */
 
 static void add_request_id(struct fake_answer *a)
@@ -512,7 +507,6 @@ static void check(const struct sandbox_settings *s, struct httpd_request *r,
 
 const struct fake fake_ses = {
 	.name = "ses",
-	.owns = owns,
 	.check = check,
 	.fail = fail,
 };

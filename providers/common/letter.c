@@ -1,0 +1,237 @@
+/* See letter.h. */
+#include <common/letter.h>
+
+#include <common/fields.h>
+#include <common/text.h>
+#include <common/url.h>
+
+#include <errno.h>
+
+int letter_init(struct letter *l, const struct letter_style *style,
+    const struct postern_mail *mail, const struct postern_host *host,
+    struct postern_request *r)
+{
+	*l = (struct letter){ .style = style, .mail = mail };
+	writer_init(&l->w, host, r);
+	return split_recipients(mail, host, r, &l->lists);
+}
+
+int letter_head(struct letter *l, const char *base, const char *path)
+{
+	const struct postern_host *host = l->w.host;
+	const char *url = url_join(host, l->w.r, base, path);
+
+	if (!url)
+		return -ENOMEM;
+	(void)host->method(l->w.r, "POST");
+	(void)host->url(l->w.r, url);
+	(void)host->header(l->w.r, "Content-Type", "application/json");
+	return host->header(l->w.r, "Accept", "application/json");
+}
+
+int letter_key(struct letter *l, const char *header, const char *scheme,
+    struct postern_secret key)
+{
+	struct text value;
+
+	text_init(&value, l->w.host, l->w.r);
+	text_add_cstr(&value, scheme);
+	text_add(&value, str_make(key.ptr, key.len));
+	if (!text_finish(&value))
+		return -ENOMEM;
+	return l->w.host->header(l->w.r, header, value.data);
+}
+
+/* --- addresses --- */
+
+/* The name without what the style does not want. */
+static void add_name(struct letter *l, struct postern_str name)
+{
+	const char *unwanted = l->style->unwanted ? l->style->unwanted : "";
+
+	while (name.len > 0) {
+		size_t run = 0;
+		while (run < name.len &&
+		       !(name.ptr[run] && strchr(unwanted, name.ptr[run])))
+			run++;
+		writer_more(&l->w, str_make(name.ptr, run));
+		name = str_from(name, run + 1);
+	}
+}
+
+static void add_object(
+    struct letter *l, const char *name, const struct postern_address *address)
+{
+	writer_open(&l->w, name, "{");
+	writer_text(&l->w, l->style->email, address->address);
+	if (address->name.len > 0) {
+		writer_begin(&l->w, l->style->name);
+		add_name(l, address->name);
+		writer_end(&l->w);
+	}
+	(void)writer_close(&l->w, "}");
+}
+
+/* RFC 5322 3.4, but for what is not ASCII: the API sees to that. */
+static void add_mailbox(struct letter *l, const struct postern_address *address)
+{
+	struct postern_str name = address->name;
+
+	if (name.len == 0) {
+		writer_more(&l->w, address->address);
+		return;
+	}
+	writer_more(&l->w, STR("\""));
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.ptr[i] == '"' || name.ptr[i] == '\\')
+			writer_more(&l->w, STR("\\"));
+		writer_more(&l->w, str_make(name.ptr + i, 1));
+	}
+	writer_more(&l->w, STR("\" <"));
+	writer_more(&l->w, address->address);
+	writer_more(&l->w, STR(">"));
+}
+
+void letter_address(
+    struct letter *l, const char *name, const struct postern_address *address)
+{
+	if (l->style->addresses == LETTER_OBJECTS)
+		add_object(l, name, address);
+	else
+		letter_addresses(l, name, address, 1);
+}
+
+void letter_addresses(struct letter *l, const char *name,
+    const struct postern_address *list, size_t count)
+{
+	bool is_line = l->style->addresses == LETTER_LINE;
+
+	if (count == 0)
+		return;
+	if (is_line)
+		writer_begin(&l->w, name);
+	else
+		writer_open(&l->w, name, "[");
+	for (size_t i = 0; i < count; i++) {
+		if (is_line && i > 0)
+			writer_more(&l->w, STR(", "));
+		if (is_line)
+			add_mailbox(l, &list[i]);
+		else
+			add_object(l, NULL, &list[i]);
+	}
+	if (is_line)
+		writer_end(&l->w);
+	else
+		(void)writer_close(&l->w, "]");
+}
+
+/* --- parts --- */
+
+static void add_content_id(struct letter *l, const struct postern_part *part)
+{
+	const struct letter_style *s = l->style;
+
+	if (!part->is_inline || !s->content_id)
+		return;
+	writer_begin(&l->w, s->content_id);
+	writer_more(&l->w, str_of(s->id_prefix));
+	writer_more(&l->w, part->content_id);
+	writer_end(&l->w);
+}
+
+static void add_part(struct letter *l, size_t i)
+{
+	const struct letter_style *s = l->style;
+	const struct postern_part *part = &l->mail->content->parts[i];
+
+	writer_open(&l->w, NULL, "{");
+	writer_part(&l->w, s->content, i);
+	if (s->type)
+		writer_text(&l->w, s->type, part->type);
+	writer_text(&l->w, s->filename, part->filename);
+	if (s->disposition)
+		writer_text(&l->w, s->disposition,
+		    part->is_inline ? STR("inline") : STR("attachment"));
+	add_content_id(l, part);
+	(void)writer_close(&l->w, "}");
+}
+
+void letter_parts(struct letter *l, const char *name, enum letter_parts which)
+{
+	const struct postern_content *c = l->mail->content;
+	bool is_open = false;
+
+	for (size_t i = 0; i < c->part_count; i++) {
+		if (which != LETTER_ALL &&
+		    c->parts[i].is_inline != (which == LETTER_INLINE))
+			continue;
+		if (!is_open)
+			writer_open(&l->w, name, "[");
+		is_open = true;
+		add_part(l, i);
+	}
+	if (is_open)
+		(void)writer_close(&l->w, "]");
+}
+
+/* --- header fields --- */
+
+static bool is_passing(const struct letter *l, size_t i,
+    bool (*may_pass)(const struct postern_header *h))
+{
+	const struct postern_header *headers = l->mail->headers;
+
+	if (!field_may_pass(headers[i].name) ||
+	    (may_pass && !may_pass(&headers[i])))
+		return false;
+	for (size_t k = 0; k < i && !l->style->header_name; k++) {
+		if (str_ieq(headers[k].name, headers[i].name))
+			return false;
+	}
+	return true;
+}
+
+static void add_header(struct letter *l, const struct postern_header *h)
+{
+	if (!l->style->header_name) {
+		writer_pair(&l->w, h->name, h->value);
+		return;
+	}
+	writer_open(&l->w, NULL, "{");
+	writer_text(&l->w, l->style->header_name, h->name);
+	writer_text(&l->w, l->style->header_value, h->value);
+	(void)writer_close(&l->w, "}");
+}
+
+void letter_headers(struct letter *l, const char *name,
+    bool (*may_pass)(const struct postern_header *h))
+{
+	bool is_list = l->style->header_name != NULL, is_open = false;
+
+	for (size_t i = 0; i < l->mail->header_count; i++) {
+		if (!is_passing(l, i, may_pass))
+			continue;
+		if (!is_open)
+			writer_open(&l->w, name, is_list ? "[" : "{");
+		is_open = true;
+		add_header(l, &l->mail->headers[i]);
+	}
+	if (is_open)
+		(void)writer_close(&l->w, is_list ? "]" : "}");
+}
+
+struct postern_str letter_find(
+    const struct postern_mail *mail, const char *name)
+{
+	for (size_t i = 0; i < mail->header_count; i++) {
+		if (str_ieq(mail->headers[i].name, str_of(name)))
+			return mail->headers[i].value;
+	}
+	return str_make(NULL, 0);
+}
+
+struct postern_str letter_or_space(struct postern_str text)
+{
+	return text.len > 0 ? text : STR(" ");
+}

@@ -1,0 +1,75 @@
+/*
+ * A message as the fields of a JSON API. What APIs name differently is in a
+ * table, struct letter_style; what they share is here: To, Cc and Bcc cut down
+ * to the envelope, display names, header fields that may pass, attachments
+ * streamed as base64.
+ */
+#pragma once
+
+#include <common/split.h>
+#include <common/writer.h>
+#include <postern/provider.h>
+
+enum letter_addresses {
+	LETTER_OBJECTS = 0, /* [{"email": ..., "name": ...}] */
+	LETTER_LINE         /* "Ann <a@b.example>, c@d.example" */
+};
+
+struct letter_style {
+	enum letter_addresses addresses;
+	const char *email, *name; /* members of an address; OBJECTS only */
+	const char *unwanted;     /* characters taken out of display names */
+	/* Members of an attachment; NULL: the API has none such. */
+	const char *content, *filename, *type;
+	const char *disposition; /* inline, or attachment */
+	const char *content_id;  /* of an inline one */
+	const char *id_prefix;   /* of its value; NULL: none */
+	/* Members of a header in a list; NULL: a map, where a name is once. */
+	const char *header_name, *header_value;
+};
+
+/* What one build passes around. */
+struct letter {
+	const struct letter_style *style;
+	const struct postern_mail *mail;
+	struct split lists;
+	struct writer w;
+};
+
+/* Needs mail->content. 0 or -ENOMEM. */
+int letter_init(struct letter *l, const struct letter_style *style,
+    const struct postern_mail *mail, const struct postern_host *host,
+    struct postern_request *r);
+/*
+ * POST to path behind base, with a header field of that name that holds
+ * scheme and key. 0 or a negative errno.
+ */
+int letter_head(struct letter *l, const char *base, const char *path);
+int letter_key(struct letter *l, const char *header, const char *scheme,
+    struct postern_secret key);
+
+/* One address, as the style has it. */
+void letter_address(
+    struct letter *l, const char *name, const struct postern_address *address);
+/* All of them as a list or a line; nothing when there is none. */
+void letter_addresses(struct letter *l, const char *name,
+    const struct postern_address *list, size_t count);
+/* Those attachments that are inline, or are not, or all. */
+enum letter_parts {
+	LETTER_ALL = 0,
+	LETTER_INLINE,
+	LETTER_FILES
+};
+void letter_parts(struct letter *l, const char *name, enum letter_parts which);
+/*
+ * The header fields that may pass by field_may_pass and by the API: may_pass
+ * says so, NULL: all of them. Nothing when there is none.
+ */
+void letter_headers(struct letter *l, const char *name,
+    bool (*may_pass)(const struct postern_header *h));
+
+/* The value of the first field of this name; ptr NULL when there is none. */
+struct postern_str letter_find(
+    const struct postern_mail *mail, const char *name);
+/* text, or a space: for a member that must not be empty. */
+struct postern_str letter_or_space(struct postern_str text);
