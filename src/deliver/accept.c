@@ -469,8 +469,10 @@ static bool may_start(const struct deliver *owner, const struct delivery *d)
 {
 	if (owner->is_draining)
 		return false;
+	size_t fresh =
+	    owner->active_count - owner->mail.taken - owner->events.taken;
 	return delivery_is_direct(d) ||
-	       (owner->active_count - owner->resumed <= DELIVER_FRESH_MAX &&
+	       (fresh <= DELIVER_FRESH_MAX &&
 		   owner->fresh_bytes <= DELIVER_FRESH_BYTES_MAX);
 }
 

@@ -85,7 +85,7 @@ int delivery_reserve(struct delivery *d, size_t count)
 
 uint64_t *delivery_bytes(const struct delivery *d)
 {
-	return d->is_resumed ? &d->owner->loaded_bytes : &d->owner->fresh_bytes;
+	return d->line ? &d->line->bytes : &d->owner->fresh_bytes;
 }
 
 void delivery_free(struct delivery *d)
@@ -100,8 +100,8 @@ void delivery_free(struct delivery *d)
 	loop_timer_stop(owner->services.loop, &d->budget);
 	loop_timer_stop(owner->services.loop, &d->record_again);
 	owner->active_count--;
-	if (d->place)
-		(*d->place)--;
+	if (d->line)
+		d->line->taken--;
 	if (d->message)
 		*delivery_bytes(d) -= message_size(d->message);
 	counter_set(&owner->services.counters->inflight, owner->active_count);
@@ -250,16 +250,12 @@ void deliver_wait(
 	wait_from(owner, id, at_ms, INT64_MIN, priority);
 }
 
-/*
- * What waits stands in two lines, so that neither a slow webhook nor a crowd
- * of mail takes the places of the other.
- */
+/* One of the two, with what is different about it. */
 struct line {
+	struct deliver_line *l;
 	struct due *due;
-	const size_t *taken; /* places */
 	size_t places;
 	size_t (*room)(const struct deliver *owner, uint64_t now_ms);
-	uint64_t *shut_look_ms;
 };
 
 /* How many may leave soon. */
@@ -278,26 +274,26 @@ static size_t room_for_events(const struct deliver *owner, uint64_t now_ms)
 
 static struct line line_of_mail(struct deliver *owner)
 {
-	return (struct line){ .due = &owner->due,
-		.taken = &owner->resumed,
+	return (struct line){ .l = &owner->mail,
+		.due = &owner->due,
 		.places = DELIVER_RESUMED_MAX,
-		.room = room_for_mail,
-		.shut_look_ms = &owner->shut_look_ms[0] };
+		.room = room_for_mail };
 }
 
 static struct line line_of_events(struct deliver *owner)
 {
-	return (struct line){ .due = &owner->due_events,
-		.taken = &owner->events,
+	return (struct line){ .l = &owner->events,
+		.due = &owner->due_events,
 		.places = DELIVER_EVENTS_MAX,
-		.room = room_for_events,
-		.shut_look_ms = &owner->shut_look_ms[1] };
+		.room = room_for_events };
 }
 
-static bool has_place(const struct deliver *owner, const struct line *l)
+static bool has_place(const struct line *line)
 {
-	return *l->taken < l->places && owner->loading < DELIVER_LOADING_MAX &&
-	       owner->loaded_bytes < DELIVER_LOADED_BYTES_MAX;
+	const struct deliver_line *l = line->l;
+
+	return l->taken < line->places && l->loading < DELIVER_LOADING_MAX &&
+	       l->bytes < DELIVER_LOADED_BYTES_MAX;
 }
 
 /*
@@ -305,13 +301,13 @@ static bool has_place(const struct deliver *owner, const struct line *l)
  * again. While all gates are shut one is read now and then: what is too old
  * comes to its end.
  */
-static size_t wanted(const struct deliver *owner, const struct line *l)
+static size_t wanted(const struct deliver *owner, const struct line *line)
 {
 	uint64_t now_ms = clock_mono_ms();
-	size_t room = l->room(owner, now_ms);
+	size_t room = line->room(owner, now_ms);
 
-	if (room == 0 && now_ms >= *l->shut_look_ms + SHUT_LOOK_MS) {
-		*l->shut_look_ms = now_ms;
+	if (room == 0 && now_ms >= line->l->shut_look_ms + SHUT_LOOK_MS) {
+		line->l->shut_look_ms = now_ms;
 		room = 1;
 	}
 	return room;
@@ -321,25 +317,25 @@ static size_t wanted(const struct deliver *owner, const struct line *l)
  * Begin with what is due. In how many ms there may be more: INT64_MAX when
  * nothing waits, or without a place, as the end of a delivery comes back here.
  */
-static int64_t start_line(struct deliver *owner, const struct line *l)
+static int64_t start_line(struct deliver *owner, const struct line *line)
 {
 	int64_t now = (int64_t)clock_mono_ms(), next = 0;
 	struct id id;
 	int priority;
 
-	if (!due_next(l->due, &next))
+	if (!due_next(line->due, &next))
 		return INT64_MAX;
 	if (next > now)
 		return next - now;
-	size_t room = wanted(owner, l);
-	while (has_place(owner, l) && owner->loading < room &&
-	       due_take(l->due, now, &id, &priority))
+	size_t room = wanted(owner, line);
+	while (has_place(line) && line->l->loading < room &&
+	       due_take(line->due, now, &id, &priority))
 		resume_start(owner, id, priority);
-	if (!has_place(owner, l) || !due_next(l->due, &next))
+	if (!has_place(line) || !due_next(line->due, &next))
 		return INT64_MAX;
 	if (next > now)
 		return next - now;
-	return owner->loading < room ? 0 : SHUT_LOOK_MS;
+	return line->l->loading < room ? 0 : SHUT_LOOK_MS;
 }
 
 static void start_due(struct deliver *owner)

@@ -25,6 +25,7 @@
 #include <base/counters.h>
 #include <base/list.h>
 #include <base/map.h>
+#include <deliver/crowd.h>
 #include <deliver/deliver.h>
 #include <deliver/due.h>
 #include <deliver/event_text.h>
@@ -41,13 +42,26 @@
 enum {
 	DELIVER_RESUMED_MAX = 256, /* deliveries from the store at a time */
 	DELIVER_EVENTS_MAX = 64,   /* beside them: a webhook may be slow */
-	DELIVER_LOADING_MAX = 16,  /* of both, those whose size is not known */
-	DELIVER_LOADED_BYTES_MAX = 64 * 1024 * 1024,
+	DELIVER_LOADING_MAX = 16,  /* of each, those whose size is not known */
+	DELIVER_LOADED_BYTES_MAX = 64 * 1024 * 1024, /* likewise, of each */
 	/* Those from sessions; beyond, new messages wait in the store. */
 	DELIVER_FRESH_MAX = 1024,
 	DELIVER_FRESH_BYTES_MAX = 128 * 1024 * 1024,
 	/* Of messages that are taken apart, from then to the answer. */
 	DELIVER_CONTENT_BYTES_MAX = 128 * 1024 * 1024
+};
+
+/*
+ * What of the messages that wait is at work. They stand in two lines, mail and
+ * events, which share nothing here: neither a slow webhook nor a crowd of mail
+ * takes the other's places or memory, or keeps it from being read.
+ */
+struct deliver_line {
+	size_t taken;   /* places */
+	size_t loading; /* of them, those whose size is not known */
+	uint64_t bytes; /* of messages in memory */
+	/* Monotonic: one was read though all its gates were shut. */
+	uint64_t shut_look_ms;
 };
 
 /* Owned by the worker; its thread. */
@@ -58,14 +72,12 @@ struct deliver {
 	struct loop_timer due_timer;
 	struct grants *grants;
 	struct map *active; /* id -> struct delivery */
-	/* Monotonic: something was read though all gates were shut; mail,
-	 * events. */
-	uint64_t shut_look_ms[2];
+	struct deliver_line mail, events;
+	struct crowd crowds[COUNTER_PROVIDERS_MAX]; /* by slot */
 	/* Resumed deliveries whose call is held, by slot of the provider. */
 	size_t resumed_at[COUNTER_PROVIDERS_MAX];
-	size_t active_count, resumed, events, loading;
-	uint64_t loaded_bytes;              /* of resumed messages in memory */
-	uint64_t fresh_bytes;               /* of those from sessions */
+	size_t active_count;
+	uint64_t fresh_bytes;               /* of messages from sessions */
 	uint64_t content_bytes;             /* of those that are taken apart */
 	uint64_t content_max;               /* of those, but for one alone */
 	struct list content_queue;          /* attempt.turn: others, in order */
@@ -94,6 +106,7 @@ struct target {
 	bool is_some_closed; /* not all were passed over as open or spent */
 	bool is_last_resort; /* all were: this one is tried all the same */
 	uint64_t again_ms;   /* monotonic: the first chance; 0 = none known */
+	const struct config_provider *again_at; /* who has it */
 };
 
 /* One for each route that a round uses; of the arena. */
@@ -161,7 +174,7 @@ struct delivery {
 	size_t count;
 	enum config_mode mode; /* a resumed one is QUEUED */
 	bool is_resumed;
-	size_t *place;                  /* resumed: where the owner counts it */
+	struct deliver_line *line;      /* resumed: where it has its place */
 	bool is_unrecorded;             /* the store has an older state */
 	struct loop_timer record_again; /* armed while that may change */
 	struct deliver_operation *operation; /* who waits for its record */
@@ -210,6 +223,10 @@ struct delivery {
 		bool is_tired;  /* waited long enough for a place there */
 		bool is_counted;
 		size_t slot;
+		/* How long after its opening it comes back to one that was
+		 * shut, for all recipients that wait for the same. */
+		const struct config_provider *late_at; /* NULL: none */
+		uint64_t late_ms;
 	} gate;
 
 	/* What this round did, for the log: recipients. */
@@ -302,10 +319,14 @@ void duplicate_tell(const struct delivery *d, const struct store_accept *a);
 /* Load a message whose time has come and deliver it. */
 void resume_start(struct deliver *owner, struct id id, int priority);
 /*
- * A delivery of a message that is to be read, counted at place, one of the
+ * A delivery of a message that is to be read, with a place in line, one of the
  * owner's; NULL for memory.
  */
-struct delivery *resume_new(struct deliver *owner, struct id id, size_t *place);
+struct delivery *resume_new(
+    struct deliver *owner, struct id id, struct deliver_line *line);
+/* It is being read, and is not any more. */
+void resume_loading(struct delivery *d);
+void resume_loaded(struct delivery *d);
 /* It was read: e, which it takes over. 0 or -ENOMEM. */
 int resume_take(struct delivery *d, struct store_entry *e);
 
@@ -499,6 +520,19 @@ static inline int64_t delivery_begins_ms(const struct delivery *d)
 {
 	return d->terms.release_ms > d->created_ms ? d->terms.release_ms
 						   : d->created_ms;
+}
+
+/*
+ * How often a person wanted it sent anew, as part of a key or an id: nothing,
+ * one byte or two. Returns how many; out[0] is set in any case.
+ */
+static inline size_t delivery_turn(uint16_t turn, uint8_t out[2])
+{
+	out[0] = (uint8_t)(turn & 0xff);
+	if (turn <= UINT8_MAX)
+		return turn > 0;
+	out[1] = (uint8_t)(turn >> 8);
+	return 2;
 }
 
 static inline bool delivery_is_direct(const struct delivery *d)

@@ -189,10 +189,13 @@ static int make_id(struct delivery *d, const size_t *indices)
 	for (size_t k = 0; k < d->event.count; k++) {
 		size_t i = indices[k];
 		const struct store_recipient *r = &d->recipients[i];
+		uint8_t bytes[2];
+		size_t len;
 
 		hash_sha256_add(h, &i, sizeof(i));
 		hash_sha256_add(h, &r->attempts, sizeof(r->attempts));
-		hash_sha256_add(h, &r->key_turn, sizeof(r->key_turn));
+		len = delivery_turn(r->key_turn, bytes);
+		hash_sha256_add(h, bytes, len > 0 ? len : 1);
 	}
 	hash_sha256_end(h, digest);
 	d->event.entry.id = id_derive(d->id, span_make(digest, sizeof(digest)));

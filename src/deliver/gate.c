@@ -24,8 +24,13 @@ enum {
 	 */
 	TURN_MS = 1000,
 	RESUMED_TURN_MS = 2000,
-	/* Among those that were put off together, for each of them. */
-	SPREAD_MS = 1,
+	/*
+	 * Of those that were put off at a gate one comes back so often, and
+	 * where the account has a rate, twice as many as may leave: enough that
+	 * no turn is lost.
+	 */
+	EACH_MS = 1,
+	EACH_OF_A_TURN = 2,
 	/* One provider that hangs does not get all of these. */
 	RESUMED_SHARE = DELIVER_RESUMED_MAX / 2
 };
@@ -167,18 +172,27 @@ static uint64_t soon(
 	return until_ms < look_ms ? until_ms : look_ms;
 }
 
+/* The provider that is i's now may be asked again then. */
+static void note_chance(struct delivery *d, size_t i, uint64_t at_ms)
+{
+	struct target *t = &d->targets[i];
+
+	if (t->again_ms > 0 && t->again_ms <= at_ms)
+		return;
+	t->again_ms = at_ms;
+	t->again_at = provider_of(d, i);
+}
+
 /* Whether the provider that is i's now may be tried as the last one. */
 static bool is_resort(
     struct delivery *d, size_t i, uint64_t now_ms, uint64_t *failed_ms)
 {
-	struct target *t = &d->targets[i];
 	struct health_view v;
 	uint64_t at_ms;
 
 	health_look(provider_of(d, i)->account, now_ms, &v);
 	at_ms = v.spend.is_out ? soon(d, v.spent_until_ms, now_ms) : v.early_ms;
-	if (at_ms < t->again_ms)
-		t->again_ms = at_ms;
+	note_chance(d, i, at_ms);
 	*failed_ms = v.failed_ms;
 	return v.state == BREAKER_OPEN && at_ms <= now_ms;
 }
@@ -209,19 +223,36 @@ static bool find_last_resort(struct delivery *d, size_t i, uint64_t now_ms)
 	return longest_ms != UINT64_MAX;
 }
 
+static uint64_t each_ms(const struct config_provider *p, uint64_t now_ms)
+{
+	struct health_view v;
+
+	health_look(p->account, now_ms, &v);
+	if (v.ceiling <= 0)
+		return EACH_MS;
+	double ms = 1000 / v.ceiling / EACH_OF_A_TURN;
+	return ms > EACH_MS ? (uint64_t)ms : EACH_MS;
+}
+
 /* After the first gate opens, and not all at once. */
 static uint64_t pause_ms(
-    const struct delivery *d, const struct target *t, uint64_t now_ms)
+    struct delivery *d, const struct target *t, uint64_t now_ms)
 {
 	const struct config_queue *q = &d->config->queue;
-	uint64_t spread = d->owner->due.count * SPREAD_MS;
+	uint64_t opens_ms = t->again_ms > now_ms ? t->again_ms : now_ms;
+	const struct config_provider *p = t->again_at;
 
-	if (spread > q->retry_cap_ms)
-		spread = q->retry_cap_ms;
-	if (spread < q->retry_base_ms)
-		spread = q->retry_base_ms;
-	return (t->again_ms > now_ms ? t->again_ms - now_ms : 0) +
-	       d->random % (spread + 1);
+	if (d->gate.late_at != p) {
+		struct crowd_gate g = { .opens_ms = opens_ms,
+			.each_ms = each_ms(p, now_ms),
+			.base_ms = q->retry_base_ms,
+			.cap_ms = q->retry_cap_ms };
+
+		d->gate.late_at = p;
+		d->gate.late_ms = crowd_join(
+		    &d->owner->crowds[p->slot], &g, now_ms, d->random);
+	}
+	return opens_ms - now_ms + d->gate.late_ms;
 }
 
 bool gate_pass_over(struct delivery *d, size_t i)
@@ -233,8 +264,7 @@ bool gate_pass_over(struct delivery *d, size_t i)
 	t->may_wait = true;
 	if (c->gate == HEALTH_SPENT)
 		again_ms = soon(d, again_ms, now_ms);
-	if (t->again_ms == 0 || again_ms < t->again_ms)
-		t->again_ms = again_ms;
+	note_chance(d, i, again_ms);
 	if (c->gate != HEALTH_OPEN && c->gate != HEALTH_SPENT)
 		t->is_some_closed = true;
 	if (!t->is_last_resort && outcome_next_provider(d, i))

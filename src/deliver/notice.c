@@ -256,13 +256,13 @@ static int make_id(struct delivery *d)
 		return -ENOMEM;
 	hash_sha256_add(h, &d->notice.action, sizeof(d->notice.action));
 	for (size_t i = 0; i < d->count; i++) {
-		const uint8_t *turn = &d->recipients[i].key_turn;
+		uint16_t turn = d->recipients[i].key_turn;
+		uint8_t bytes[2];
 
 		if (!is_of(d, i, d->notice.action))
 			continue;
 		hash_sha256_add(h, &i, sizeof(i));
-		if (*turn > 0)
-			hash_sha256_add(h, turn, sizeof(*turn));
+		hash_sha256_add(h, bytes, delivery_turn(turn, bytes));
 	}
 	hash_sha256_end(h, digest);
 	d->notice.entry.id =

@@ -119,13 +119,28 @@ static void apply_to(struct delivery *d, size_t i)
 	outcome_note_operator(d, i);
 }
 
+/*
+ * How it ended is to be settled first. So is who must hear that it failed: sent
+ * anew it would owe the next news instead. That takes moments, or a minute
+ * where the store is in trouble.
+ */
+static bool is_unsettled(
+    const struct deliver_operation *op, const struct store_recipient *r)
+{
+	if (op->action == DELIVER_REQUEUE &&
+	    (r->state == STORE_FAILED_OWED ||
+		(r->owes_event && is_meant(op, r))))
+		return true;
+	return r->state == STORE_STARTED;
+}
+
 static int apply(struct delivery *d)
 {
 	struct deliver_operation *op = d->operation;
 
 	for (size_t i = 0; i < d->count; i++)
-		if (d->recipients[i].state == STORE_STARTED)
-			return -EBUSY; /* how it ended is to be settled first */
+		if (is_unsettled(op, &d->recipients[i]))
+			return -EBUSY;
 	outcome_set_reason(d, op->note);
 	d->last_class = POSTERN_REJECTED;
 	d->now_ms = clock_wall_ms();
@@ -176,7 +191,7 @@ static void on_loaded(struct store_request *r)
 	bool has_asked_all = d->request.load.wants_message;
 	int rc = r->result;
 
-	d->owner->loading--;
+	resume_loaded(d);
 	deliver_end_turn_later(d->owner);
 	if (has_asked_all && may_do_without(d->operation->action, rc)) {
 		load(d, false);
@@ -205,7 +220,7 @@ static void load(struct delivery *d, bool wants_message)
 	if (rc)
 		refuse(d, rc);
 	else
-		d->owner->loading++;
+		resume_loading(d);
 }
 
 void deliver_operate(struct deliver *owner, struct deliver_operation *op)
@@ -221,7 +236,7 @@ void deliver_operate(struct deliver *owner, struct deliver_operation *op)
 		answer(op, -EBUSY);
 		return;
 	}
-	d = resume_new(owner, op->id, &owner->resumed);
+	d = resume_new(owner, op->id, &owner->mail);
 	if (!d) {
 		answer(op, -ENOMEM);
 		return;

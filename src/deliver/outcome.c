@@ -176,7 +176,8 @@ void outcome_release(struct delivery *d, size_t i, bool is_new)
 
 	if (is_new) {
 		r->is_pinned = false;
-		r->key_turn++;
+		if (r->key_turn < UINT16_MAX)
+			r->key_turn++;
 	}
 	r->due_ms = d->now_ms;
 	set_state(d, i, STORE_PENDING);
@@ -200,7 +201,8 @@ void outcome_drop(struct delivery *d, size_t i)
 {
 	if (d->is_event)
 		count_event(d, COUNTER_EVENT_DROPPED);
-	d->recipients[i].owes_event = false; /* of before a requeue */
+	/* A store of before may have one that was requeued as it owed that. */
+	d->recipients[i].owes_event = false;
 	set_state(d, i, STORE_DROPPED);
 }
 

@@ -106,7 +106,7 @@ static void on_loaded(struct store_request *r)
 	bool had_message = d->request.load.wants_message;
 	int rc = r->result;
 
-	d->owner->loading--;
+	resume_loaded(d);
 	deliver_end_turn_later(d->owner); /* there is room to load more */
 	if (rc == -EBADMSG && had_message) {
 		load(d, false); /* its rows, to say so */
@@ -138,18 +138,29 @@ static void load(struct delivery *d, bool wants_message)
 	if (rc)
 		give_up(d, rc);
 	else
-		d->owner->loading++;
+		resume_loading(d);
 }
 
-struct delivery *resume_new(struct deliver *owner, struct id id, size_t *place)
+void resume_loading(struct delivery *d)
+{
+	d->line->loading++;
+}
+
+void resume_loaded(struct delivery *d)
+{
+	d->line->loading--;
+}
+
+struct delivery *resume_new(
+    struct deliver *owner, struct id id, struct deliver_line *line)
 {
 	struct delivery *d = delivery_new(owner, id, owner->config);
 
 	if (!d)
 		return NULL;
 	d->is_resumed = true;
-	d->place = place;
-	(*place)++;
+	d->line = line;
+	line->taken++;
 	d->mode = CONFIG_MODE_QUEUED;
 	d->store = owner->services.store;
 	d->is_durable = true;
@@ -166,8 +177,7 @@ void resume_start(struct deliver *owner, struct id id, int priority)
 		return;
 	}
 	d = resume_new(owner, id,
-	    priority == STORE_EVENT_PRIORITY ? &owner->events
-					     : &owner->resumed);
+	    priority == STORE_EVENT_PRIORITY ? &owner->events : &owner->mail);
 	if (!d) {
 		deliver_wait(
 		    owner, id, clock_wall_ms() + READ_RETRY_MS, priority);

@@ -137,15 +137,27 @@ static void open_target(struct delivery *d, size_t i)
 }
 
 /*
- * What is read back waited by the monotonic clock. If the wall clock was set
- * back meanwhile, its time has come all the same, unless it was to be sent at
- * a certain time of day.
+ * It is to be sent at a certain time of day (RFC 4865), which is yet to come.
+ * Once a person has had it sent anew that time is over: its release is then
+ * only where its age begins.
  */
-static bool is_due(const struct delivery *d, const struct store_recipient *r)
+static bool is_scheduled(
+    const struct delivery *d, const struct store_recipient *r)
 {
-	int64_t back = d->is_resumed && d->terms.release_ms <= d->now_ms
-			   ? jumps_back_ms()
-			   : 0;
+	return d->terms.release_ms > d->now_ms && r->key_turn == 0;
+}
+
+/*
+ * What is read back waited by the monotonic clock. If the wall clock was set
+ * back meanwhile, its time has come all the same; not so what was reckoned
+ * just now (resume.c).
+ */
+static bool is_due(const struct delivery *d, size_t i)
+{
+	const struct store_recipient *r = &d->recipients[i];
+	bool has_waited =
+	    d->is_resumed && !d->targets[i].is_changed && !is_scheduled(d, r);
+	int64_t back = has_waited ? jumps_back_ms() : 0;
 
 	return r->state == STORE_PENDING && r->due_ms <= d->now_ms + back;
 }
@@ -157,7 +169,7 @@ void round_begin(struct delivery *d)
 	d->needs = round_needs(&d->terms, d->sender, d->message);
 	jumps_look();
 	for (size_t i = 0; i < d->count; i++)
-		if (is_due(d, &d->recipients[i]))
+		if (is_due(d, i))
 			open_target(d, i);
 }
 
@@ -210,16 +222,15 @@ static void make_key(struct delivery *d)
 
 	/* A chain, so that it matters where one address ends. */
 	for (size_t k = 0; k < d->batch_count; k++) {
-		char link[HASH_SHA256_SIZE + KEY_ADDRESS_MAX + 1];
+		char link[HASH_SHA256_SIZE + KEY_ADDRESS_MAX + 2];
 		struct span address =
 		    span_first(d->batch_addresses[k], KEY_ADDRESS_MAX);
-		uint8_t turn = d->recipients[d->batch[k]].key_turn;
+		uint16_t turn = d->recipients[d->batch[k]].key_turn;
 		size_t len = sizeof(digest) + address.len;
 
 		memcpy(link, digest, sizeof(digest));
 		memcpy(link + sizeof(digest), address.ptr, address.len);
-		if (turn > 0)
-			link[len++] = (char)turn;
+		len += delivery_turn(turn, (uint8_t *)link + len);
 		hash_sha256(span_make(link, len), digest);
 	}
 	hex_encode(digest, (sizeof(text) - 1) / 2, text);
@@ -419,7 +430,8 @@ static void record(struct delivery *d)
 		.indices = d->changed,
 		.recipients = d->values,
 		.recipient_count = count,
-		.is_refusal = d->is_refusing || d->is_withdrawn,
+		/* What nobody can have is not kept for a person either. */
+		.is_refusal = d->is_refusing || d->is_withdrawn || d->is_event,
 		.revived_ms = d->revived_ms };
 	loop_timer_init(&d->record_again, on_record_again);
 	submit_record(d);

@@ -98,12 +98,16 @@ static enum health_gate afford(struct health_account *a, struct health_call *c,
 	enum health_gate gate;
 
 	if (!spend_take(a->spend, c->recipients, wall_ms, &c->share)) {
+		if (c->share.is_soon) {
+			c->again_ms = now_ms + LOOK_MS;
+			return HEALTH_FULL;
+		}
 		c->again_ms = now_ms + (uint64_t)(c->share.again_ms - wall_ms);
 		return HEALTH_SPENT;
 	}
 	gate = ask(a, c, now_ms);
 	if (gate != HEALTH_GO)
-		spend_give_back(a->spend, &c->share, c->share.count);
+		spend_end(a->spend, &c->share, c->share.count);
 	return gate;
 }
 
@@ -356,8 +360,7 @@ static void settle(struct health_account *a, const struct health_call *c,
 	bool counts =
 	    o->result == POSTERN_ACCEPTED || o->result == POSTERN_UNKNOWN;
 
-	spend_give_back(
-	    a->spend, &c->share, counts ? c->refused : c->share.count);
+	spend_end(a->spend, &c->share, counts ? c->refused : c->share.count);
 }
 
 void health_leave(struct health_call *c, const struct postern_outcome *outcome,
@@ -391,7 +394,7 @@ void health_cancel(struct health_call *c, uint64_t now_ms)
 		return;
 	list_init(&woken);
 	lock(a);
-	spend_give_back(a->spend, &c->share, c->share.count);
+	spend_end(a->spend, &c->share, c->share.count);
 	pace_give_back(&a->pace, now_ms);
 	breaker_cancel(&a->breaker, &c->pass);
 	serve(a, now_ms, &woken);
@@ -534,6 +537,7 @@ void health_look(
 		.queued = a->queued,
 		.limit = (size_t)a->pace.limit,
 		.per_second = pace_rate(&a->pace, now_ms),
+		.ceiling = a->pace.ceiling,
 		.paused_ms = pace_paused_ms(&a->pace, now_ms) };
 	if (pace_is_paused(&a->pace, now_ms, &paused)) {
 		out->again_ms = paused;

@@ -129,6 +129,7 @@ struct health_view {
 	size_t held, queued;
 	size_t limit;      /* of calls at a time */
 	double per_second; /* of calls; 0 = no limit */
+	double ceiling;    /* it never goes above; 0 = none */
 	uint64_t paused_ms;
 	struct spend_view spend;
 	uint64_t spent_until_ms; /* monotonic; 0: something is left */

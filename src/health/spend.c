@@ -11,7 +11,7 @@
 
 enum {
 	NAME_SIZE = 65,
-	DAYS = 64, /* more than a month has; a power of two */
+	DAYS = 64, /* more than a month has, and what a wrong clock adds */
 	DAY_MS = 24 * 60 * 60 * 1000
 };
 
@@ -21,13 +21,14 @@ struct spend {
 	pthread_mutex_t lock; /* of what follows */
 	uint64_t limits[SPEND_WINDOWS];
 	/*
-	 * A place for each day, so that a clock that is set finds the count
-	 * of the day it is set to.
+	 * The latest days on which there was something, in no order, so that a
+	 * clock that is set finds the count of the day it is set to.
 	 */
-	struct {
+	struct day {
 		int64_t day;
 		uint64_t count;
 	} days[DAYS];
+	uint64_t held; /* of calls under way */
 	/* The window and limit that were last said to be used up. */
 	struct {
 		int64_t begin;
@@ -120,25 +121,29 @@ static int64_t end_of(enum spend_window window, int64_t day)
 
 static uint64_t *count_of(struct spend *s, int64_t day)
 {
-	size_t i = (size_t)((uint64_t)day % DAYS);
+	struct day *oldest = &s->days[0];
 
-	if (s->days[i].day != day) {
-		s->days[i].day = day;
-		s->days[i].count = 0;
+	for (size_t i = 0; i < DAYS; i++) {
+		if (s->days[i].day == day)
+			return &s->days[i].count;
+		if (s->days[i].day < oldest->day)
+			oldest = &s->days[i];
 	}
-	return &s->days[i].count;
+	*oldest = (struct day){ .day = day };
+	return &oldest->count;
 }
 
 static uint64_t used_in(
     const struct spend *s, enum spend_window window, int64_t day)
 {
+	int64_t begin = begin_of(window, day), end = end_of(window, day);
 	uint64_t sum = 0;
 
-	for (int64_t d = begin_of(window, day); d < end_of(window, day); d++) {
-		size_t i = (size_t)((uint64_t)d % DAYS);
+	for (size_t i = 0; i < DAYS; i++) {
+		const struct day *d = &s->days[i];
 
-		if (s->days[i].day == d)
-			sum += s->days[i].count;
+		if (d->day >= begin && d->day < end)
+			sum += d->count;
 	}
 	return sum;
 }
@@ -208,21 +213,24 @@ bool spend_take(
 	out->count = wanted < room ? wanted : room;
 	*count_of(s, day) += out->count;
 	out->is_short = room == 0 || out->count < wanted;
+	out->is_soon = s->held > 0;
 	if (out->is_short) {
 		out->limit = s->limits[out->window];
 		out->again_ms = end_of(out->window, day) * DAY_MS;
-		out->is_news = is_news(s, out->window, day);
+		out->is_news = !out->is_soon && is_news(s, out->window, day);
 	}
+	s->held += out->count;
 	(void)pthread_mutex_unlock(&s->lock);
 	return room > 0;
 }
 
-void spend_give_back(
-    struct spend *s, const struct spend_share *share, uint64_t count)
+void spend_end(
+    struct spend *s, const struct spend_share *share, uint64_t unused)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	uint64_t *used = count_of(s, share->day);
-	*used -= count < *used ? count : *used;
+	*used -= unused < *used ? unused : *used;
+	s->held -= share->count;
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
@@ -235,7 +243,7 @@ void spend_look(struct spend *s, int64_t wall_ms, struct spend_view *out)
 	memcpy(out->limits, s->limits, sizeof(out->limits));
 	for (enum spend_window w = SPEND_DAY; w < SPEND_WINDOWS; w++)
 		out->used[w] = used_in(s, w, day);
-	out->is_out = room_of(s, day, &out->window) == 0;
+	out->is_out = room_of(s, day, &out->window) == 0 && s->held == 0;
 	out->again_ms = end_of(out->window, day) * DAY_MS;
 	(void)pthread_mutex_unlock(&s->lock);
 }

@@ -42,22 +42,23 @@ struct spend_share {
 	uint64_t count;
 	/* Less than was wanted: why, and when there is more (wall clock). */
 	bool is_short;
+	bool is_soon; /* calls under way may yet give some back */
 	bool is_news; /* nobody heard so before in this day or month */
 	enum spend_window window;
 	uint64_t limit;
 	int64_t again_ms;
 };
 
-/* Take up to `wanted`. False when nothing is left. */
+/* Take up to `wanted`, then spend_end. False, and no end: nothing is left. */
 bool spend_take(
     struct spend *s, uint64_t wanted, int64_t wall_ms, struct spend_share *out);
-/* Of a share, so many were not used. */
-void spend_give_back(
-    struct spend *s, const struct spend_share *share, uint64_t count);
+/* The call is over, or was none: so many of its share were not used. */
+void spend_end(
+    struct spend *s, const struct spend_share *share, uint64_t unused);
 
 struct spend_view {
 	uint64_t used[SPEND_WINDOWS], limits[SPEND_WINDOWS];
-	bool is_out; /* nothing is left: */
+	bool is_out; /* nothing is left, and nothing may come back: */
 	enum spend_window window;
 	int64_t again_ms; /* until then */
 };

@@ -172,7 +172,7 @@ static int take_recipient(sqlite3_stmt *q, struct store_entry *e)
 	int flags = sqlite3_column_int(q, 5);
 	r->is_pinned = (flags & SCHEMA_PINNED) != 0;
 	r->is_single = (flags & SCHEMA_SINGLE) != 0;
-	r->key_turn = (uint8_t)(flags >> SCHEMA_TURN_SHIFT);
+	r->key_turn = (uint16_t)(flags >> SCHEMA_TURN_SHIFT);
 	r->is_told = (flags & SCHEMA_TOLD) != 0;
 	r->owes_event = (flags & SCHEMA_OWES_EVENT) != 0;
 	r->was_deferred = (flags & SCHEMA_DEFERRED) != 0;

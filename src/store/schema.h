@@ -12,7 +12,7 @@ enum {
 	SCHEMA_TOLD = 1 << 2,
 	SCHEMA_OWES_EVENT = 1 << 3,
 	SCHEMA_DEFERRED = 1 << 4, /* was_deferred */
-	/* And eight bits from here on: key_turn. */
+	/* And sixteen bits from here on: key_turn. */
 	SCHEMA_TURN_SHIFT = 8,
 	/* Of attempt.class: is_operator, no enum postern_class. */
 	SCHEMA_OPERATOR = 64,

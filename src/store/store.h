@@ -77,9 +77,9 @@ struct store_recipient {
 	bool is_told;      /* the sender heard that it takes long */
 	bool owes_event;   /* a webhook is to hear of it, so not final */
 	bool was_deferred; /* a webhook has heard that it waits */
-	uint8_t key_turn;  /* how often a person wanted it sent anew */
 	/* As in the envelope; what an accept said stays. */
 	uint8_t notify;
+	uint16_t key_turn; /* how often a person wanted it sent anew */
 	struct span orcpt;
 };
 

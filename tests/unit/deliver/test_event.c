@@ -4,7 +4,7 @@
 #include <support/unit.h>
 
 #include <base/clock.h>
-#include <deliver/event_text.h>
+#include <deliver/deliver_internal.h>
 
 #include <errno.h>
 #include <string.h>
@@ -354,6 +354,60 @@ START_TEST(a_webhook_that_hangs_holds_up_no_mail)
 }
 END_TEST
 
+/* As with a backlog of large messages that are being read. */
+static void crowd(struct deliver_line *line)
+{
+	line->loading += DELIVER_LOADING_MAX;
+	line->bytes += DELIVER_LOADED_BYTES_MAX;
+}
+
+static void uncrowd(struct deliver_line *line)
+{
+	line->loading -= DELIVER_LOADING_MAX;
+	line->bytes -= DELIVER_LOADED_BYTES_MAX;
+}
+
+START_TEST(a_backlog_of_mail_holds_up_no_event)
+{
+	setup(HOOK);
+	crowd(&rig.deliver->mail);
+	rig_run(to_the_end);
+	uncrowd(&rig.deliver->mail);
+	ck_assert_uint_eq(
+	    counted(COUNTER_EVENT_SENT, COUNTER_EVENT_DELIVERED), 1);
+	rig_teardown();
+}
+END_TEST
+
+static bool store_mail(void)
+{
+	static const struct store_recipient to = {
+		.address = { "rcpt0@x.example", 15 }, .state = STORE_PENDING
+	};
+
+	rig_store(&to, 1, 0);
+	return true;
+}
+
+static bool is_mail_sent(void)
+{
+	return rig_count_state(STORE_SENT) == 1 && rig_is_waiting();
+}
+
+START_TEST(a_backlog_of_events_holds_up_no_mail)
+{
+	static const rig_step steps[] = { store_mail, is_mail_sent, NULL };
+
+	setup(HOOK);
+	crowd(&rig.deliver->events);
+	rig_run(steps);
+	uncrowd(&rig.deliver->events);
+	ck_assert_uint_eq(mails(), 1);
+	ck_assert_uint_eq(hooks(), 0);
+	rig_teardown();
+}
+END_TEST
+
 /* --- crashes and faults --- */
 
 static const struct store_recipient owed[] = {
@@ -526,6 +580,8 @@ static Suite *suite(void)
 	tcase_add_test(t, one_that_is_too_old_is_dropped_in_silence);
 	tcase_add_test(t, without_a_webhook_those_that_wait_are_dropped);
 	tcase_add_test(t, a_webhook_that_hangs_holds_up_no_mail);
+	tcase_add_test(t, a_backlog_of_mail_holds_up_no_event);
+	tcase_add_test(t, a_backlog_of_events_holds_up_no_mail);
 	tcase_add_test(t, what_a_crash_left_owed_is_told);
 	tcase_add_test(t, an_event_that_is_known_is_not_made_twice);
 	tcase_add_test(t, told_twice_it_is_the_same_event);

@@ -232,6 +232,50 @@ START_TEST(who_waits_for_a_place_goes_elsewhere_when_it_opens)
 }
 END_TEST
 
+enum {
+	BACKLOG = 200000
+};
+
+/* It waits for others, until tomorrow. */
+static bool fill(void)
+{
+	for (unsigned i = 0; i < BACKLOG; i++)
+		deliver_schedule(rig.deliver, id_make(),
+		    clock_wall_ms() + 24 * 3600 * 1000, 0);
+	return true;
+}
+
+static bool is_put_off(void)
+{
+	return rig.is_answered && rig_is_waiting();
+}
+
+static bool is_sent_at_last(void)
+{
+	return rig_count_state(STORE_SENT) == 1 && rig_is_waiting();
+}
+
+static bool leave_the_place(void)
+{
+	health_cancel(&held, clock_mono_ms());
+	return true;
+}
+
+/* In the queue's numbers it would be minutes: a millisecond for each. */
+START_TEST(what_waits_for_others_puts_off_nothing)
+{
+	static const rig_step steps[] = { fill, take_the_place, submit,
+		is_put_off, leave_the_place, is_sent_at_last, NULL };
+
+	mode = CONFIG_MODE_QUEUED;
+	rig_routes("  - {name: all, providers: [c, b]}\n");
+	rig.config->queue.retry_cap_ms = 3600 * 1000;
+	call(1, POSTERN_ACCOUNT);
+	rig_run(steps);
+	rig_assert_calls("c");
+}
+END_TEST
+
 /* --- turns --- */
 
 static void tune_rate(struct config *c)
@@ -338,6 +382,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, not_for_long_when_there_is_another_provider);
 	tcase_add_test(t, a_drain_waits_for_no_place);
 	tcase_add_test(t, who_waits_for_a_place_goes_elsewhere_when_it_opens);
+	tcase_add_test(t, what_waits_for_others_puts_off_nothing);
 	tcase_add_test(t, a_turn_is_waited_for);
 	tcase_add_test(
 	    t, a_mark_is_taken_back_when_the_breaker_opens_before_the_turn);

@@ -6,6 +6,7 @@
 #include <deliver/operate.h>
 
 #include <errno.h>
+#include <string.h>
 
 #include <base/clock.h>
 
@@ -122,6 +123,79 @@ START_TEST(its_age_counts_anew)
 }
 END_TEST
 
+static bool put_owing(void)
+{
+	struct store_recipient to = { .address = SPAN("rcpt0@x.example"),
+		.state = STORE_FAILED,
+		.attempts = 1,
+		.owes_event = true };
+
+	rig_store(&to, 1, 0);
+	/* The event cannot be stored for now. */
+	rig.accept_done_rc = -EIO;
+	return true;
+}
+
+static bool is_postponed(void)
+{
+	return rig.faults == 1 && rig_is_waiting();
+}
+
+static bool operate_again(void)
+{
+	ck_assert_int_eq(op.result, -EBUSY);
+	ck_assert_uint_eq(op.changed, 0);
+	is_done = false;
+	deliver_schedule(rig.deliver, rig.id, 0, 0);
+	return true;
+}
+
+static bool is_told(void)
+{
+	return rig.event_count == 1 && rig_is_quiet();
+}
+
+START_TEST(who_is_still_to_be_told_of_the_failure_is_told_first)
+{
+	static const rig_step steps[] = { put_owing, is_postponed, operate,
+		done, operate_again, is_told, operate, done, rig_is_quiet,
+		NULL };
+
+	rig_routes("  - {name: all, providers: [a]}\nwebhook: {mark: g}\n");
+	rig_run(steps);
+	ck_assert_int_eq(op.result, 0);
+	ck_assert_ptr_nonnull(strstr(rig.events[0], "message.failed"));
+	ck_assert_ptr_nonnull(strstr(rig.events[1], "message.sent"));
+	ck_assert_uint_eq(rig_count_state(STORE_SENT), 1);
+}
+END_TEST
+
+/* More often than a byte counts. */
+static unsigned times;
+
+static bool operate_often(void)
+{
+	if (times > 0 && (!is_done || !rig_is_quiet()))
+		return false;
+	is_done = false;
+	return times++ == 257 || !operate();
+}
+
+START_TEST(no_key_comes_back)
+{
+	static const rig_step steps[] = { put_old, has_failed, operate_often,
+		NULL };
+
+	times = 0;
+	rig.script[0] = SCRIPT(400);
+	rig_run(steps);
+	ck_assert_uint_eq(rig.call_count, 258);
+	for (size_t i = 1; i < rig.call_count; i++)
+		for (size_t k = 0; k < i; k++)
+			ck_assert_str_ne(rig.calls[i].key, rig.calls[k].key);
+}
+END_TEST
+
 START_TEST(what_is_not_kept_is_refused)
 {
 	static const rig_step steps[] = { submit_hybrid, rig_answered,
@@ -164,7 +238,9 @@ END_TEST
 static Suite *make_suite(void)
 {
 	const TTest *const tests[] = { only_who_did_not_get_it_does_now,
-		its_age_counts_anew, what_is_not_kept_is_refused,
+		its_age_counts_anew,
+		who_is_still_to_be_told_of_the_failure_is_told_first,
+		no_key_comes_back, what_is_not_kept_is_refused,
 		what_was_sent_is_refused, what_is_unknown_is_refused };
 	Suite *s = suite_create("deliver.requeue");
 	TCase *tc = tcase_create("requeue");

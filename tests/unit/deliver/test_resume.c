@@ -7,6 +7,11 @@
 #include <string.h>
 
 #include <base/clock.h>
+#include <base/jumps.h>
+
+enum {
+	HOUR_MS = 3600 * 1000
+};
 
 #define SCRIPT(...) ((const int[]){ __VA_ARGS__, 0 })
 
@@ -101,6 +106,44 @@ START_TEST(interrupted_attempt_is_unknown_first)
 	ck_assert_str_eq(rig.durable[0].provider, "b");
 	ck_assert_int_eq(rig.last_row, POSTERN_UNKNOWN);
 	ck_assert_uint_eq(counter_get(&rig.counters.unknown), 1);
+}
+END_TEST
+
+START_TEST(interrupted_attempt_waits_also_after_the_clock_was_set_back)
+{
+	static const rig_step steps[] = { put, has_run, NULL };
+
+	jumps_forget();
+	jumps_saw(clock_wall_ms() + 24 * (int64_t)HOUR_MS);
+	stored[0].state = STORE_STARTED;
+	rig.config->queue.unknown_delay_ms = HOUR_MS;
+	rig_run(steps);
+	jumps_forget();
+	ck_assert_uint_eq(rig.call_count, 0);
+	ck_assert_int_gt(rig.durable[0].due_ms, clock_wall_ms());
+}
+END_TEST
+
+static bool is_put(void)
+{
+	return rig.loads > 0 && rig_is_waiting();
+}
+
+/* Its release is then where its age begins; see DELIVER_REQUEUE. */
+START_TEST(what_was_requeued_goes_also_after_the_clock_was_set_back)
+{
+	static const rig_step to_sent[] = { put, is_sent, NULL };
+	static const rig_step to_put[] = { put, is_put, NULL };
+	bool is_requeued = _i == 1;
+
+	jumps_forget();
+	jumps_saw(clock_wall_ms() + 24 * (int64_t)HOUR_MS);
+	rig.terms.release_ms = clock_wall_ms() + HOUR_MS;
+	stored[0].due_ms = rig.terms.release_ms;
+	stored[0].key_turn = is_requeued;
+	rig_run(is_requeued ? to_sent : to_put);
+	jumps_forget();
+	ck_assert_uint_eq(rig.call_count, is_requeued);
 }
 END_TEST
 
@@ -350,6 +393,10 @@ static Suite *make_suite(void)
 	tcase_add_test(t, what_went_alone_goes_alone_after_a_restart);
 	tcase_add_test(t, only_what_is_due_is_tried);
 	tcase_add_test(t, interrupted_attempt_is_unknown_first);
+	tcase_add_test(
+	    t, interrupted_attempt_waits_also_after_the_clock_was_set_back);
+	tcase_add_loop_test(
+	    t, what_was_requeued_goes_also_after_the_clock_was_set_back, 0, 2);
 	tcase_add_test(t, interrupted_attempt_is_repeated_where_it_was);
 	tcase_add_test(t, interrupted_attempt_follows_the_route);
 	tcase_add_test(t, pinned_to_a_provider_that_is_gone_is_held);

@@ -47,6 +47,7 @@ static uint64_t take(uint64_t n)
 	bool is_any = spend_take(s, n, now, &share);
 
 	ck_assert(is_any || share.count == 0);
+	spend_end(s, &share, 0);
 	return share.count;
 }
 
@@ -84,7 +85,7 @@ START_TEST(what_is_given_back_can_be_taken_again)
 	limit(10, 0);
 	ck_assert(spend_take(s, 10, now, &share));
 	ck_assert_uint_eq(take(1), 0);
-	spend_give_back(s, &share, 4);
+	spend_end(s, &share, 4);
 	ck_assert_uint_eq(take(9), 4);
 }
 END_TEST
@@ -97,7 +98,7 @@ START_TEST(what_is_given_back_counts_for_its_own_day)
 	ck_assert(spend_take(s, 10, now, &share));
 	now += DAY_MS;
 	ck_assert_uint_eq(take(6), 6);
-	spend_give_back(s, &share, 10);
+	spend_end(s, &share, 10);
 	ck_assert_uint_eq(used(SPEND_DAY), 6);
 	ck_assert_uint_eq(used(SPEND_MONTH), 6);
 }
@@ -151,6 +152,40 @@ START_TEST(a_clock_that_is_set_finds_each_days_count)
 	ck_assert_uint_eq(take(8), 2);
 	now += DAY_MS;
 	ck_assert_uint_eq(take(8), 7);
+}
+END_TEST
+
+START_TEST(a_clock_that_runs_far_ahead_forgets_no_day)
+{
+	limit(10, 0);
+	ck_assert_uint_eq(take(8), 8);
+	for (int64_t i = 1; i <= 10; i++) {
+		now += 64 * (int64_t)DAY_MS;
+		ck_assert_uint_eq(take(10), 10);
+	}
+	now -= 640 * (int64_t)DAY_MS;
+	ck_assert_uint_eq(take(8), 2);
+}
+END_TEST
+
+START_TEST(what_calls_hold_may_come_back)
+{
+	struct spend_share held, share;
+	struct spend_view v;
+
+	limit(10, 0);
+	ck_assert(spend_take(s, 10, now, &held));
+	ck_assert(!spend_take(s, 1, now, &share));
+	ck_assert(share.is_soon);
+	ck_assert(!share.is_news);
+	spend_look(s, now, &v);
+	ck_assert(!v.is_out);
+	spend_end(s, &held, 0);
+	ck_assert(!spend_take(s, 1, now, &share));
+	ck_assert(!share.is_soon);
+	ck_assert(share.is_news);
+	spend_look(s, now, &v);
+	ck_assert(v.is_out);
 }
 END_TEST
 
@@ -239,9 +274,8 @@ static void *spend_some(void *ctx)
 			continue;
 		spend_look(s, now, &v);
 		ck_assert_uint_le(v.used[SPEND_DAY], 1000);
-		if (i % 2)
-			spend_give_back(s, &share, share.count);
-		else
+		spend_end(s, &share, i % 2 ? share.count : 0);
+		if (i % 2 == 0)
 			atomic_fetch_add(&kept, share.count);
 	}
 	return NULL;
@@ -276,6 +310,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, a_new_day_begins_at_midnight_utc);
 	tcase_add_test(t, a_new_month_begins_on_its_first);
 	tcase_add_test(t, a_clock_that_is_set_finds_each_days_count);
+	tcase_add_test(t, a_clock_that_runs_far_ahead_forgets_no_day);
+	tcase_add_test(t, what_calls_hold_may_come_back);
 	tcase_add_test(t, another_limit_applies_at_once);
 	tcase_add_test(t, counts_of_before_are_added);
 	tcase_add_test(t, its_end_is_news_once_per_window);

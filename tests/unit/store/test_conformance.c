@@ -63,7 +63,7 @@ START_TEST(keeps_every_field_of_an_entry)
 		{ .address = SPAN(""),
 		    .state = STORE_HELD,
 		    .is_single = true,
-		    .key_turn = 255 },
+		    .key_turn = 65535 },
 		{ .address = SPAN("d"),
 		    .state = STORE_FAILED_OWED,
 		    .was_deferred = true },
