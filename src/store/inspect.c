@@ -136,6 +136,37 @@ void inspect_log(struct disk *d)
 		    "compare with a backup; bodies/ holds the messages");
 }
 
+static int settle_log(struct disk *d)
+{
+	int fd = d->io->open(d->dir, "store.db-wal", O_RDWR);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	int rc = wal_rewrite(d->io, fd);
+	(void)d->io->close(fd);
+	return rc;
+}
+
+int inspect_settle_log(struct disk *d, struct err *e)
+{
+	if (!d->inspect.was_killed && !d->inspect.was_failed)
+		return 0;
+	int rc = settle_log(d);
+	if (store_io_errno(rc) == -ENOSPC) {
+		disk_drop_reserve(d);
+		rc = settle_log(d);
+	}
+	if (rc == 0)
+		return 0;
+	if (store_io_errno(rc) != -ENOSPC)
+		return err_errno(
+		    e, rc, "store: cannot write %s/store.db-wal", d->path);
+	/* On a full disk what is there can still be sent. */
+	warn(d, "store.db-wal could not be written once more: no space",
+	    "make room and start again: until then a power cut may take what "
+	    "was stored last");
+	return 0;
+}
+
 static int refuse(struct disk *d, const char *why, int rc, struct err *e)
 {
 	return err_set(e, rc,
@@ -183,6 +214,16 @@ int inspect_database(struct disk *d, sqlite3 *db, struct err *e)
 	    (uint64_t)st.st_size > CHECK_MAX)
 		return 0;
 	return check(d, db, e);
+}
+
+void inspect_rows(struct disk *d)
+{
+	if (d->inspect.nameless == 0)
+		return;
+	log_warn("store_suspicious", LOG_STR("path", d->path),
+	    LOG_STR("what", "rows in store.db have damaged ids"),
+	    LOG_NUM("rows", d->inspect.nameless),
+	    LOG_STR("hint", "their messages are neither sent nor removed"));
 }
 
 int inspect_bodies(struct disk *d, struct err *e)

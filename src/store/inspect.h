@@ -11,10 +11,11 @@
 struct disk;
 
 struct inspect {
-	bool was_killed; /* the last process did not close the store */
-	bool was_failed; /* it closed it after an error */
-	bool is_new;     /* store.db had no tables */
-	bool is_in_use;  /* the lock file says so, of us */
+	bool was_killed;   /* the last process did not close the store */
+	bool was_failed;   /* it closed it after an error */
+	bool is_new;       /* store.db had no tables */
+	bool is_in_use;    /* the lock file says so, of us */
+	uint64_t nameless; /* rows of bodies whose ids are damaged */
 };
 
 /*
@@ -33,6 +34,12 @@ void inspect_clock(struct disk *d);
 /* Before SQLite opens it: warn when its log is gone or damaged. */
 void inspect_log(struct disk *d);
 /*
+ * After an unclean end, before SQLite opens it: what the log reads as is on
+ * the disk, so that what is appended to it can be found. 0, or a negative errno
+ * with e filled.
+ */
+int inspect_settle_log(struct disk *d, struct err *e);
+/*
  * After an unclean end, check a database that is not too large for that. 0,
  * or a negative errno with e filled.
  */
@@ -42,6 +49,8 @@ int inspect_database(struct disk *d, sqlite3 *db, struct err *e);
  * to do about it. Returns rc.
  */
 int inspect_failure(struct disk *d, sqlite3 *db, int rc, struct err *e);
+/* Once the rows were seen: warn of those that nobody can work on. */
+void inspect_rows(struct disk *d);
 /*
  * Bodies without a database: put aside and warn, so that they are found and
  * not overwritten. 1: that was done, the directory is gone; 0: nothing to do;

@@ -13,7 +13,8 @@ enum {
 	HEADER_SIZE = 32,
 	FRAME_SIZE = 24,
 	PAGE_MAX = 65536,
-	MAGIC = 0x377f0682 /* and one more when sums are big-endian */
+	MAGIC = 0x377f0682, /* and one more when sums are big-endian */
+	CHUNK = 256 * 1024
 };
 
 struct walk {
@@ -122,5 +123,29 @@ int wal_is_damaged(const struct store_io *io, int fd)
 		return -ENOMEM;
 	rc = walk_frames(&w);
 	free(w.frame);
+	return rc;
+}
+
+static int rewrite(const struct store_io *io, int fd, char *chunk)
+{
+	uint64_t at = 0;
+	ssize_t n;
+	while ((n = io->pread(fd, chunk, CHUNK, at)) > 0) {
+		struct iovec iov = { chunk, (size_t)n };
+		int rc = store_io_write(io, fd, &iov, 1, at);
+		if (rc < 0)
+			return rc;
+		at += (uint64_t)n;
+	}
+	return n < 0 ? (int)n : io->fdatasync(fd);
+}
+
+int wal_rewrite(const struct store_io *io, int fd)
+{
+	char *chunk = malloc(CHUNK);
+	if (!chunk)
+		return -ENOMEM;
+	int rc = rewrite(io, fd, chunk);
+	free(chunk);
 	return rc;
 }

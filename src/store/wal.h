@@ -12,3 +12,9 @@
  * before them is damaged; 0: no sign of that; or a negative errno.
  */
 int wal_is_damaged(const struct store_io *io, int fd);
+/*
+ * Write what it reads as once more, at the same place, and sync it. After a
+ * failed sync the system has pages in memory that it will not write again:
+ * SQLite would append behind a hole in the file. 0 or a negative errno.
+ */
+int wal_rewrite(const struct store_io *io, int fd);

@@ -18,6 +18,7 @@ struct event {
 		EVENT_GROW,
 		EVENT_TRUNCATE,
 		EVENT_SYNC,
+		EVENT_FAILED_SYNC,
 		EVENT_UNLINK
 	} type;
 	unsigned file;
@@ -95,6 +96,12 @@ static void on_sync(const char *path)
 		record((struct event){ .type = EVENT_SYNC }, path, NULL);
 }
 
+static void on_failed_sync(const char *path)
+{
+	if (strstr(path, "/store"))
+		record((struct event){ .type = EVENT_FAILED_SYNC }, path, NULL);
+}
+
 static void on_unlink(const char *path)
 {
 	record((struct event){ .type = EVENT_UNLINK }, path, NULL);
@@ -120,6 +127,7 @@ void crashdisk_record(void)
 	static const struct fault_listener recorder = { .on_write = on_write,
 		.on_size = on_size,
 		.on_sync = on_sync,
+		.on_failed_sync = on_failed_sync,
 		.on_unlink = on_unlink };
 	crashdisk_free();
 	fault_reset();
@@ -184,6 +192,7 @@ static void apply(
 			memset(m->bytes + m->size, 0, m->cap - m->size);
 		break;
 	case EVENT_SYNC:
+	case EVENT_FAILED_SYNC:
 	case EVENT_UNLINK:
 		break;
 	}
@@ -288,7 +297,7 @@ static bool is_last_sync(size_t i, size_t cut)
 	return true;
 }
 
-static void take_event(size_t i, size_t cut, size_t late)
+static void take_event(size_t i, size_t cut, size_t late, enum crash_mode mode)
 {
 	const struct event *e = &events[i];
 	struct image *m = &images[e->file];
@@ -296,6 +305,10 @@ static void take_event(size_t i, size_t cut, size_t late)
 	if (e->type == EVENT_SYNC) {
 		if (i < late || !is_last_sync(i, cut))
 			sync_file(e->file);
+	} else if (e->type == EVENT_FAILED_SYNC) {
+		/* Only memory has it: the next sync will not write it. */
+		if (mode != CRASH_KEPT)
+			m->unsynced_count = 0;
 	} else if (e->type == EVENT_UNLINK) {
 		m->is_listed = false;
 		m->unsynced_count = 0;
@@ -347,7 +360,7 @@ void crashdisk_rebuild(
 			memset(images[i].bytes, 0, images[i].cap);
 	}
 	for (size_t i = 0; i < cut; i++)
-		take_event(i, cut, late);
+		take_event(i, cut, late, mode);
 	for (unsigned i = 0; i < name_count; i++) {
 		settle(&images[i], mode);
 		write_image(f, i, mode);

@@ -145,6 +145,14 @@ static void tell_sync(const char *path)
 	(void)pthread_mutex_unlock(&listen_lock);
 }
 
+static void tell_failed_sync(const char *path)
+{
+	(void)pthread_mutex_lock(&listen_lock);
+	if (listener && listener->on_failed_sync)
+		listener->on_failed_sync(path);
+	(void)pthread_mutex_unlock(&listen_lock);
+}
+
 static void tell_unlink(const char *path)
 {
 	(void)pthread_mutex_lock(&listen_lock);
@@ -236,9 +244,11 @@ static int f_fdatasync(int fd)
 	int rc = next_sync();
 	if (rc == 0 && atomic_load(&are_body_syncs_failing))
 		rc = -EIO;
-	if (rc < 0)
-		return rc;
 	path_of(fd, path);
+	if (rc < 0) {
+		tell_failed_sync(path);
+		return rc;
+	}
 	tell_sync(path);
 	return store_io_system.fdatasync(fd);
 }
@@ -348,8 +358,11 @@ static int v_truncate(sqlite3_file *f, sqlite3_int64 size)
 
 static int v_sync(sqlite3_file *f, int flags)
 {
-	if (next_sync() < 0)
+	if (next_sync() < 0) {
+		if (vfs_path(f))
+			tell_failed_sync(vfs_path(f));
 		return SQLITE_IOERR_FSYNC;
+	}
 	if (vfs_path(f))
 		tell_sync(vfs_path(f));
 	return real_of(f)->pMethods->xSync(real_of(f), flags);

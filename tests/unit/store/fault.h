@@ -47,6 +47,8 @@ struct fault_listener {
 	    const char *path, uint64_t offset, const void *data, size_t len);
 	void (*on_size)(const char *path, uint64_t size, bool is_growth);
 	void (*on_sync)(const char *path); /* directories too */
+	/* NULL or: what was written before is not on the disk, nor will be. */
+	void (*on_failed_sync)(const char *path);
 	void (*on_unlink)(const char *path);
 };
 void fault_listen(const struct fault_listener *listener);

@@ -240,12 +240,56 @@ START_TEST(every_prefix_of_a_life_is_one_that_was_lived)
 }
 END_TEST
 
+/*
+ * The sync of the log fails, and so does the checkpoint of the close: what was
+ * written of it is in memory, and looks as if it were in the file.
+ */
+START_TEST(what_follows_a_failed_sync_of_the_log_is_found)
+{
+	struct err e;
+	int rc;
+	fix_init(&f, STORE_SQLITE);
+	crashdisk_record();
+	fix_open(&f, fault_io());
+	told_count = 0;
+	for (unsigned i = 0; i < 3; i++)
+		offer_one(i);
+	fault_fail_syncs();
+	(void)fix_add(&f, 4711, 500, &rc);
+	ck_assert_int_eq(rc, -EIO);
+	fix_close(&f);
+	fault_reset();
+	/* One whose new sync fails does not start. */
+	fault_fail_syncs();
+	ck_assert_ptr_null(disk_open(&f.settings, fault_io(), &e));
+	fault_reset();
+	fix_open(&f, fault_io());
+	for (unsigned i = 3; i < 6; i++)
+		offer_one(i);
+	crashdisk_stop();
+	fix_close(&f);
+	for (int mode = 0; mode < CRASH_MODES; mode++) {
+		static int results[MESSAGES];
+		crashdisk_rebuild(
+		    &f, crashdisk_events(), SIZE_MAX, (enum crash_mode)mode);
+		fix_open(&f, NULL);
+		load_all(true, results);
+		for (unsigned i = 0; i < told_count; i++)
+			ck_assert_msg(results[i] == 0, "message %u is lost", i);
+		fix_close(&f);
+	}
+	fix_finish(&f);
+	crashdisk_free();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("store.powercut");
 	TCase *tc = tcase_create("powercut");
 	tcase_set_timeout(tc, 3600);
 	tcase_add_test(tc, nothing_acknowledged_is_lost_when_the_power_goes);
+	tcase_add_test(tc, what_follows_a_failed_sync_of_the_log_is_found);
 	tcase_add_test(tc, every_prefix_of_a_life_is_one_that_was_lived);
 	suite_add_tcase(s, tc);
 	return s;
