@@ -19,28 +19,43 @@ enum {
 	SLICES_PER_WORKER = 4
 };
 
+struct slice {
+	struct worker_backlog backlog;
+	struct slice *next; /* that nobody uses */
+};
+
 struct backlog {
 	struct store_walk *walk;
 	struct worker **workers;
 	unsigned worker_count;
-	struct worker_backlog **slices; /* per worker; NULL = none begun */
-	sem_t room;                     /* slices that may be made */
+	struct worker_backlog **begun; /* per worker; NULL = none */
+	/* All there are: for want of memory no walk ends. */
+	struct slice *slices;
+	pthread_mutex_t lock;
+	struct slice *unused; /* under lock */
+	sem_t room;           /* how many are unused */
 	uint64_t found;
 	atomic_bool is_stopped;
 	bool is_running;
 	pthread_t thread;
 };
 
-/* On the worker's thread. */
-static void on_taken(struct worker_backlog *slice)
+static void put_slice(struct backlog *b, struct slice *s)
 {
-	struct backlog *b = slice->ctx;
-
-	free(slice);
+	(void)pthread_mutex_lock(&b->lock);
+	s->next = b->unused;
+	b->unused = s;
+	(void)pthread_mutex_unlock(&b->lock);
 	(void)sem_post(&b->room);
 }
 
-/* 0, -ENOMEM, or -ECANCELED. */
+/* On the worker's thread. */
+static void on_taken(struct worker_backlog *backlog)
+{
+	put_slice(backlog->ctx, container_of(backlog, struct slice, backlog));
+}
+
+/* 0 or -ECANCELED. */
 static int begin_slice(struct backlog *b, struct worker_backlog **out)
 {
 	while (sem_wait(&b->room) != 0) /* EINTR */
@@ -49,22 +64,23 @@ static int begin_slice(struct backlog *b, struct worker_backlog **out)
 		(void)sem_post(&b->room); /* for who asks again */
 		return -ECANCELED;
 	}
-	struct worker_backlog *slice = malloc(sizeof(*slice));
-	if (!slice)
-		return -ENOMEM;
-	slice->count = 0;
-	slice->is_last = false;
-	slice->on_taken = on_taken;
-	slice->ctx = b;
-	*out = slice;
+	(void)pthread_mutex_lock(&b->lock);
+	struct slice *s = b->unused;
+	b->unused = s->next;
+	(void)pthread_mutex_unlock(&b->lock);
+	s->backlog.count = 0;
+	s->backlog.is_last = false;
+	s->backlog.on_taken = on_taken;
+	s->backlog.ctx = b;
+	*out = &s->backlog;
 	return 0;
 }
 
 static void hand_over(struct backlog *b, unsigned i)
 {
-	struct worker_backlog *slice = b->slices[i];
+	struct worker_backlog *slice = b->begun[i];
 
-	b->slices[i] = NULL;
+	b->begun[i] = NULL;
 	worker_take_backlog(b->workers[i], slice);
 }
 
@@ -73,13 +89,13 @@ static int on_pending(const struct store_pending *p, void *ctx)
 	struct backlog *b = ctx;
 	unsigned i = (unsigned)(id_hash(p->id) % b->worker_count);
 
-	if (!b->slices[i]) {
-		int rc = begin_slice(b, &b->slices[i]);
+	if (!b->begun[i]) {
+		int rc = begin_slice(b, &b->begun[i]);
 
 		if (rc)
 			return rc;
 	}
-	struct worker_backlog *slice = b->slices[i];
+	struct worker_backlog *slice = b->begun[i];
 	slice->pending[slice->count++] = *p;
 	b->found++;
 	if (slice->count == WORKER_BACKLOG_MAX)
@@ -93,10 +109,10 @@ static int end_slices(struct backlog *b)
 	int rc = 0;
 
 	for (unsigned i = 0; rc == 0 && i < b->worker_count; i++) {
-		if (!b->slices[i])
-			rc = begin_slice(b, &b->slices[i]);
+		if (!b->begun[i])
+			rc = begin_slice(b, &b->begun[i]);
 		if (rc == 0) {
-			b->slices[i]->is_last = true;
+			b->begun[i]->is_last = true;
 			hand_over(b, i);
 		}
 	}
@@ -126,6 +142,19 @@ static void *run(void *backlog)
 	return NULL;
 }
 
+static int make_slices(struct backlog *b)
+{
+	unsigned count = SLICES_PER_WORKER * b->worker_count;
+
+	b->begun = calloc(b->worker_count, sizeof(struct worker_backlog *));
+	b->slices = calloc(count, sizeof(*b->slices));
+	if (!b->begun || !b->slices)
+		return -ENOMEM;
+	for (unsigned i = 0; i < count; i++)
+		put_slice(b, &b->slices[i]);
+	return 0;
+}
+
 struct backlog *backlog_new(struct store *store, struct worker **workers,
     unsigned worker_count, struct err *e)
 {
@@ -135,20 +164,26 @@ struct backlog *backlog_new(struct store *store, struct worker **workers,
 		goto no_memory;
 	b->workers = workers;
 	b->worker_count = worker_count;
-	b->slices = calloc(worker_count, sizeof(struct worker_backlog *));
-	if (!b->slices ||
-	    sem_init(&b->room, 0, SLICES_PER_WORKER * worker_count) != 0)
-		goto no_memory;
+	if (sem_init(&b->room, 0, 0) != 0)
+		goto no_room;
+	if (pthread_mutex_init(&b->lock, NULL) != 0)
+		goto no_lock;
+	if (make_slices(b) < 0) {
+		(void)err_set(e, -ENOMEM, "no memory for the backlog");
+		goto fail;
+	}
 	b->walk = store_walk_begin(store, e);
 	if (b->walk)
 		return b;
+fail:
 	backlog_free(b);
 	return NULL;
+no_lock:
+	(void)sem_destroy(&b->room);
+no_room:
+	free(b);
 no_memory:
 	(void)err_set(e, -ENOMEM, "no memory for the backlog");
-	if (b)
-		free(b->slices);
-	free(b);
 	return NULL;
 }
 
@@ -178,9 +213,9 @@ void backlog_free(struct backlog *b)
 {
 	if (!b)
 		return;
-	for (unsigned i = 0; i < b->worker_count; i++)
-		free(b->slices[i]);
+	free(b->begun);
 	free(b->slices);
 	(void)sem_destroy(&b->room);
+	(void)pthread_mutex_destroy(&b->lock);
 	free(b);
 }

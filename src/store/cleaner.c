@@ -161,6 +161,9 @@ int cleaner_step(struct cleaner *c)
 			return 0;
 	}
 	int more = step(c);
+	/* What the walk did not find no later one will. */
+	if (more == 0 && segments_is_movable(c->d->segments, c->victim))
+		segments_set_stuck(c->d->segments, c->victim);
 	if (more <= 0)
 		c->victim = 0;
 	return more < 0 ? more : 1;

@@ -420,7 +420,9 @@ static int open_database(struct disk *d, struct err *e)
 	format_database(d, path);
 	inspect_clock(d);
 	inspect_log(d);
-	int rc = make_database(d, e);
+	int rc = inspect_settle_log(d, e);
+	if (rc == 0)
+		rc = make_database(d, e);
 	if (rc == 0)
 		rc = open_rows(d, path, e);
 	return rc == 0 ? open_reads(d, &d->reads, e) : rc;
@@ -430,6 +432,7 @@ static int adopt(const struct reads_segment *s, void *ctx)
 {
 	struct disk *d = ctx;
 	atomic_fetch_add(s->is_dead ? &d->dead : &d->messages, s->count);
+	d->inspect.nameless += s->nameless;
 	atomic_fetch_add(s->is_dead ? &d->dead_bytes : &d->bytes, s->bytes);
 	return segments_adopt(
 	    d->segments, s->number, s->count, s->bytes, s->end);
@@ -471,6 +474,7 @@ static int open_segments(struct disk *d, struct err *e)
 		err_errno(e, rc, "store: cannot read what is in %s", path);
 		return inspect_failure(d, reads_database(d->reads), rc, e);
 	}
+	inspect_rows(d);
 	uint32_t next = segments_next_own(d->segments);
 	rc = segments_resume(d->segments);
 	if (rc < 0)

@@ -8,6 +8,7 @@
 
 struct holder {
 	struct store_held held;
+	unsigned pins;
 	size_t name_len;
 	char name[];
 };
@@ -78,27 +79,41 @@ void holders_add(struct holders *h, struct span user, uint64_t bytes)
 	(void)pthread_mutex_unlock(&h->lock);
 }
 
-struct holder *holders_find(struct holders *h, struct span user)
+struct holder *holders_pin(struct holders *h, struct span user)
 {
 	(void)pthread_mutex_lock(&h->lock);
 	struct holder *holder = map_get(h->by_user, user);
+	if (holder)
+		holder->pins++;
 	(void)pthread_mutex_unlock(&h->lock);
 	return holder;
 }
 
+void holders_unpin(struct holders *h, struct holder *holder)
+{
+	if (!holder)
+		return;
+	(void)pthread_mutex_lock(&h->lock);
+	if (--holder->pins == 0 && holder->held.messages == 0) {
+		(void)map_remove(
+		    h->by_user, span_make(holder->name, holder->name_len));
+		free(holder);
+	}
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+/* The count may be too low: what there was no memory for is not in it. */
 void holders_drop(struct holders *h, struct holder *holder, uint64_t bytes)
 {
 	if (!holder)
 		return;
 	(void)pthread_mutex_lock(&h->lock);
-	holder->held.messages--;
+	if (holder->held.messages > 0)
+		holder->held.messages--;
 	holder->held.bytes -=
 	    bytes < holder->held.bytes ? bytes : holder->held.bytes;
-	if (holder->held.messages == 0) {
-		(void)map_remove(
-		    h->by_user, span_make(holder->name, holder->name_len));
-		free(holder);
-	}
+	if (holder->held.messages == 0)
+		holder->held.bytes = 0;
 	(void)pthread_mutex_unlock(&h->lock);
 }
 

@@ -17,8 +17,10 @@ void holders_free(struct holders *h); /* accepts NULL */
  * is not counted.
  */
 void holders_add(struct holders *h, struct span user, uint64_t bytes);
-/* NULL when nothing is known to be theirs. Valid until the last is dropped. */
-struct holder *holders_find(struct holders *h, struct span user);
-/* One message fewer; holder may be NULL. */
+/* NULL when nothing is known to be theirs. Valid until it is unpinned. */
+struct holder *holders_pin(struct holders *h, struct span user);
+/* holder may be NULL. */
+void holders_unpin(struct holders *h, struct holder *holder);
+/* One message fewer of a pinned one; holder may be NULL. */
 void holders_drop(struct holders *h, struct holder *holder, uint64_t bytes);
 void holders_look(struct holders *h, struct span user, struct store_held *out);

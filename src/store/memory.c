@@ -89,9 +89,10 @@ static void finish(struct memory *m, struct kept *k)
 	m->live_count--;
 	m->bytes -= message_size(k->entry->message);
 	m->held -= message_held(k->entry->message);
-	holders_drop(m->holders,
-	    holders_find(m->holders, store_entry_holder(k->entry)),
-	    message_size(k->entry->message));
+	struct holder *holder =
+	    holders_pin(m->holders, store_entry_holder(k->entry));
+	holders_drop(m->holders, holder, message_size(k->entry->message));
+	holders_unpin(m->holders, holder);
 	message_unref(k->entry->message);
 	k->entry->message = NULL;
 	file_kept(m, k);

@@ -47,22 +47,27 @@ static const char *const statements[Q_COUNT] = {
 	    " ORDER BY seq LIMIT ?2",
 	/* States: 0 waits until at_ms, 4 is held; 1 was started, and what
 	 * else is open owes a report or an event. */
-	[Q_PENDING] = "SELECT body.message, min(CASE state WHEN 0 THEN at_ms"
-		      " WHEN 4 THEN 9223372036854775807 ELSE ?1 END), priority,"
-		      " sum(state = 1),"
-		      " max(CASE state WHEN 1 THEN provider ELSE '' END)"
-		      " FROM body CROSS JOIN recipient"
-		      " ON recipient.message = body.message AND " SCHEMA_IS_OPEN
-		      " GROUP BY body.message ORDER BY body.message",
+	[Q_PENDING] =
+	    "SELECT body.message, min(CASE state WHEN 0 THEN at_ms"
+	    " WHEN 4 THEN 9223372036854775807 ELSE ?1 END), priority,"
+	    " sum(state = 1),"
+	    " max(CASE state WHEN 1 THEN provider ELSE '' END)"
+	    " FROM body CROSS JOIN recipient"
+	    " ON recipient.message = body.message AND " SCHEMA_IS_OPEN
+	    " WHERE " SCHEMA_IS_ID(
+		"body.message") " GROUP BY body.message ORDER BY body.message",
 	[Q_QUOTA] = "SELECT user, day, messages FROM quota",
 	[Q_HELD] = "SELECT " SCHEMA_HOLDER ", body.size FROM body"
 		   " CROSS JOIN message ON message.id = body.message",
 	[Q_SPENT] = "SELECT provider, day, recipients FROM spent"
 		    " WHERE day >= ?1",
 	/* In the order of the ids: nearly that of the bodies, and no sort. */
-	[Q_SEGMENTS] = "SELECT segment, size, offset + size, 0 FROM body"
-		       " UNION ALL"
-		       " SELECT segment, size, offset + size, 1 FROM dead",
+	[Q_SEGMENTS] =
+	    "SELECT segment, size, offset + size, 0,"
+	    " NOT " SCHEMA_IS_ID(
+		"message") " FROM body UNION ALL"
+			   " SELECT segment, size, offset + size, 1,"
+			   " NOT " SCHEMA_IS_ID("message") " FROM dead",
 	[Q_FIX] = "SELECT count(*) FROM quota",
 };
 
@@ -420,6 +425,7 @@ int reads_each_segment(struct reads *r,
 		s.number = number;
 		s.is_dead = is_dead;
 		s.count++;
+		s.nameless += (uint64_t)sqlite3_column_int64(q, 4);
 		s.bytes += (uint64_t)sqlite3_column_int64(q, 1);
 		s.end = end > s.end ? end : s.end;
 	}

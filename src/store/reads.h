@@ -35,7 +35,10 @@ int reads_place(struct reads *r, const struct id *id, struct place *out);
 int reads_attempts(struct reads *r, struct store_entry *e,
     struct store_attempt **out, size_t *out_count);
 
-/* As of the moment of reads_begin; ends early when each returns an error. */
+/*
+ * As of the moment of reads_begin; ends early when each returns an error. A row
+ * whose id is damaged is passed over.
+ */
 int reads_each_pending(struct reads *r, int64_t now_ms,
     int (*each)(const struct store_pending *p, void *ctx), void *ctx);
 int reads_each_quota(struct reads *r,
@@ -53,7 +56,8 @@ int reads_each_spent(struct reads *r, int64_t from_day,
 struct reads_segment {
 	uint32_t number;
 	uint64_t count, bytes;
-	uint64_t end; /* of the last one */
+	uint64_t nameless; /* whose id is damaged: passed over elsewhere */
+	uint64_t end;      /* of the last one */
 	bool is_dead;
 };
 

@@ -38,10 +38,11 @@ static const char *const statements[Q_COUNT] = {
 	[Q_VOUCH] = "UPDATE message SET flags = flags | 8 WHERE id = ?1",
 	[Q_VOUCHED] = "SELECT 1 FROM message WHERE id = ?1 AND flags & 8",
 	[Q_GUARDS] = "SELECT guard, id FROM (SELECT guard, id FROM message"
-		     " WHERE id > ?1 AND guard <> 0 ORDER BY id DESC LIMIT ?2)"
-		     " WHERE EXISTS (SELECT 1 FROM recipient"
-		     " WHERE recipient.message = id AND (state <= 2"
-		     " OR state = 4 OR state = 8)) ORDER BY id",
+		     " WHERE id > ?1 ORDER BY id DESC LIMIT ?2)"
+		     " WHERE guard <> 0 AND " SCHEMA_IS_ID(
+			 "id") " AND EXISTS (SELECT 1 FROM recipient"
+			       " WHERE recipient.message = id AND (state <= 2"
+			       " OR state = 4 OR state = 8)) ORDER BY id",
 	[Q_SET_FINAL] = SET_RECIPIENT,
 	[Q_SET_OPEN] =
 	    SET_RECIPIENT " AND EXISTS (SELECT 1 FROM body WHERE message = ?1)",
@@ -52,7 +53,8 @@ static const char *const statements[Q_COUNT] = {
 	[Q_KNOWN] = "SELECT 1 FROM message WHERE id = ?1",
 	[Q_FINISHED] = "SELECT segment, offset, size, header, crc,"
 		       " EXISTS (SELECT 1 FROM recipient WHERE message = ?1"
-		       " AND (state = 3 OR state = 6)),"
+		       " AND (state = 3 OR state = 6)) AND NOT EXISTS (SELECT 1"
+		       " FROM message WHERE id = ?1 AND flags & 16),"
 		       " (" SCHEMA_SELECT_HOLDER ") FROM body"
 		       " WHERE message = ?1 AND NOT EXISTS"
 		       " (SELECT 1 FROM recipient WHERE message = ?1"
@@ -68,7 +70,8 @@ static const char *const statements[Q_COUNT] = {
 			  " WHERE message = ?1",
 	[Q_SET_RELEASE] = "UPDATE message SET release_ms = ?2 WHERE id = ?1",
 	[Q_DEAD] = "SELECT segment, offset, size, header, crc, message, died_ms"
-		   " FROM dead ORDER BY died_ms LIMIT ?1",
+		   " FROM dead WHERE " SCHEMA_IS_ID(
+		       "message") " ORDER BY died_ms LIMIT ?1",
 	[Q_BURY] = "DELETE FROM dead WHERE message = ?1",
 	[Q_USER] = SCHEMA_SELECT_HOLDER,
 	[Q_CHARGE] = "INSERT INTO quota VALUES (?1, ?2, ?3) ON CONFLICT DO"
@@ -85,16 +88,20 @@ static const char *const statements[Q_COUNT] = {
 	    "UPDATE dead SET segment = ?2, offset = ?3 WHERE message = ?1",
 	[Q_BODIES] =
 	    "SELECT segment, offset, size, header, crc, message FROM body"
-	    " WHERE message > ?1 UNION ALL"
-	    " SELECT segment, offset, size, header, crc, message FROM dead"
-	    " WHERE message > ?1 ORDER BY message LIMIT ?2",
+	    " WHERE message > ?1 AND " SCHEMA_IS_ID(
+		"message") " UNION ALL"
+			   " SELECT segment, offset, size, header, crc, "
+			   "message FROM dead"
+			   " WHERE message > ?1 AND " SCHEMA_IS_ID(
+			       "message") " ORDER BY message LIMIT ?2",
 	[Q_PURGEABLE] =
 	    "SELECT id, NOT EXISTS"
 	    " (SELECT 1 FROM body WHERE body.message = id)"
 	    " AND NOT EXISTS (SELECT 1 FROM dead WHERE dead.message = id)"
 	    " AND coalesce((SELECT max(at_ms) FROM recipient"
 	    " WHERE recipient.message = id), 0) < ?3"
-	    " FROM message WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?4",
+	    " FROM message WHERE id > ?1 AND id < ?2 AND " SCHEMA_IS_ID(
+		"id") " ORDER BY id LIMIT ?4",
 	[Q_PURGE_ATTEMPTS] = "DELETE FROM attempt WHERE message = ?1",
 	[Q_PURGE_RECIPIENTS] = "DELETE FROM recipient WHERE message = ?1",
 	[Q_PURGE_MESSAGE] = "DELETE FROM message WHERE id = ?1",

@@ -33,8 +33,8 @@ int rows_first(struct rows *r, const struct id *id, const struct store_entry *e,
 /* Somebody was told that it is taken. */
 int rows_vouch(struct rows *r, const struct id *id);
 /*
- * The last max messages made after from_ms that have a guard and did not come
- * to nothing, oldest first.
+ * Of the last max messages made after from_ms those that have a guard and did
+ * not come to nothing, oldest first.
  */
 int rows_each_guard(struct rows *r, int64_t from_ms, int max,
     void (*each)(uint64_t guard, const struct id *id, void *ctx), void *ctx);

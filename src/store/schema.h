@@ -28,10 +28,15 @@ enum {
 	SCHEMA_TRAITS_MASK = 0xffff
 };
 
-/* Whose message it is, in the eyes of holders.h; 16 is SCHEMA_EVENT. */
+/* Whose message it is, in the eyes of holders.h; 16 is SCHEMA_EVENT, here and
+ * in rows.c. */
 #define SCHEMA_HOLDER "iif(message.flags & 16, '', message.user)"
 #define SCHEMA_SELECT_HOLDER                                                   \
 	"SELECT " SCHEMA_HOLDER " FROM message WHERE id = ?1"
+
+/* What is damaged in a row that SQLite can read: nobody can name it. */
+#define SCHEMA_IS_ID(column)                                                   \
+	"(typeof(" column ") = 'blob' AND length(" column ") = 16)"
 
 /* store_recipient_is_final of recipient, not: 8 is SCHEMA_OWES_EVENT. A list
  * for IN would be built as a tree, each time. */

@@ -45,13 +45,15 @@ enum search_statement {
 
 static const char *const statements[Q_COUNT] = {
 	[Q_ALL] = "SELECT id," IS_MEANT " FROM message WHERE id < ?1"
-		  " ORDER BY id DESC",
-	[Q_OPEN] = "SELECT id," IS_MEANT " FROM body CROSS JOIN message"
-		   " ON id = body.message WHERE body.message < ?1"
-		   " ORDER BY body.message DESC",
-	[Q_DEAD] = "SELECT id," IS_MEANT " FROM dead CROSS JOIN message"
-		   " ON id = dead.message WHERE dead.message < ?1"
-		   " ORDER BY dead.message DESC",
+		  " AND " SCHEMA_IS_ID("id") " ORDER BY id DESC",
+	[Q_OPEN] =
+	    "SELECT id," IS_MEANT " FROM body CROSS JOIN message"
+	    " ON id = body.message WHERE body.message < ?1"
+	    " AND " SCHEMA_IS_ID("body.message") " ORDER BY body.message DESC",
+	[Q_DEAD] =
+	    "SELECT id," IS_MEANT " FROM dead CROSS JOIN message"
+	    " ON id = dead.message WHERE dead.message < ?1"
+	    " AND " SCHEMA_IS_ID("dead.message") " ORDER BY dead.message DESC",
 };
 
 struct search {

@@ -130,7 +130,8 @@ struct store_request {
  * Whether a client that never saw our answer sends the same message again.
  * A message counts as the first one while a recipient was sent or is open,
  * within the window, when user and message_id are the same too; and as far as
- * it is remembered: the last 262,144 messages that have a key, in any case.
+ * it is remembered: the last 262,144 messages that have a key, in any case; of
+ * those from before a start the ones among the last 262,144 messages.
  */
 struct store_guard {
 	uint64_t key; /* the same for the same mail; 0: never a duplicate */
@@ -175,11 +176,11 @@ struct store_accept {
  * new states of recipients (indices and values parallel), marks of an attempt
  * about to start. When every recipient is final the message becomes history
  * and its body is released, or kept for a while when a recipient failed and no
- * client heard so (dead). Borrowed until done. Results: 0; -ENOENT the id
- * or a recipient is unknown, or a recipient should be tried again whose body
- * is already released (nothing of the update is recorded then); -EALREADY
- * is_refusal, but who sent the same again was told that this message is taken
- * (likewise); -ENOSPC; -EIO; -ECANCELED.
+ * client heard so (dead; never an event). Borrowed until done. Results: 0;
+ * -ENOENT the id or a recipient is unknown, or a recipient should be tried
+ * again whose body is already released (nothing of the update is recorded
+ * then); -EALREADY is_refusal, but who sent the same again was told that this
+ * message is taken (likewise); -ENOSPC; -EIO; -ECANCELED.
  */
 struct store_update {
 	struct store_request request;

@@ -34,7 +34,7 @@ struct slot {
 	int row_result;     /* of the statements, in the latest transaction */
 	struct place place; /* accept: where the body went */
 	struct rows_effect effect; /* update: on the body */
-	struct holder *holder;     /* whose that was; may be NULL */
+	struct holder *holder;     /* whose that was, pinned; may be NULL */
 };
 
 struct charge {
@@ -254,9 +254,11 @@ static int store_slot(struct writer *w, struct slot *slot, int64_t now_ms)
 		rc = rows_update(w->d->rows, update_of(slot), now_ms,
 		    dead_may_keep(w->d), &slot->effect);
 	slot->row_result = rc;
-	if (!a && rc == 0 && slot->effect.change != ROWS_NOTHING)
+	/* Once, also when the transaction is tried again. */
+	if (!a && rc == 0 && slot->effect.change != ROWS_NOTHING &&
+	    !slot->holder)
 		slot->holder =
-		    holders_find(w->d->holders, rows_updated_user(w->d->rows));
+		    holders_pin(w->d->holders, rows_updated_user(w->d->rows));
 	if (a && rc == 0) {
 		note_charge(w, a);
 		if (slot->place.segment && !spool_has(slot->place.segment))
@@ -387,9 +389,8 @@ static int store_batch(struct writer *w)
 	int rc = store_bodies(w);
 	if (rc < 0)
 		refuse_accepts(w, rc);
-	if (disk_is_failed(w->d))
-		return -EIO;
-	rc = store_all_rows(w);
+	rc = disk_is_failed(w->d) ? -EIO : store_all_rows(w);
+	/* In any case: it may be under way. */
 	int flushed = segments_flushed(w->d->segments);
 	if (flushed < 0) {
 		if (rc == 0)
@@ -463,6 +464,7 @@ static void settle(struct writer *w, int rc)
 			cost += store_entry_cost(a->entry);
 		} else {
 			settle_update(d, slot);
+			holders_unpin(d->holders, slot->holder);
 		}
 	}
 	atomic_fetch_sub(&d->pending_bytes, cost);
@@ -549,7 +551,7 @@ static bool keep_house(struct writer *w, bool is_idle)
 		checked = rows_checkpoint(d->rows);
 	if (checked < 0)
 		disk_note_error(d, "checkpoint", checked);
-	int purged = purge(w, is_idle);
+	int purged = disk_is_failed(d) ? 0 : purge(w, is_idle);
 	if (purged < 0)
 		disk_note_error(d, "purge", purged);
 	int buried = disk_is_failed(d) ? 0 : dead_step(w->dead);
@@ -564,12 +566,18 @@ static bool keep_house(struct writer *w, bool is_idle)
 	return purged > 0 || buried > 0 || cleaned > 0;
 }
 
-/* All that was answered is durable, and nothing else was committed. */
+/*
+ * All that was answered is durable, and nothing else was committed. Without
+ * space the mark stays: a start looks at a few bodies more.
+ */
 static void end_sure(struct writer *w)
 {
 	w->count = 0;
-	if (w->was_unsure > 0 && !disk_is_failed(w->d))
-		(void)store_rows(w);
+	if (w->was_unsure == 0 || disk_is_failed(w->d))
+		return;
+	int rc = store_rows(w);
+	if (rc < 0 && rc != -ENOSPC)
+		disk_note_error(w->d, "commit", rc);
 }
 
 void *writer_run(void *writer)
@@ -583,6 +591,8 @@ void *writer_run(void *writer)
 		    DISK_BATCH_MAX, BATCH_BYTES, has_more ? 0 : IDLE_MS);
 		if (w->count)
 			commit_batch(w);
+		else
+			end_sure(w);
 		has_more = keep_house(w, w->count == 0);
 	}
 	end_sure(w);

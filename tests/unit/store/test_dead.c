@@ -270,6 +270,29 @@ START_TEST(they_go_before_the_disk_is_full)
 }
 END_TEST
 
+/* It is nobody's mail, and would push out what is. */
+START_TEST(an_event_that_failed_is_not_kept)
+{
+	struct fix_mail m;
+	struct store_held held;
+	start(HOUR_MS, 1 << 30);
+	fix_mail_init(&m, 1, SIZE);
+	m.entry.is_event = true;
+	m.entry.terms.priority = STORE_EVENT_PRIORITY;
+	ck_assert_int_eq(fix_accept(&f, &m.accept), 0);
+	for (int i = 0; i < 2; i++, reopen()) {
+		check_figures(1, 0);
+		store_held(f.store, m.entry.user, &held);
+		ck_assert_uint_eq(held.messages, 0);
+	}
+	ck_assert_int_eq(fix_set(&f, m.entry.id, STORE_FAILED), 0);
+	check_figures(0, 0);
+	ck_assert_int_eq(fix_verify(&f, m.entry.id, 1, SIZE), -ENOENT);
+	fix_mail_finish(&m);
+	stop();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	const TTest *const tests[] = { is_kept_whole_and_not_in_the_queue,
@@ -279,7 +302,8 @@ static Suite *make_suite(void)
 		who_is_too_old_is_given_up,
 		history_is_not_forgotten_before_its_body,
 		one_in_a_file_of_its_own_is_kept_too,
-		they_go_before_the_disk_is_full };
+		they_go_before_the_disk_is_full,
+		an_event_that_failed_is_not_kept };
 	Suite *s = suite_create("store.dead");
 	TCase *tc = tcase_create("dead");
 	tcase_set_timeout(tc, 120);

@@ -364,6 +364,35 @@ START_TEST(updates_get_the_reserve)
 }
 END_TEST
 
+/* A body that is on its way is waited for, also when another one failed. */
+START_TEST(a_batch_that_fails_in_part_is_waited_for)
+{
+	struct fix_mail mails[2];
+	struct store_accept accepts[2];
+	fix_init(&f, STORE_SQLITE);
+	fault_reset();
+	fix_open(&f, fault_io());
+	struct id id = fix_add(&f, 1, 1000, NULL);
+	fix_mail_init(&mails[0], 2, 1000);
+	fix_mail_init(&mails[1], 3, 9 * 1024 * 1024);
+	for (int i = 0; i < 2; i++)
+		accepts[i] = (struct store_accept){ .entry = &mails[i].entry };
+	/* The file for the second. */
+	fault_reset();
+	fault_arm(1, FAULT_EIO, false);
+	fix_accept_all(&f, accepts, 2);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(accepts[i].request.result, -EIO);
+		fix_mail_finish(&mails[i]);
+	}
+	fix_close(&f);
+	fix_open(&f, NULL);
+	ck_assert_int_eq(fix_verify(&f, id, 1, 1000), 0);
+	ck_assert_uint_eq(fix_pending(&f), 1);
+	fix_finish(&f);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("store.fault");
@@ -379,6 +408,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, a_failed_sync_ends_all_writing);
 	tcase_add_test(
 	    tc, bodies_that_could_not_be_synced_take_their_rows_along);
+	tcase_add_test(tc, a_batch_that_fails_in_part_is_waited_for);
 	tcase_add_test(tc, a_full_disk_refuses_accepts_but_takes_updates);
 	tcase_add_test(tc, no_space_for_one_batch_does_not_stop_the_next);
 	tcase_add_test(tc, updates_get_the_reserve);

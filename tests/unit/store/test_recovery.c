@@ -396,6 +396,94 @@ static void await_rows(const char *query, int64_t n)
 	}
 }
 
+/* Its row is there and whole, but nobody can say whose it is. */
+START_TEST(a_damaged_id_is_passed_over)
+{
+	struct store_search s = { .filter = &(struct store_filter){ 0 },
+		.limit = STORE_SEARCH_MAX };
+	struct store_stats stats;
+	struct id ids[9];
+	fix_init(&f, STORE_SQLITE);
+	f.settings.dead_ms = 3600 * 1000;
+	f.settings.dead_bytes = 1 << 30;
+	fix_open(&f, NULL);
+	for (unsigned i = 0; i < 9; i++)
+		ids[i] = fix_add(&f, i, 500, NULL);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_int_eq(fix_set(&f, ids[i], STORE_FAILED), 0);
+	for (unsigned i = 3; i < 6; i++)
+		ck_assert_int_eq(fix_set(&f, ids[i], STORE_SENT), 0);
+	fix_close(&f);
+	sql("UPDATE body SET message = x'01' WHERE message ="
+	    " (SELECT min(message) FROM body);"
+	    "UPDATE dead SET message = 17, died_ms = 0 WHERE message ="
+	    " (SELECT min(message) FROM dead);"
+	    "UPDATE message SET id = 'text' WHERE id ="
+	    " (SELECT min(id) FROM message)");
+	f.settings.history_ms = 1;
+	f.settings.dead_ms = 1;
+	fix_open(&f, NULL);
+	ck_assert_uint_eq(fix_pending(&f), 2);
+	memset(s.before.bytes, 0xff, sizeof(s.before.bytes));
+	ck_assert_int_eq(fix_search(&f, &s), 0);
+	store_search_finish(&s);
+	(void)fix_add(&f, 9, 500, NULL);
+	/* Who failed is given up, and who is sent is forgotten. */
+	await_rows("SELECT count(*) FROM dead", 1);
+	await_rows("SELECT count(*) FROM message", 5);
+	ck_assert_int_eq(store_check(f.store), 0);
+	store_stats(f.store, &stats);
+	ck_assert_uint_eq(stats.errors, 0);
+	fix_finish(&f);
+}
+END_TEST
+
+static int offer_with_key(struct id *out)
+{
+	struct fix_mail m;
+	fix_mail_init(&m, 1, 500);
+	m.accept.guard = (struct store_guard){
+		.key = 4711, .window_ms = 3600 * 1000, .is_strict = true
+	};
+	int rc = fix_accept(&f, &m.accept);
+	*out = m.entry.id;
+	fix_mail_finish(&m);
+	return rc;
+}
+
+/* The first accept with a key waits for what is read. */
+START_TEST(a_guard_does_not_read_all_of_history)
+{
+	struct id id;
+	for (int many = 0; many < 2; many++) {
+		fix_init(&f, STORE_SQLITE);
+		fix_open(&f, NULL);
+		ck_assert_int_eq(offer_with_key(&id), 0);
+		fix_close(&f);
+		if (many)
+			sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+			    " SELECT i + 1 FROM n WHERE i < 280000)"
+			    " INSERT INTO message (id, created_ms, user,"
+			    " sender, size, recipients)"
+			    " SELECT randomblob(16), 0, '', '', 0, 0 FROM n");
+		fix_open(&f, NULL);
+		ck_assert_int_eq(offer_with_key(&id), many ? 0 : -EALREADY);
+		fix_finish(&f);
+	}
+}
+END_TEST
+
+START_TEST(an_idle_store_is_sure_of_all_it_has)
+{
+	fix_init(&f, STORE_SQLITE);
+	fix_open(&f, NULL);
+	(void)fix_add(&f, 1, 500, NULL);
+	ck_assert_int_eq(sql_int("SELECT length(messages) FROM unsure"), 16);
+	await_rows("SELECT length(messages) FROM unsure", 0);
+	fix_finish(&f);
+}
+END_TEST
+
 START_TEST(history_is_forgotten_after_its_time)
 {
 	struct id kept, gone = { { 0 } };
@@ -602,6 +690,9 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, a_lost_segment_damages_only_what_was_in_it);
 	tcase_add_test(tc, a_header_size_that_cannot_be_is_damage);
 	tcase_add_test(tc, a_place_that_cannot_be_is_damage);
+	tcase_add_test(tc, a_damaged_id_is_passed_over);
+	tcase_add_test(tc, a_guard_does_not_read_all_of_history);
+	tcase_add_test(tc, an_idle_store_is_sure_of_all_it_has);
 	tcase_add_test(tc, history_is_forgotten_after_its_time);
 	tcase_add_loop_test(tc, the_cleaner_empties_what_is_nearly_empty, 0, 2);
 	tcase_add_test(tc, the_cleaner_leaves_damaged_bodies_where_they_are);
