@@ -1,6 +1,5 @@
 /*
- * A heap per priority for the order and a chained hash table for the identity.
- * Heaps apart: what becomes due needs no move from one order to another.
+ * Heaps per priority for the order and a chained hash table for the identity.
  */
 #include <deliver/due.h>
 
@@ -10,21 +9,27 @@
 #include <base/list.h>
 
 enum {
-	BUCKETS_MIN = 64
+	BUCKETS_MIN = 64,
+	/* Become due with each that leaves, so that no turn does it for all. */
+	GATHER_MAX = 64
 };
 
 struct due_entry {
-	struct heap_node node;  /* key: when, ms */
+	struct heap_node node;  /* key: when, ms; in a sweep: age */
 	struct due_entry *next; /* in the bucket */
+	struct heap *heap;      /* it is in */
 	struct id id;
-	uint8_t heap; /* index in by_time */
+	uint8_t line; /* index in lines */
 };
 
 void due_init(struct due *d)
 {
 	*d = (struct due){ .count = 0 };
-	for (size_t i = 0; i < DUE_PRIORITIES; i++)
-		heap_init(&d->by_time[i]);
+	for (size_t i = 0; i < DUE_PRIORITIES; i++) {
+		heap_init(&d->lines[i].by_time);
+		heap_init(&d->lines[i].sweeps[0]);
+		heap_init(&d->lines[i].sweeps[1]);
+	}
 }
 
 void due_finish(struct due *d)
@@ -38,8 +43,11 @@ void due_finish(struct due *d)
 		}
 	}
 	free(d->buckets);
-	for (size_t i = 0; i < DUE_PRIORITIES; i++)
-		heap_finish(&d->by_time[i]);
+	for (size_t i = 0; i < DUE_PRIORITIES; i++) {
+		heap_finish(&d->lines[i].by_time);
+		heap_finish(&d->lines[i].sweeps[0]);
+		heap_finish(&d->lines[i].sweeps[1]);
+	}
 	due_init(d);
 }
 
@@ -127,12 +135,51 @@ bool due_has(const struct due *d, struct id id)
 	return find(d, id) != NULL;
 }
 
-static uint64_t key_of(int64_t at_ms)
+static uint64_t time_key(int64_t at_ms)
 {
 	return at_ms > 0 ? (uint64_t)at_ms : 0;
 }
 
-static uint8_t heap_of(int priority)
+/* Ids begin with the time they were made, the highest byte first. */
+static uint64_t age_key(struct id id)
+{
+	uint64_t key = 0;
+
+	for (size_t i = 0; i < sizeof(key); i++)
+		key = key << 8 | id.bytes[i];
+	return key;
+}
+
+static struct due_entry *first_of(const struct heap *h)
+{
+	struct heap_node *n = heap_peek(h);
+
+	return n ? container_of(n, struct due_entry, node) : NULL;
+}
+
+static int push(struct due_entry *e, struct heap *h, uint64_t key)
+{
+	int rc = heap_push(h, &e->node, key);
+
+	if (rc == 0)
+		e->heap = h;
+	return rc;
+}
+
+/* Of one that is in a heap already: there it has a place to go back to. */
+static int move(struct due_entry *e, struct heap *to, uint64_t key)
+{
+	struct heap *from = e->heap;
+	uint64_t from_key = e->node.key;
+
+	heap_remove(from, &e->node);
+	int rc = push(e, to, key);
+	if (rc)
+		(void)push(e, from, from_key);
+	return rc;
+}
+
+static uint8_t line_of(int priority)
 {
 	if (priority > ENVELOPE_PRIORITY_MAX)
 		priority = ENVELOPE_PRIORITY_MAX;
@@ -148,8 +195,8 @@ static int add(struct due *d, struct id id, int64_t at_ms, int priority)
 	struct due_entry *e = calloc(1, sizeof(*e));
 	if (!e)
 		return -ENOMEM;
-	e->heap = heap_of(priority);
-	if (heap_push(&d->by_time[e->heap], &e->node, key_of(at_ms)) != 0) {
+	e->line = line_of(priority);
+	if (push(e, &d->lines[e->line].by_time, time_key(at_ms)) != 0) {
 		free(e);
 		return -ENOMEM;
 	}
@@ -166,9 +213,7 @@ int due_put(struct due *d, struct id id, int64_t at_ms, int priority)
 
 	if (!e)
 		return add(d, id, at_ms, priority);
-	/* Its place was just freed: the push cannot fail. */
-	heap_remove(&d->by_time[e->heap], &e->node);
-	return heap_push(&d->by_time[e->heap], &e->node, key_of(at_ms));
+	return move(e, &d->lines[e->line].by_time, time_key(at_ms));
 }
 
 bool due_next(const struct due *d, int64_t *out_ms)
@@ -176,8 +221,13 @@ bool due_next(const struct due *d, int64_t *out_ms)
 	const struct heap_node *first = NULL;
 
 	for (size_t i = 0; i < DUE_PRIORITIES; i++) {
-		const struct heap_node *n = heap_peek(&d->by_time[i]);
+		const struct due_line *l = &d->lines[i];
+		const struct heap_node *n = heap_peek(&l->by_time);
 
+		if (heap_peek(&l->sweeps[0]) || heap_peek(&l->sweeps[1])) {
+			*out_ms = 0;
+			return true;
+		}
 		if (n && (!first || n->key < first->key))
 			first = n;
 	}
@@ -186,31 +236,51 @@ bool due_next(const struct due *d, int64_t *out_ms)
 	return first != NULL;
 }
 
-/* The earliest of the highest priority that has one whose time has come. */
-static struct due_entry *first_ready(const struct due *d, int64_t now_ms)
+static bool is_due(const struct due_entry *e, int64_t now_ms)
 {
-	for (size_t i = 0; i < DUE_PRIORITIES; i++) {
-		struct heap_node *n = heap_peek(&d->by_time[i]);
+	return e && e->node.key <= time_key(now_ms);
+}
 
-		if (n && n->key <= key_of(now_ms))
-			return container_of(n, struct due_entry, node);
+/* What is due joins the sweep after this one; without memory, later. */
+static void gather(struct due_line *l, int64_t now_ms)
+{
+	struct heap *to = &l->sweeps[!l->sweep];
+
+	for (unsigned i = 0; i < GATHER_MAX; i++) {
+		struct due_entry *e = first_of(&l->by_time);
+
+		if (!is_due(e, now_ms) || move(e, to, age_key(e->id)) != 0)
+			break;
 	}
-	return NULL;
+}
+
+static struct due_entry *first_ready(struct due_line *l, int64_t now_ms)
+{
+	gather(l, now_ms);
+	if (!heap_peek(&l->sweeps[l->sweep]))
+		l->sweep = !l->sweep;
+	struct due_entry *e = first_of(&l->sweeps[l->sweep]);
+	if (e)
+		return e;
+	e = first_of(&l->by_time); /* there was no memory */
+	return is_due(e, now_ms) ? e : NULL;
 }
 
 bool due_take(struct due *d, int64_t now_ms, struct id *out, int *out_priority)
 {
-	struct due_entry *e = first_ready(d, now_ms);
+	struct due_entry *e = NULL;
 
+	for (size_t i = 0; !e && i < DUE_PRIORITIES; i++)
+		e = first_ready(&d->lines[i], now_ms);
 	if (!e)
 		return false;
 	struct due_entry **at = bucket_of(d, e->id);
 	while (*at != e)
 		at = &(*at)->next;
 	*at = e->next;
-	heap_remove(&d->by_time[e->heap], &e->node);
+	heap_remove(e->heap, &e->node);
 	*out = e->id;
-	*out_priority = ENVELOPE_PRIORITY_MAX - (int)e->heap;
+	*out_priority = ENVELOPE_PRIORITY_MAX - (int)e->line;
 	d->count--;
 	free(e);
 	return true;

@@ -1,10 +1,17 @@
 /*
  * Messages that wait for their time: only an id, a due time and a priority
- * each, some 90 bytes with all indexes, so that a backlog of millions stays in
- * the store. Of those whose time has come the higher priority leaves first
- * (RFC 6710), then the earlier time, by the clock of who asks: deliver uses the
- * monotonic one. Each id is there at most once. Owned by
- * deliver; worker's thread.
+ * each, some 100 bytes with all indexes, so that a backlog of millions stays in
+ * the store. Times are by the clock of who asks: deliver uses the monotonic
+ * one.
+ *
+ * Of those whose time has come the higher priority leaves first (RFC 6710).
+ * Within a priority they leave in sweeps: what has become due since the last
+ * one began, oldest message first. In a crowd neighbours of the store leave
+ * together so, which share its pages, whatever the order of their times; and
+ * whoever is due waits for one sweep at most. Without a crowd a sweep is one
+ * message, and the order that of the times.
+ *
+ * Each id is there at most once. Owned by deliver; worker's thread.
  */
 #pragma once
 
@@ -23,9 +30,15 @@ enum {
 	DUE_PRIORITIES = ENVELOPE_PRIORITY_MAX - DUE_PRIORITY_MIN + 1
 };
 
+struct due_line {
+	struct heap by_time;
+	struct heap sweeps[2]; /* by age; what is due */
+	unsigned sweep;        /* the one that leaves; the other gathers */
+};
+
 struct due {
-	struct heap by_time[DUE_PRIORITIES]; /* the highest first */
-	struct due_entry **buckets;          /* by id */
+	struct due_line lines[DUE_PRIORITIES]; /* the highest first */
+	struct due_entry **buckets;            /* by id */
 	size_t bucket_count, bucket_cap;
 	size_t bucket_level; /* the power of two at or below bucket_count */
 	size_t count;
@@ -39,7 +52,10 @@ void due_finish(struct due *d);
  */
 int due_put(struct due *d, struct id id, int64_t at_ms, int priority);
 bool due_has(const struct due *d, struct id id);
-/* The earliest time; false when nothing waits. */
+/*
+ * The earliest time, and 0 when it was found to have come; false when nothing
+ * waits.
+ */
 bool due_next(const struct due *d, int64_t *out_ms);
 /* Take out what goes first of that whose time has come. */
 bool due_take(struct due *d, int64_t now_ms, struct id *out, int *out_priority);

@@ -2,7 +2,9 @@
 some messages are made due, and many a little later (evenly among those of the
 backlog), when the start is over and all that waits is known; the server
 starts after a kill, delivers them, then takes new mail. With --cold nothing of
-the spool is in the page cache then, as after a restart of the machine."""
+the spool is in the page cache then, as after a restart of the machine. With
+--drain all of them become due while the server runs, in no order, as after an
+outage: what is measured is how fast they leave."""
 import argparse
 import collections
 import shutil
@@ -10,6 +12,7 @@ import signal
 
 from rig import BIN, Home, Server, Sink, forget_pages, median, run_json
 
+FILLED_PER_S = 15000  # --drain: at least; what is due later counts from then
 FIRST = 100  # messages, due when the server starts
 START_S = 25  # after which the others are
 
@@ -19,6 +22,7 @@ options.add_argument("--rounds", type=int, default=3)
 options.add_argument("--load", type=int, default=20000)
 options.add_argument("--size", type=int, default=2048)
 options.add_argument("--cold", action="store_true")
+options.add_argument("--drain", action="store_true")
 options = options.parse_args()
 
 
@@ -45,12 +49,13 @@ def turn(home, sink, name, rows):
     sink.wait(FIRST)
     server.settle()
     sink.forget()
-    cpu = server.cpu_s()
+    cpu, written = server.cpu_s(), server.io_kb()[1]
     # A few find no place at the provider in time, and come much later.
     count, first_ns, last_ns = sink.wait(options.load * 99 // 100)
     rows["delivered /s"].append((count - 1) * 1e9 / (last_ns - first_ns))
     server.settle()
     rows["CPU s/1000 delivered"].append((server.cpu_s() - cpu) * 1000 / count)
+    rows["KB written/message"].append((server.io_kb()[1] - written) / count)
     rows["RSS MB"].append(server.memory_mb()[0])
     report = server.load(options.load, options.size)
     rows["accepted /s"].append(report["messages_per_s"])
@@ -61,12 +66,36 @@ def turn(home, sink, name, rows):
     server.stop(signal.SIGKILL)
 
 
+def drain(home, sink, name, rows):
+    spool = home / f"{name}.spool"
+    shutil.rmtree(spool, ignore_errors=True)
+    count = options.load if name == "empty" else options.messages
+    fill(spool, "--messages", count, "--spread", 1,
+         "--later", START_S + count // FILLED_PER_S)
+    if options.cold:
+        forget_pages(spool)
+    sink.forget()
+    server = Server(home, name, sink)
+    sink.wait(1)
+    if name != "empty":
+        sink.wait(options.load)  # all of them have become due
+        sink.forget()
+    cpu, written = server.cpu_s(), server.io_kb()[1]
+    count, first_ns, last_ns = sink.wait(options.load * 99 // 100)
+    rows["delivered /s"].append((count - 1) * 1e9 / (last_ns - first_ns))
+    rows["CPU s/1000 delivered"].append((server.cpu_s() - cpu) * 1000 / count)
+    rows["KB written/message"].append((server.io_kb()[1] - written) / count)
+    rows["peak RSS MB"].append(server.memory_mb()[1])
+    server.stop(signal.SIGKILL)
+
+
 with Home() as home, Sink(home, 18081) as sink:
     rows = {name: collections.defaultdict(list) for name in ("backlog", "empty")}
-    fill(home / "backlog.spool", "--messages", options.messages)
+    if not options.drain:
+        fill(home / "backlog.spool", "--messages", options.messages)
     for _ in range(options.rounds):
         for name in rows:
-            turn(home, sink, name, rows[name])
+            (drain if options.drain else turn)(home, sink, name, rows[name])
     print(f"{options.messages} messages of {options.size} bytes, medians of "
           f"{options.rounds} rounds of {options.load} messages"
           f"{', cold' if options.cold else ''}")

@@ -2,7 +2,7 @@
 # What a backlog costs: memory, the time from start to the first delivery, and
 # the rates of accepting and delivering, beside those of an empty queue.
 # usage: tests/bench/backlog.sh [--messages N] [--rounds N] [--load N] [--size B]
-#                               [--cold]
+#                               [--cold] [--drain]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cmake --preset release >/dev/null

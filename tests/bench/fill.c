@@ -1,12 +1,13 @@
 /*
  * A backlog, made through the store's own interface: messages for one
  * recipient, of which some are due at once, evenly among the others, which
- * are due in LATER seconds. With --history they are sent already. --release
- * makes none, but so many of those that wait for longer, evenly among them, due
- * in LATER seconds, which is at once if not given.
+ * are due in LATER seconds, or at some time of the SPREAD seconds after that.
+ * With --history they are sent already. --release makes none, but so many of
+ * those that wait for longer, evenly among them, due in LATER seconds, which is
+ * at once if not given.
  *
  *   fill --path SPOOL --messages N [--size BYTES] [--due N] [--later SECONDS]
- *        [--user U] [--history]
+ *        [--spread SECONDS] [--user U] [--history]
  *   fill --path SPOOL --release N [--later SECONDS]
  */
 #include <store/store.h>
@@ -26,7 +27,7 @@ enum {
 
 struct options {
 	const char *path, *user;
-	unsigned long messages, due, size, later_s, release;
+	unsigned long messages, due, size, later_s, spread_s, release;
 	bool is_history;
 };
 
@@ -48,6 +49,7 @@ static struct store *store;
 static struct loop *loop;
 static struct message *message;
 static unsigned long begun, done;
+static int64_t begun_ms;
 static size_t active = IN_FLIGHT;
 static sem_t finished;
 static struct slot slots[IN_FLIGHT];
@@ -116,6 +118,16 @@ static void release_next(struct slot *s)
 		fail("update", rc);
 }
 
+static int64_t due_ms(unsigned long i, struct id id, int64_t now_ms)
+{
+	if (opt.spread_s)
+		return begun_ms + (int64_t)opt.later_s * 1000 +
+		       (int64_t)(id_hash(id) % (opt.spread_s * 1000));
+	return is_one_of(i, opt.due, opt.messages)
+		   ? now_ms
+		   : now_ms + (int64_t)opt.later_s * 1000;
+}
+
 static void offer(struct slot *s)
 {
 	if (opt.release) {
@@ -130,9 +142,7 @@ static void offer(struct slot *s)
 	unsigned long i = begun++;
 	s->entry.id = id_make();
 	s->entry.created_ms = now;
-	s->recipient.due_ms = is_one_of(i, opt.due, opt.messages)
-				  ? now
-				  : now + (int64_t)opt.later_s * 1000;
+	s->recipient.due_ms = due_ms(i, s->entry.id, now);
 	int rc = store_accept(store, &s->accept);
 	if (rc < 0)
 		fail("accept", rc);
@@ -231,6 +241,7 @@ static const struct option long_options[] = {
 	{ "due", required_argument, NULL, 'd' },
 	{ "release", required_argument, NULL, 'r' },
 	{ "later", required_argument, NULL, 'l' },
+	{ "spread", required_argument, NULL, 'g' },
 	{ "user", required_argument, NULL, 'u' },
 	{ "history", no_argument, NULL, 'h' },
 	{ 0 },
@@ -260,6 +271,9 @@ static bool parse(int argc, char **argv)
 		case 'l':
 			opt.later_s = n;
 			break;
+		case 'g':
+			opt.spread_s = n;
+			break;
 		case 'u':
 			opt.user = optarg;
 			break;
@@ -281,7 +295,8 @@ int main(int argc, char **argv)
 	if (!parse(argc, argv)) {
 		(void)fputs(
 		    "usage: fill --path SPOOL --messages N [--size B] "
-		    "[--due N] [--later S] [--user U] [--history]\n"
+		    "[--due N] [--later S] [--spread S] [--user U] "
+		    "[--history]\n"
 		    "       fill --path SPOOL --release N [--later S]\n",
 		    stderr);
 		return 2;
@@ -300,6 +315,7 @@ int main(int argc, char **argv)
 		init_slot(&slots[i]);
 	if (opt.release)
 		list_waiting();
+	begun_ms = clock_wall_ms();
 	uint64_t begin = clock_mono_ns();
 	struct task task = { .run = start };
 	loop_post(loop, &task);

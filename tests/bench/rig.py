@@ -141,6 +141,12 @@ class Server:
         user, system = fields.split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
+    def io_kb(self):
+        """(read, written), of files; page cache or not."""
+        text = pathlib.Path(f"/proc/{self.pid}/io").read_text()
+        return [int(re.search(rf"^{k}: (\d+)", text, re.M).group(1)) / 1000
+                for k in ("read_bytes", "write_bytes")]
+
     def settle(self):
         """Until what was accepted is delivered and its CPU time stands still."""
         still, last = 0, -1.0

@@ -9,7 +9,7 @@ static struct id id_of(unsigned n)
 	struct id id = { .bytes = { 0 } };
 
 	for (unsigned i = 0; i < 4; i++)
-		id.bytes[15 - i] = (uint8_t)(n >> (8 * i));
+		id.bytes[5 - i] = (uint8_t)(n >> (8 * i));
 	return id;
 }
 
@@ -40,7 +40,7 @@ START_TEST(earliest_leaves_first_and_not_early)
 	for (unsigned n = 0; n < 3; n++) {
 		static const unsigned order[] = { 2, 3, 1 };
 
-		ck_assert(due_take(&due, 300, &out, &priority));
+		ck_assert(due_take(&due, 100 * (n + 1), &out, &priority));
 		ck_assert(id_eq(out, id_of(order[n])));
 	}
 	ck_assert(!due_take(&due, 1000, &out, &priority));
@@ -88,6 +88,69 @@ START_TEST(many_keep_their_order)
 }
 END_TEST
 
+START_TEST(a_crowd_leaves_the_oldest_first)
+{
+	enum {
+		COUNT = 100000
+	};
+	struct id out, last = id_of(0);
+	int priority;
+	unsigned sweeps = 1;
+
+	for (unsigned n = 1; n <= COUNT; n++)
+		ck_assert_int_eq(
+		    due_put(&due, id_of(n), (int64_t)n * 7919 % COUNT, 0), 0);
+	for (unsigned n = 0; n < COUNT; n++) {
+		ck_assert(due_take(&due, COUNT, &out, &priority));
+		sweeps += memcmp(&out, &last, sizeof(out)) < 0;
+		last = out;
+	}
+	ck_assert(!due_take(&due, COUNT, &out, &priority));
+	ck_assert_uint_le(sweeps, 5);
+}
+END_TEST
+
+START_TEST(the_old_hold_up_nobody_for_more_than_a_sweep)
+{
+	struct id out;
+	int priority;
+
+	ck_assert_int_eq(due_put(&due, id_of(1000), 1, 0), 0);
+	for (unsigned n = 0; n < 100; n++) {
+		/* It comes back at once, and so does another one. */
+		ck_assert_int_eq(due_put(&due, id_of(1), 1, 0), 0);
+		ck_assert_int_eq(due_put(&due, id_of(2), 1, 0), 0);
+		ck_assert(due_take(&due, 1, &out, &priority));
+		if (id_eq(out, id_of(1000))) {
+			ck_assert_uint_le(n, 3);
+			return;
+		}
+	}
+	ck_abort_msg("it never left");
+}
+END_TEST
+
+START_TEST(what_was_due_can_be_put_off)
+{
+	struct id out;
+	int priority;
+	int64_t next;
+
+	for (unsigned n = 1; n <= 3; n++)
+		ck_assert_int_eq(due_put(&due, id_of(n), 1, 0), 0);
+	ck_assert(due_take(&due, 1, &out, &priority));
+	ck_assert(id_eq(out, id_of(1)));
+	ck_assert_int_eq(due_put(&due, id_of(2), 50, 0), 0);
+	ck_assert_int_eq(due_put(&due, id_of(3), 40, 0), 0);
+	ck_assert(!due_take(&due, 39, &out, &priority));
+	ck_assert(due_next(&due, &next));
+	ck_assert_int_eq(next, 40);
+	ck_assert(due_take(&due, 40, &out, &priority));
+	ck_assert(id_eq(out, id_of(3)));
+	ck_assert_uint_eq(due.count, 1);
+}
+END_TEST
+
 START_TEST(times_before_the_epoch_are_due)
 {
 	struct id out;
@@ -104,7 +167,7 @@ START_TEST(higher_priority_leaves_first_when_due)
 		int64_t at_ms;
 		int priority;
 	} rows[] = { { 10, -9 }, { 20, 0 }, { 30, 9 }, { 15, 0 }, { 99, 9 } };
-	static const unsigned order[] = { 2, 3, 1, 0 };
+	static const unsigned order[] = { 2, 1, 3, 0 };
 	struct id out;
 	int priority;
 	int64_t next;
@@ -149,6 +212,9 @@ static Suite *make_suite(void)
 	tcase_add_test(t, earliest_leaves_first_and_not_early);
 	tcase_add_test(t, an_id_waits_once);
 	tcase_add_test(t, many_keep_their_order);
+	tcase_add_test(t, a_crowd_leaves_the_oldest_first);
+	tcase_add_test(t, the_old_hold_up_nobody_for_more_than_a_sweep);
+	tcase_add_test(t, what_was_due_can_be_put_off);
 	tcase_add_test(t, times_before_the_epoch_are_due);
 	tcase_add_test(t, higher_priority_leaves_first_when_due);
 	tcase_add_test(t, a_priority_beyond_the_scale_is_its_end);
