@@ -63,8 +63,8 @@ static void log_attempt(const struct delivery *d, uint64_t total_ms)
 /* --- a turn --- */
 
 /*
- * Wherever a message lies, a module that wants its content has all of it in
- * memory, decoded, until the answer is there.
+ * While a message is taken apart as much of it may be in memory as it is
+ * large, when it is all text; then what is known to stay until the answer.
  */
 static bool wants_content(const struct delivery *d)
 {
@@ -84,6 +84,21 @@ static void enter(struct delivery *d)
 {
 	d->attempt.content_bytes = message_size(d->message);
 	d->owner->content_bytes += d->attempt.content_bytes;
+}
+
+/* It is taken apart. */
+static void settle(struct delivery *d)
+{
+	struct attempt *a = &d->attempt;
+	struct deliver *owner = d->owner;
+
+	if (a->content_bytes == 0)
+		return;
+	owner->content_bytes -= a->content_bytes;
+	a->content_bytes = provider_call_held(a->call);
+	owner->content_bytes += a->content_bytes;
+	if (!list_is_empty(&owner->content_queue))
+		deliver_end_turn_later(owner);
 }
 
 /* False: it waits, behind those that came before. */
@@ -207,6 +222,7 @@ static void go_on(struct delivery *d)
 	struct attempt *a = &d->attempt;
 
 	if (a->build_rc == 0) {
+		settle(d);
 		send(d);
 		return;
 	}

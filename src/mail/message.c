@@ -148,53 +148,6 @@ struct span message_body(const struct message *m)
 	return m->source ? none : buf_span(&m->body);
 }
 
-static int read_all(struct message_source *s, char *out)
-{
-	uint64_t done = 0;
-
-	while (done < s->size) {
-		ssize_t n =
-		    s->ops->read(s, done, out + done, (size_t)(s->size - done));
-		if (n <= 0)
-			return n < 0 ? (int)n : -EIO;
-		done += (uint64_t)n;
-	}
-	return 0;
-}
-
-int message_borrow_body(const struct message *m, struct span *out)
-{
-	struct message_source *s = m->source;
-
-	*out = s ? span_make("", 0) : buf_span(&m->body);
-	if (!s || s->size == 0)
-		return 0;
-	char *copy = malloc((size_t)s->size);
-	if (!copy)
-		return -ENOMEM;
-	int rc = read_all(s, copy);
-	if (rc < 0) {
-		free(copy);
-		return rc;
-	}
-	message_memory_change(0, s->size);
-	*out = span_make(copy, (size_t)s->size);
-	return 0;
-}
-
-void message_return_body(const struct message *m, struct span body)
-{
-	union {
-		const char *in;
-		char *out;
-	} u = { .in = body.ptr };
-
-	if (!m->source || body.len == 0)
-		return;
-	message_memory_change(body.len, 0);
-	free(u.out);
-}
-
 /* Copy what s has at offset; how much. */
 static size_t copy_from(struct span s, uint64_t offset, char *out, size_t len)
 {
@@ -221,6 +174,22 @@ ssize_t message_read(
 		return m->source->ops->read(m->source, offset, to, len);
 	n += copy_from(buf_span(&m->body), offset, to + n, len - n);
 	return (ssize_t)n;
+}
+
+int message_read_all(
+    const struct message *m, uint64_t offset, void *out, size_t len)
+{
+	char *to = out;
+
+	while (len > 0) {
+		ssize_t n = message_read(m, offset, to, len);
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO;
+		offset += (uint64_t)n;
+		to += n;
+		len -= (size_t)n;
+	}
+	return 0;
 }
 
 uint32_t message_crc(const struct message *m)

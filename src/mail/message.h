@@ -65,16 +65,11 @@ uint64_t message_held(const struct message *m);
  */
 ssize_t message_read(
     const struct message *m, uint64_t offset, void *out, size_t len);
+/* Copy len bytes from offset, all of which exist. 0 or a negative errno. */
+int message_read_all(
+    const struct message *m, uint64_t offset, void *out, size_t len);
 /* The whole body when it is in memory; else ptr is NULL. */
 struct span message_body(const struct message *m);
-/*
- * The whole body as one run of bytes, for parsers; given back with
- * message_return_body. A body elsewhere is read into memory: not on a loop,
- * and not for long. It is not mapped, as a page that cannot be read would end
- * the process. 0 or a negative errno.
- */
-int message_borrow_body(const struct message *m, struct span *out);
-void message_return_body(const struct message *m, struct span body);
 /*
  * What it holds that a provider may not be able to carry: bits of
  * POSTERN_CARRIES_*. Set by who makes the message, before others see it.

@@ -1,17 +1,19 @@
 /*
  * A view is everything a provider could want of a message, copied out of
- * GMime's tree, which is gone when mime_view_new returns. The message itself
- * is parsed where it lies; mime_guard bounds the work beforehand.
+ * GMime's tree, which is gone when mime_view_new returns: text, and where the
+ * parts lie. The message itself is parsed where it lies; mime_guard bounds
+ * the work beforehand.
  */
 #include <mail/mime.h>
 
 #include <base/arena.h>
 #include <base/buf.h>
-#include <base/map.h>
 #include <mail/charset.h>
 #include <mail/header.h>
 #include <mail/mime_filename.h>
 #include <mail/mime_guard.h>
+#include <mail/mime_inline.h>
+#include <mail/mime_stream.h>
 
 #include <gmime/gmime.h>
 
@@ -22,16 +24,21 @@
 enum {
 	DEPTH_MAX = 100,
 	PARTS_MAX = 1000,
-	TEXT_ROOM = 64 * 1024,       /* beside four bytes for each */
+	PARTS_FIRST = 8, /* room for */
+	/* Of the texts and of the HTML. A byte becomes three at most. */
+	BODY_MAX = 4 * MIME_TEXT_MAX,
 	ARENA_MAX = 32 * 1024 * 1024 /* addresses, names, the subject */
 };
 
 struct mime_view {
 	struct mime_fields fields;
 	struct arena arena;
-	struct mime_part *parts;           /* PARTS_MAX of them, or NULL */
-	struct buf *bodies[PARTS_MAX + 2]; /* decoded bytes of each leaf */
-	size_t body_count;
+	struct mime_part *parts;
+	struct mime_place *places; /* of the same */
+	size_t part_cap;
+	struct buf text, html;
+	uint64_t counted; /* of those two, in message_memory */
+	struct mime_reader reader;
 };
 
 /* State of the walk through one tree; the first error sticks. */
@@ -52,11 +59,40 @@ static void drop_log(
 	(void)ctx;
 }
 
+/* Of a leak checker, where there is one. */
+extern void leaks_ignore(void) __asm__("__lsan_disable") __attribute__((weak));
+extern void leaks_mind(void) __asm__("__lsan_enable") __attribute__((weak));
+
+/*
+ * A message within the message goes as a file: it is not taken apart. GMime
+ * loses the few bytes that said otherwise.
+ */
+static void keep_messages_whole(void)
+{
+	static const char *const types[] = { "rfc822", "rfc2822", "global",
+		"news", "partial" };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		g_mime_object_register_type(
+		    "message", types[i], GMIME_TYPE_PART);
+}
+
 void mime_library_init(void)
 {
+	static bool is_done;
+
+	if (is_done)
+		return;
+	is_done = true;
 	/* GLib's own warnings about odd messages are no event of ours. */
 	(void)g_log_set_default_handler(drop_log, NULL);
+	if (leaks_ignore)
+		leaks_ignore();
 	g_mime_init();
+	if (leaks_mind)
+		leaks_mind();
+	mime_stream_library_init();
+	keep_messages_whole();
 }
 
 /* --- text --- */
@@ -191,69 +227,55 @@ static void keep_addresses(struct walk *w, GMimeMessage *m,
 
 /* --- leaves --- */
 
-static struct buf *new_body(struct walk *w, size_t max)
+/* Where the bytes of a leaf lie; a place of length 0 when it has none. */
+static struct mime_place place_of(GMimeObject *leaf)
 {
-	struct mime_view *v = w->view;
-	struct buf *b = calloc(1, sizeof(*b));
+	GMimeDataWrapper *content = NULL;
+	struct mime_place place = { .length = 0 };
+	GMimeStream *stream;
 
-	if (!b) {
-		fail(w, -ENOMEM);
-		return NULL;
-	}
-	buf_init(b, max);
-	v->bodies[v->body_count++] = b;
-	return b;
+	if (GMIME_IS_PART(leaf))
+		content = g_mime_part_get_content(GMIME_PART(leaf));
+	if (!content)
+		return place;
+	stream = g_mime_data_wrapper_get_stream(content);
+	place.offset = (uint64_t)stream->bound_start;
+	place.length = (uint64_t)g_mime_stream_length(stream);
+	place.encoding = (int)g_mime_data_wrapper_get_encoding(content);
+	return place;
 }
 
-/* The bytes of a leaf that is a message, lines ending in CRLF. */
-static void write_message(GMimeMessage *m, GMimeStream *stream)
+static int decode(struct walk *w, const struct mime_place *place, uint64_t size,
+    struct buf *out)
 {
-	GMimeFormatOptions *options = g_mime_format_options_new();
+	int rc = buf_reserve(out, (size_t)size + 1);
 
-	g_mime_format_options_set_newline_format(
-	    options, GMIME_NEWLINE_FORMAT_DOS);
-	(void)g_mime_object_write_to_stream(GMIME_OBJECT(m), options, stream);
-	g_mime_format_options_free(options);
+	if (rc == 0)
+		rc = mime_reader_read(
+		    &w->view->reader, place, 0, buf_tail(out), (size_t)size);
+	if (rc == 0)
+		buf_commit(out, (size_t)size);
+	return rc;
 }
 
-static GMimeStream *content_of(GMimeObject *leaf)
-{
-	GMimeStream *stream = g_mime_stream_mem_new();
-
-	if (GMIME_IS_MESSAGE_PART(leaf)) {
-		GMimeMessage *inner =
-		    g_mime_message_part_get_message(GMIME_MESSAGE_PART(leaf));
-		if (inner)
-			write_message(inner, stream);
-	} else if (GMIME_IS_PART(leaf)) {
-		GMimeDataWrapper *content =
-		    g_mime_part_get_content(GMIME_PART(leaf));
-		if (content)
-			(void)g_mime_data_wrapper_write_to_stream(
-			    content, stream);
-	}
-	return stream;
-}
-
-/* The decoded bytes of a leaf, as UTF-8 when it is text in a charset. */
-static struct span keep_body(struct walk *w, GMimeObject *leaf, bool is_text)
+/* Append the text of a leaf, as UTF-8. */
+static void keep_body(struct walk *w, GMimeObject *leaf, struct buf *out)
 {
 	const char *charset =
 	    g_mime_object_get_content_type_parameter(leaf, "charset");
-	GMimeStream *stream = content_of(leaf);
-	GByteArray *array =
-	    g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-	struct span bytes = span_make(array->data, array->len);
-	struct buf *b = new_body(w, 4 * bytes.len + TEXT_ROOM);
-	int rc = 0;
+	struct mime_place place = place_of(leaf);
+	struct buf raw;
+	uint64_t size;
+	int rc = mime_reader_measure(&w->view->reader, &place, &size);
 
-	if (b && bytes.len > 0)
-		rc = is_text ? charset_to_utf8(bytes, span_of(charset), b)
-			     : buf_add_span(b, bytes);
+	buf_init(&raw, MIME_TEXT_MAX + 1);
+	if (rc == 0)
+		rc = decode(w, &place, size, &raw);
+	if (rc == 0)
+		rc = charset_to_utf8(buf_span(&raw), span_of(charset), out);
 	if (rc < 0)
 		fail(w, rc);
-	g_object_unref(stream);
-	return b ? buf_span(b) : SPAN("");
+	buf_finish(&raw);
 }
 
 static bool is_token(const char *s)
@@ -308,20 +330,55 @@ static struct span keep_filename(
 	return kept;
 }
 
+static int grow_parts(struct mime_view *v)
+{
+	size_t cap = v->part_cap ? 2 * v->part_cap : PARTS_FIRST;
+	struct mime_part *parts;
+	struct mime_place *places;
+
+	if (v->fields.part_count < v->part_cap)
+		return 0;
+	parts = realloc(v->parts, cap * sizeof(*parts));
+	if (!parts)
+		return -ENOMEM;
+	v->parts = parts;
+	places = realloc(v->places, cap * sizeof(*places));
+	if (!places)
+		return -ENOMEM;
+	v->places = places;
+	v->part_cap = cap;
+	return 0;
+}
+
 static void keep_part(
     struct walk *w, GMimeObject *o, struct span type, bool may_inline)
 {
 	struct mime_view *v = w->view;
-	struct mime_part *part = &v->parts[v->fields.part_count];
-	const char *charset =
-	    g_mime_object_get_content_type_parameter(o, "charset");
-	bool is_text = charset && span_starts_with(type, SPAN("text/"));
+	struct mime_place place = place_of(o);
+	struct mime_part part = { .type = type };
+	size_t i = v->fields.part_count;
+	int rc = grow_parts(v);
 
-	part->type = type;
-	part->filename = keep_filename(w, o, type);
-	part->content_id = keep_text(w, g_mime_object_get_content_id(o));
-	part->bytes = keep_body(w, o, is_text);
-	w->is_related[v->fields.part_count++] = may_inline;
+	if (rc == 0)
+		rc = mime_reader_measure(&v->reader, &place, &part.size);
+	if (rc < 0) {
+		fail(w, rc);
+		return;
+	}
+	part.filename = keep_filename(w, o, type);
+	part.content_id = keep_text(w, g_mime_object_get_content_id(o));
+	v->parts[i] = part;
+	v->places[i] = place;
+	w->is_related[i] = may_inline;
+	v->fields.part_count++;
+}
+
+static bool is_body(const struct walk *w, GMimeObject *o, bool is_attached,
+    struct span type, const char *wanted)
+{
+	(void)w;
+	return !is_attached && span_eq(type, span_of(wanted)) &&
+	       place_of(o).length <= MIME_TEXT_MAX;
 }
 
 static void visit_leaf(struct walk *w, GMimeObject *o, bool in_related)
@@ -329,17 +386,16 @@ static void visit_leaf(struct walk *w, GMimeObject *o, bool in_related)
 	const char *disposition = g_mime_object_get_disposition(o);
 	struct span how = span_of(disposition ? disposition : "");
 	bool is_attached = span_ieq(how, SPAN("attachment"));
-	struct mime_fields *f = &w->view->fields;
 	struct span type = keep_type(w, o);
 
-	if (!is_attached && !w->has_text && span_eq(type, SPAN("text/plain"))) {
-		f->text = keep_body(w, o, true);
+	if (!w->has_text && is_body(w, o, is_attached, type, "text/plain")) {
+		keep_body(w, o, &w->view->text);
 		w->has_text = true;
-	} else if (!is_attached && !w->has_html &&
-		   span_eq(type, SPAN("text/html"))) {
-		f->html = keep_body(w, o, true);
+	} else if (!w->has_html &&
+		   is_body(w, o, is_attached, type, "text/html")) {
+		keep_body(w, o, &w->view->html);
 		w->has_html = true;
-	} else if (f->part_count == PARTS_MAX) {
+	} else if (w->view->fields.part_count == PARTS_MAX) {
 		refuse(w, "the message has more than 1000 parts");
 	} else {
 		keep_part(
@@ -371,109 +427,16 @@ static void visit(
 		    in_related || is_related, depth + 1);
 }
 
-/* --- inline parts --- */
+/* --- the whole --- */
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool ends_url(char c)
-{
-	return c == '\0' || strchr("\"'<> \t\r\n)", c);
-}
-
-/* The id of a cid: URL up to its end in html, percent-decoded. */
-static struct span cut_content_id(struct span *html, char out[256])
-{
-	size_t n = 0, len = 0;
-
-	while (n < html->len && len < 255 && !ends_url(html->ptr[n])) {
-		int high = -1, low = -1;
-		char c = html->ptr[n++];
-		if (c == '%' && n + 2 <= html->len) {
-			high = hex_value(html->ptr[n]);
-			low = hex_value(html->ptr[n + 1]);
-		}
-		if (high >= 0 && low >= 0) {
-			c = (char)(high * 16 + low);
-			n += 2;
-		}
-		out[len++] = c;
-	}
-	*html = span_from(*html, n);
-	return span_make(out, len);
-}
-
-static void mark_referenced(struct walk *w, const struct map *by_id)
-{
-	struct span html = w->view->fields.html;
-	char id[256];
-
-	while (html.len > 4) {
-		const char *colon = memchr(html.ptr + 3, ':', html.len - 3);
-		struct mime_part *part;
-		if (!colon)
-			return;
-		if (!span_ieq(span_make(colon - 3, 3), SPAN("cid"))) {
-			html = span_from(html, (size_t)(colon - html.ptr) - 2);
-			continue;
-		}
-		html = span_from(html, (size_t)(colon - html.ptr) + 1);
-		part = map_get(by_id, cut_content_id(&html, id));
-		if (part)
-			part->is_inline = true;
-	}
-}
-
-/* A part is inline when its place allows it and the html refers to it. */
 static void find_inline(struct walk *w)
 {
 	struct mime_view *v = w->view;
-	struct map *by_id = map_new();
-	int rc = by_id ? 0 : -ENOMEM;
+	int rc = mime_inline_mark(
+	    v->fields.html, v->parts, w->is_related, v->fields.part_count);
 
-	for (size_t i = 0; rc == 0 && i < v->fields.part_count; i++) {
-		struct mime_part *part = &v->parts[i];
-		if (!w->is_related[i] || part->content_id.len == 0)
-			continue;
-		rc = map_put(by_id, part->content_id, part);
-		if (rc == -EEXIST)
-			rc = 0;
-	}
-	if (rc == 0)
-		mark_referenced(w, by_id);
-	else
+	if (rc < 0)
 		fail(w, rc);
-	map_free(by_id);
-}
-
-/* --- the whole --- */
-
-/* A stream over memory that stays ours; nothing writes to it. */
-static GMimeStream *borrow(struct span bytes)
-{
-	GByteArray *array;
-	GMimeStream *stream;
-	guint8 *data;
-
-	memcpy(&data, &bytes.ptr, sizeof(data));
-	array = g_byte_array_new_take(data, bytes.len);
-	stream = g_mime_stream_mem_new_with_byte_array(array);
-	g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE);
-	return stream;
-}
-
-static void give_back(GMimeStream *stream)
-{
-	GByteArray *array =
-	    g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-
-	g_object_unref(stream);
-	(void)g_byte_array_free(array, FALSE);
 }
 
 static void extract(struct walk *w, GMimeMessage *m)
@@ -486,55 +449,44 @@ static void extract(struct walk *w, GMimeMessage *m)
 	keep_addresses(w, m, GMIME_ADDRESS_TYPE_REPLY_TO, &f->reply_to);
 	keep_addresses(w, m, GMIME_ADDRESS_TYPE_SENDER, &f->sender);
 	f->subject = keep_text(w, g_mime_message_get_subject(m));
-	f->text = f->html = SPAN("");
 	visit(w, g_mime_message_get_mime_part(m), false, 0);
+	f->text = buf_span(&w->view->text);
+	f->html = buf_span(&w->view->html);
 	f->parts = w->view->parts;
 	if (w->rc == 0 && f->html.len > 0)
 		find_inline(w);
 }
 
-static void parse(struct walk *w, struct span header, struct span body)
+static void parse(struct walk *w, const struct message *message)
 {
-	GMimeStream *head = borrow(header), *tail = borrow(body);
-	GMimeStream *all = g_mime_stream_cat_new();
-	GMimeParser *parser;
-	GMimeMessage *m;
+	GMimeStream *stream = mime_stream_new(message);
+	GMimeParser *parser = g_mime_parser_new_with_stream(stream);
+	GMimeMessage *m = g_mime_parser_construct_message(parser, NULL);
 
-	(void)g_mime_stream_cat_add_source(GMIME_STREAM_CAT(all), head);
-	(void)g_mime_stream_cat_add_source(GMIME_STREAM_CAT(all), tail);
-	parser = g_mime_parser_new_with_stream(all);
-	m = g_mime_parser_construct_message(parser, NULL);
-	if (m) {
+	if (mime_stream_error(stream) < 0)
+		fail(w, mime_stream_error(stream));
+	else if (m)
 		extract(w, m);
-		g_object_unref(m);
-	} else {
+	else
 		refuse(w, "the message is no MIME");
-	}
+	if (m)
+		g_object_unref(m);
 	g_object_unref(parser);
-	g_object_unref(all);
-	give_back(head);
-	give_back(tail);
+	g_object_unref(stream);
 }
 
 static int fill(struct mime_view *v, const struct message *m, struct err *e)
 {
 	struct walk w = { .view = v, .e = e };
-	struct span body;
-	int rc = message_borrow_body(m, &body);
+	int rc = mime_guard_check(m);
 
-	if (rc < 0) {
-		fail(&w, rc);
-		return w.rc;
-	}
-	v->parts = arena_alloc(&v->arena, PARTS_MAX * sizeof(*v->parts));
-	if (!v->parts)
-		fail(&w, -ENOMEM);
-	else if (mime_guard_check(message_header(m), body) < 0)
+	if (rc == -E2BIG)
 		refuse(&w, "the message has too many parts or a broken "
 			   "address field");
+	else if (rc < 0)
+		fail(&w, rc);
 	else
-		parse(&w, message_header(m), body);
-	message_return_body(m, body);
+		parse(&w, m);
 	return w.rc;
 }
 
@@ -547,10 +499,15 @@ struct mime_view *mime_view_new(const struct message *m, struct err *e)
 		return NULL;
 	}
 	arena_init(&v->arena, ARENA_MAX);
+	buf_init(&v->text, BODY_MAX);
+	buf_init(&v->html, BODY_MAX);
+	v->reader.message = m;
 	if (fill(v, m, e) < 0) {
 		mime_view_free(v);
 		return NULL;
 	}
+	v->counted = v->text.cap + v->html.cap;
+	message_memory_change(0, v->counted);
 	return v;
 }
 
@@ -558,10 +515,12 @@ void mime_view_free(struct mime_view *v)
 {
 	if (!v)
 		return;
-	for (size_t i = 0; i < v->body_count; i++) {
-		buf_finish(v->bodies[i]);
-		free(v->bodies[i]);
-	}
+	message_memory_change(v->counted, 0);
+	mime_reader_finish(&v->reader);
+	buf_finish(&v->text);
+	buf_finish(&v->html);
+	free(v->parts);
+	free(v->places);
 	arena_finish(&v->arena);
 	free(v);
 }
@@ -569,4 +528,16 @@ void mime_view_free(struct mime_view *v)
 const struct mime_fields *mime_view_fields(const struct mime_view *v)
 {
 	return &v->fields;
+}
+
+int mime_view_read(
+    struct mime_view *v, size_t i, uint64_t offset, void *out, size_t len)
+{
+	return mime_reader_read(&v->reader, &v->places[i], offset, out, len);
+}
+
+uint64_t mime_view_held(const struct mime_view *v)
+{
+	return sizeof(*v) + v->counted + v->arena.used +
+	       v->part_cap * (sizeof(*v->parts) + sizeof(*v->places));
 }

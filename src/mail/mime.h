@@ -1,7 +1,9 @@
 /*
- * A message taken apart for providers that want fields instead of MIME: the
- * only file that knows GMime. Bounded against hostile structure. Runs off
- * the loop for large messages: any thread, one at a time per view.
+ * A message taken apart for providers that want fields instead of MIME.
+ * Bounded against hostile structure. Text is kept, of parts only where they
+ * lie in the message: neither the message nor a part is ever in memory as a
+ * whole because of it. Taken apart off the loop when the message is large; any
+ * thread, one at a time per view.
  */
 #pragma once
 
@@ -10,9 +12,16 @@
 #include <base/span.h>
 #include <mail/message.h>
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct mime_view;
+
+enum {
+	/* Of a body as it lies in the message; a longer one is a file. */
+	MIME_TEXT_MAX = 2 * 1024 * 1024
+};
 
 struct mime_address {
 	struct span name, address;
@@ -21,7 +30,7 @@ struct mime_address {
 struct mime_part {
 	struct span type, filename, content_id;
 	bool is_inline;
-	struct span bytes; /* decoded */
+	uint64_t size; /* decoded */
 };
 
 struct mime_addresses {
@@ -47,7 +56,18 @@ void mime_library_init(void);
  */
 int mime_decode_text(struct span value, struct buf *out);
 
-/* NULL with e filled: too deep, too many parts, or memory. */
+/*
+ * NULL with e filled: too deep, too many parts, memory, or m cannot be read.
+ * m is borrowed until the view is gone.
+ */
 struct mime_view *mime_view_new(const struct message *m, struct err *e);
 void mime_view_free(struct mime_view *v);
 const struct mime_fields *mime_view_fields(const struct mime_view *v);
+/*
+ * Copy len decoded bytes of part i at offset, all of which exist. Cheap when
+ * read in order; going back starts over. 0 or a negative errno.
+ */
+int mime_view_read(
+    struct mime_view *v, size_t i, uint64_t offset, void *out, size_t len);
+/* Bytes of memory it takes. */
+uint64_t mime_view_held(const struct mime_view *v);

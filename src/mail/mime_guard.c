@@ -1,7 +1,8 @@
 /*
  * Counts lines that could be boundaries and the header fields after them,
  * without deciding what the message means: where it is in doubt it takes a
- * line for a boundary and text for a header.
+ * line for a boundary and text for a header. A body in a file passes through a
+ * window, which grows only to hold one header.
  */
 #include <mail/mime_guard.h>
 
@@ -14,11 +15,19 @@ enum {
 	FIELDS_MAX = 16384,
 	HEADER_BYTES_MAX = 4 * 1024 * 1024,
 	COLONS_MAX = 4000, /* in addresses: GMime recurses on nested groups */
-	KNOWN_MAX = 64     /* boundaries told apart; above, all lines count */
+	KNOWN_MAX = 64,    /* boundaries told apart; above, all lines count */
+	KNOWN_BYTES = 72,  /* of one that are looked at */
+	WINDOW = 64 * 1024 /* read at a time; no boundary line is as long */
+};
+
+/* How a boundary starts. */
+struct known {
+	char text[KNOWN_BYTES];
+	size_t len;
 };
 
 struct guard {
-	struct span known[KNOWN_MAX]; /* boundaries, or how they start */
+	struct known known[KNOWN_MAX];
 	size_t known_count;
 	bool is_any;     /* every line starting with -- may be one */
 	bool has_digest; /* parts without a type may be messages */
@@ -34,10 +43,15 @@ static bool is_one_of(char c, const char *set)
 
 static void know(struct guard *g, struct span boundary)
 {
-	if (boundary.len == 0 || g->known_count == KNOWN_MAX)
+	struct known *k;
+
+	if (boundary.len == 0 || g->known_count == KNOWN_MAX) {
 		g->is_any = true;
-	else
-		g->known[g->known_count++] = boundary;
+		return;
+	}
+	k = &g->known[g->known_count++];
+	k->len = span_first(boundary, KNOWN_BYTES).len;
+	memcpy(k->text, boundary.ptr, k->len);
 }
 
 /*
@@ -154,7 +168,8 @@ static bool is_boundary(const struct guard *g, struct span line)
 		return true;
 	text = span_from(line, 2);
 	for (size_t i = 0; i < g->known_count; i++) {
-		if (span_starts_with(text, g->known[i]))
+		const struct known *k = &g->known[i];
+		if (span_starts_with(text, span_make(k->text, k->len)))
 			return true;
 	}
 	return false;
@@ -196,11 +211,92 @@ static void scan_header(struct guard *g, struct span *rest)
 	(void)span_cut(rest, '\n');
 }
 
-/* Lines up to the next boundary. */
-static void scan_body(struct guard *g, struct span *rest)
+/* --- the body --- */
+
+/* What of the body is looked at: all of it, when it is in memory. */
+struct window {
+	const struct message *m;
+	struct buf bytes; /* of a body elsewhere */
+	uint64_t next;    /* in the message, what was not read yet */
+	struct span rest;
+	int rc;
+};
+
+static bool is_all_read(const struct window *w)
 {
-	while (rest->len > 0) {
-		struct span line = span_cut(rest, '\n');
+	return w->next == message_size(w->m);
+}
+
+/* Read on, behind what is left. False at the end, or when that fails. */
+static bool read_on(struct window *w)
+{
+	uint64_t left = message_size(w->m) - w->next;
+	size_t len = left < WINDOW ? (size_t)left : WINDOW;
+
+	if (left == 0 || w->rc < 0)
+		return false;
+	buf_consume(&w->bytes, buf_len(&w->bytes) - w->rest.len);
+	w->rc = buf_reserve(&w->bytes, len);
+	if (w->rc == 0)
+		w->rc =
+		    message_read_all(w->m, w->next, buf_tail(&w->bytes), len);
+	if (w->rc < 0)
+		return false;
+	buf_commit(&w->bytes, len);
+	w->next += len;
+	w->rest = buf_span(&w->bytes);
+	return true;
+}
+
+static void open_window(struct window *w, const struct message *m)
+{
+	*w = (struct window){ .m = m, .rest = message_body(m) };
+	buf_init(&w->bytes, HEADER_BYTES_MAX + 2 * WINDOW);
+	w->next = message_source(m) ? message_header(m).len : message_size(m);
+	if (!w->rest.ptr)
+		w->rest = SPAN("");
+}
+
+/* Length up to an empty line, or 0: there is none yet. */
+static size_t find_end_of_header(struct span s)
+{
+	const char *at = s.ptr, *end = s.ptr + s.len;
+
+	if (span_starts_with(s, SPAN("\n")) ||
+	    span_starts_with(s, SPAN("\r\n")))
+		return 1;
+	while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+		struct span rest = span_make(at + 1, (size_t)(end - at) - 1);
+		if (span_starts_with(rest, SPAN("\n")) ||
+		    span_starts_with(rest, SPAN("\r\n")))
+			return (size_t)(at + 1 - s.ptr);
+		at++;
+	}
+	return 0;
+}
+
+/* Have a whole header in the window, or more than one may be. */
+static void hold_header(struct window *w)
+{
+	while (!is_all_read(w) && w->rest.len <= HEADER_BYTES_MAX &&
+	       find_end_of_header(w->rest) == 0 && read_on(w))
+		;
+}
+
+/* Cut the line off; of one longer than the window, how it starts. */
+static struct span cut_line(struct window *w)
+{
+	while (!is_all_read(w) && w->rest.len < WINDOW &&
+	       !memchr(w->rest.ptr, '\n', w->rest.len) && read_on(w))
+		;
+	return span_cut(&w->rest, '\n');
+}
+
+/* Lines up to the next boundary. */
+static void scan_body(struct guard *g, struct window *w)
+{
+	while (w->rest.len > 0 || read_on(w)) {
+		struct span line = cut_line(w);
 		if (is_boundary(g, line)) {
 			begin_part(g);
 			return;
@@ -208,17 +304,29 @@ static void scan_body(struct guard *g, struct span *rest)
 	}
 }
 
-int mime_guard_check(struct span header, struct span body)
+static void scan_parts(struct guard *g, struct window *w)
+{
+	while ((w->rest.len > 0 || read_on(w)) && !is_too_much(g)) {
+		if (g->is_message)
+			g->is_message = false;
+		else
+			scan_body(g, w);
+		hold_header(w);
+		scan_header(g, &w->rest);
+	}
+}
+
+int mime_guard_check(const struct message *m)
 {
 	struct guard g = { .is_any = false };
+	struct span header = message_header(m);
+	struct window w;
 
+	open_window(&w, m);
 	scan_header(&g, &header);
-	while (body.len > 0 && !is_too_much(&g)) {
-		if (g.is_message)
-			g.is_message = false;
-		else
-			scan_body(&g, &body);
-		scan_header(&g, &body);
-	}
+	scan_parts(&g, &w);
+	buf_finish(&w.bytes);
+	if (w.rc < 0)
+		return w.rc;
 	return is_too_much(&g) ? -E2BIG : 0;
 }

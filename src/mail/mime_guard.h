@@ -5,11 +5,12 @@
  */
 #pragma once
 
-#include <base/span.h>
+#include <mail/message.h>
 
 /*
  * 0, or -E2BIG when the message may hold more parts or header fields than any
  * honest one, or addresses that harm the parser. It can err only to the side
- * of counting too many.
+ * of counting too many. Reads a body that lies elsewhere piece by piece:
+ * another negative errno when it cannot. Any thread.
  */
-int mime_guard_check(struct span header, struct span body);
+int mime_guard_check(const struct message *m);

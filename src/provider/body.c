@@ -21,26 +21,23 @@ enum {
 static int source_read(const struct postern_request *r, const struct piece *p,
     uint64_t offset, char *out, size_t len)
 {
-	size_t got = 0;
-
-	if (p->source == PIECE_TEXT || p->source == PIECE_BYTES) {
-		struct span s =
-		    p->source == PIECE_TEXT
-			? span_from(buf_span(&r->text), p->text_offset)
-			: p->bytes;
-		memcpy(out, s.ptr + offset, len);
+	switch (p->source) {
+	case PIECE_TEXT:
+		memcpy(
+		    out, buf_span(&r->text).ptr + p->text_offset + offset, len);
 		return 0;
-	}
-	if (p->source == PIECE_CONTENT)
+	case PIECE_BYTES:
+		memcpy(out, p->bytes.ptr + offset, len);
+		return 0;
+	case PIECE_PART:
+		return mime_view_read(r->mime, p->part, offset, out, len);
+	case PIECE_CONTENT:
 		offset += message_header(r->message).len;
-	while (got < len) {
-		ssize_t n = message_read(
-		    r->message, offset + got, out + got, len - got);
-		if (n <= 0)
-			return n < 0 ? (int)n : -EIO;
-		got += (size_t)n;
+		break;
+	case PIECE_MESSAGE:
+		break;
 	}
-	return 0;
+	return message_read_all(r->message, offset, out, len);
 }
 
 static size_t at_most(uint64_t available, size_t len)

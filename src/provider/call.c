@@ -19,7 +19,6 @@ enum {
 struct provider_call {
 	struct provider_input input;
 	struct postern_request request;
-	struct mime_view *mime;
 	struct postern_mail mail;
 };
 
@@ -40,7 +39,7 @@ void provider_call_free(struct provider_call *c)
 {
 	if (!c)
 		return;
-	mime_view_free(c->mime);
+	mime_view_free(c->request.mime);
 	request_finish(&c->request);
 	free(c);
 }
@@ -77,16 +76,16 @@ static int check_limits(const struct provider_call *c,
 static int show(
     struct provider_call *c, const struct postern_provider *p, struct err *e)
 {
+	struct postern_request *r = &c->request;
 	int rc;
 
-	if (p->flags & POSTERN_NEEDS_CONTENT && !c->mime) {
-		c->mime = mime_view_new(c->input.message, e);
-		if (!c->mime)
+	if (p->flags & POSTERN_NEEDS_CONTENT && !r->mime) {
+		r->mime = mime_view_new(c->input.message, e);
+		if (!r->mime)
 			return e->code;
-		c->request.content = mime_view_fields(c->mime);
+		r->content = mime_view_fields(r->mime);
 	}
-	rc = view_fill(
-	    &c->request.arena, &c->input, c->request.content, &c->mail);
+	rc = view_fill(&r->arena, &c->input, r->content, &c->mail);
 	return rc < 0 ? err_errno(e, rc, "the message could not be read") : 0;
 }
 
@@ -124,6 +123,14 @@ int provider_call_build(struct provider_call *c,
 		return rc;
 	rc = p->build(settings, &c->mail, &request_host, &c->request);
 	return judge(&c->request, p, rc, e);
+}
+
+uint64_t provider_call_held(const struct provider_call *c)
+{
+	const struct postern_request *r = &c->request;
+
+	return sizeof(*c) + r->arena.used + r->text.cap +
+	       (r->mime ? mime_view_held(r->mime) : 0);
 }
 
 static ptrdiff_t call_body_read(

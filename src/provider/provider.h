@@ -119,6 +119,8 @@ bool provider_call_is_heavy(
  */
 int provider_call_build(struct provider_call *c,
     const struct postern_provider *p, const void *settings, struct err *e);
+/* Bytes of memory it takes after the build, the message not among them. */
+uint64_t provider_call_held(const struct provider_call *c);
 /* Fill method, url, headers and body of an http_call; valid with c. */
 void provider_call_http(struct provider_call *c, struct http_call *out);
 /* For golden files: append the body to out. */

@@ -104,10 +104,32 @@ static int host_body(struct postern_request *r, const void *data, size_t len)
 	return note(r, body_add_text(r, span_make(data, len)));
 }
 
+static bool is_within(struct span part, struct span whole)
+{
+	return part.ptr >= whole.ptr &&
+	       part.ptr + part.len <= whole.ptr + whole.len;
+}
+
+/* The long texts of the view stay where they are. */
+static bool is_lasting(const struct postern_request *r, struct span text)
+{
+	return text.len >= REQUEST_REFERENCE_MIN && r->content &&
+	       (is_within(text, r->content->text) ||
+		   is_within(text, r->content->html));
+}
+
 static int host_body_json(struct postern_request *r, struct postern_str text)
 {
 	size_t offset = buf_len(&r->text);
-	int rc = json_escape(from_str(text), &r->text);
+	int rc;
+
+	if (is_lasting(r, from_str(text)))
+		return note(r, body_add_reference(
+				   r, &(struct piece){ .source = PIECE_BYTES,
+					  .encoding = POSTERN_JSON_STRING,
+					  .bytes = from_str(text),
+					  .source_size = text.len }));
+	rc = json_escape(from_str(text), &r->text);
 
 	return note(r, rc < 0 ? rc : body_note_text(r, offset));
 }
@@ -137,12 +159,11 @@ static int host_body_part(
 {
 	if (!r->content || i >= r->content->part_count)
 		return note(r, -ERANGE);
-	return note(
-	    r, body_add_reference(
-		   r, &(struct piece){ .source = PIECE_BYTES,
-			  .encoding = encoding,
-			  .bytes = r->content->parts[i].bytes,
-			  .source_size = r->content->parts[i].bytes.len }));
+	return note(r, body_add_reference(
+			   r, &(struct piece){ .source = PIECE_PART,
+				  .encoding = encoding,
+				  .part = i,
+				  .source_size = r->content->parts[i].size }));
 }
 
 static int host_body_sha256(struct postern_request *r, char out[65])

@@ -1,7 +1,7 @@
 /*
  * A request in the making, shared by the files of this folder. Its body is a
- * list of pieces: bytes collected in `text`, or references to the message or
- * to a decoded part, encoded when they are read.
+ * list of pieces: bytes collected in `text`, or references to the message, to
+ * a part of it or to its text, decoded and encoded when they are read.
  */
 #pragma once
 
@@ -21,13 +21,15 @@ enum piece_source {
 	PIECE_TEXT = 0, /* request.text */
 	PIECE_MESSAGE,
 	PIECE_CONTENT, /* the message without its header */
-	PIECE_BYTES    /* a decoded part */
+	PIECE_PART,    /* a decoded part */
+	PIECE_BYTES    /* a text of the view */
 };
 
 struct piece {
 	enum piece_source source;
 	enum postern_encoding encoding;
 	size_t text_offset;   /* PIECE_TEXT: position in text */
+	size_t part;          /* PIECE_PART: index */
 	struct span bytes;    /* PIECE_BYTES */
 	uint64_t source_size; /* before encoding */
 	uint64_t start, size; /* place in the body, encoded */
@@ -48,7 +50,8 @@ struct body_cursor {
 struct postern_request {
 	struct arena arena;
 	const struct message *message;
-	const struct mime_fields *content; /* NULL unless asked for */
+	struct mime_view *mime;            /* NULL unless asked for */
+	const struct mime_fields *content; /* of mime, or NULL */
 	const char *method, *url;
 	const char **headers; /* NULL-terminated when finished */
 	size_t header_count, header_cap;
@@ -68,7 +71,8 @@ struct postern_request {
 /* Memory limit of one request beside what it refers to. */
 enum {
 	REQUEST_TEXT_MAX = 256 * 1024 * 1024,
-	REQUEST_FILE_MAX = 64 * 1024 /* that a preparation may read */
+	REQUEST_FILE_MAX = 64 * 1024,     /* that a preparation may read */
+	REQUEST_REFERENCE_MIN = 16 * 1024 /* a text that is not copied */
 };
 
 extern const struct postern_host request_host;

@@ -110,7 +110,7 @@ static int fill_parts(struct arena *a, const struct mime_fields *from,
 			.filename = to_str(p->filename),
 			.content_id = to_str(p->content_id),
 			.is_inline = p->is_inline,
-			.size = p->bytes.len };
+			.size = p->size };
 	}
 	out->parts = parts;
 	out->part_count = from->part_count;
