@@ -265,7 +265,7 @@ static size_t find_end_of_header(struct span s)
 	if (span_starts_with(s, SPAN("\n")) ||
 	    span_starts_with(s, SPAN("\r\n")))
 		return 1;
-	while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+	while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
 		struct span rest = span_make(at + 1, (size_t)(end - at) - 1);
 		if (span_starts_with(rest, SPAN("\n")) ||
 		    span_starts_with(rest, SPAN("\r\n")))

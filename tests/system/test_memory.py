@@ -1,6 +1,7 @@
 """What large messages cost: a file, and next to no memory."""
 import base64
 import contextlib
+import hashlib
 import os
 import socket
 import threading
@@ -178,6 +179,46 @@ class Delivery(Large):
         self.assertEqual(code, 250, text)
         self.final(self.queue_id(text))
         eventually(lambda: not self.body_files(), "its file is removed")
+
+
+class Attached(Large):
+    """A provider that wants fields gets a file decoded while it is sent."""
+
+    settings = {"providers": "sendgrid"}
+
+    def message_with(self, data):
+        text = base64.encodebytes(data).decode().replace("\n", "\r\n")
+        return (
+            "--b\r\nContent-Type: text/plain\r\n\r\nsee the file\r\n"
+            "--b\r\nContent-Type: application/octet-stream\r\n"
+            "Content-Disposition: attachment; filename=big.bin\r\n"
+            f"Content-Transfer-Encoding: base64\r\n\r\n{text}--b--\r\n")
+
+    def send_file(self, data):
+        smtp = self.client()
+        smtp.mail("orders@shop.example")
+        smtp.rcpt("ann@dest.example")
+        code, text = smtp.data(
+            "From: orders@shop.example\r\nTo: ann@dest.example\r\n"
+            "MIME-Version: 1.0\r\n"
+            "Content-Type: multipart/mixed; boundary=b\r\n\r\n" +
+            self.message_with(data))
+        self.assertEqual(code, 250, text)
+        self.final(self.queue_id(text.decode()))
+
+    def arrived(self):
+        newest = self.sandbox.messages()[-1]
+        parts = self.sandbox.raw(newest["id"])["attachments"]
+        self.assertEqual([p["filename"] for p in parts], ["big.bin"])
+        return base64.b64decode(parts[0]["content"], validate=True)
+
+    def test_the_largest_file_takes_less_than_four_megabytes(self):
+        # SendGrid takes messages of 30 MB, encoded.
+        data = os.urandom(21_800_000)
+        with self.growth_below(4096):
+            self.send_file(data)
+        self.assertEqual(hashlib.sha256(self.arrived()).hexdigest(),
+                         hashlib.sha256(data).hexdigest())
 
 
 if __name__ == "__main__":
