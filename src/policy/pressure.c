@@ -28,19 +28,19 @@ struct mark {
 
 static const struct mark marks[PRESSURE_MARKS] = {
 	[PRESSURE_SPACE] = { true, { 12, 10 },
-	    PRESSURE_NO_MAIL | PRESSURE_NOT_READY },
+	    PRESSURE_NO_MAIL | PRESSURE_NO_FILES | PRESSURE_NOT_READY },
 	[PRESSURE_INODES] = { true, { 12, 10 },
-	    PRESSURE_NO_MAIL | PRESSURE_NOT_READY },
+	    PRESSURE_NO_MAIL | PRESSURE_NO_FILES | PRESSURE_NOT_READY },
 	[PRESSURE_QUEUE_BYTES] = { false, { 9, 10 }, PRESSURE_NO_MAIL },
 	[PRESSURE_QUEUE_MESSAGES] = { false, { 9, 10 }, PRESSURE_NO_MAIL },
 	/* From 80 and from 95 % to 75. */
 	[PRESSURE_MEMORY] = { false, { 15, 16 }, PRESSURE_NO_SESSIONS },
 	[PRESSURE_MEMORY_HARD] = { false, { 15, 19 },
-	    PRESSURE_NO_SESSIONS | PRESSURE_PAUSE | PRESSURE_KEEP },
+	    PRESSURE_NO_SESSIONS | PRESSURE_PAUSE | PRESSURE_SPILL },
 	[PRESSURE_UNSYNCED] = { false, { 1, 2 },
-	    PRESSURE_PAUSE | PRESSURE_KEEP },
+	    PRESSURE_PAUSE_STORED | PRESSURE_KEEP_STORED },
 	/* What there is fits into the next batch, however long that takes. */
-	[PRESSURE_SYNC] = { false, { 1, 2 }, PRESSURE_PAUSE },
+	[PRESSURE_SYNC] = { false, { 1, 2 }, PRESSURE_PAUSE_STORED },
 };
 /* Of one user: 25 % to 20 %. */
 static const struct mark user_mark = { .ends = { 4, 5 } };
@@ -206,12 +206,18 @@ bool pressure_holds(const struct pressure *p, enum pressure_mark mark)
 	return (atomic_load(&p->holds) & 1U << mark) != 0;
 }
 
-bool pressure_asks(const struct pressure *p, enum pressure_effect effect)
+bool pressure_is_near(
+    const struct pressure *p, enum pressure_mark mark, uint64_t value)
+{
+	return judge(&marks[mark], atomic_load(&p->levels[mark]), value, true);
+}
+
+bool pressure_asks(const struct pressure *p, unsigned effects)
 {
 	unsigned holds = atomic_load(&p->holds);
 
 	for (size_t i = 0; holds && i < PRESSURE_MARKS; i++)
-		if (holds & 1U << i && marks[i].effects & (unsigned)effect)
+		if (holds & 1U << i && marks[i].effects & effects)
 			return true;
 	return false;
 }

@@ -33,11 +33,17 @@ extern const char *const pressure_names[PRESSURE_MARKS];
 
 /* What a mark asks for, as bits. */
 enum pressure_effect {
-	PRESSURE_NO_MAIL = 1 << 0,     /* 452 at MAIL, for what is stored */
-	PRESSURE_NOT_READY = 1 << 1,   /* /readyz fails */
-	PRESSURE_NO_SESSIONS = 1 << 2, /* 421 for who connects */
-	PRESSURE_PAUSE = 1 << 3,       /* no content is read */
-	PRESSURE_KEEP = 1 << 4 /* and none that has ended is handed over */
+	PRESSURE_NO_MAIL = 1 << 0,      /* 452 at MAIL, for what is stored */
+	PRESSURE_NOT_READY = 1 << 1,    /* /readyz fails */
+	PRESSURE_NO_SESSIONS = 1 << 2,  /* 421 for who connects */
+	PRESSURE_PAUSE = 1 << 3,        /* no content is read */
+	PRESSURE_PAUSE_STORED = 1 << 4, /* none of what will be stored */
+	/* Nor is that handed over when it is complete. */
+	PRESSURE_KEEP_STORED = 1 << 5,
+	/* Content in memory leaves it for a file, if there is room. */
+	PRESSURE_SPILL = 1 << 6,
+	/* No room for a file of what is not stored, either. */
+	PRESSURE_NO_FILES = 1 << 7
 };
 
 struct pressure *pressure_new(void);    /* NULL for memory */
@@ -60,8 +66,12 @@ uint64_t pressure_floor(const struct pressure *p);
 /* A reading. Returns whether the mark holds now. */
 bool pressure_note(struct pressure *p, enum pressure_mark mark, uint64_t value);
 bool pressure_holds(const struct pressure *p, enum pressure_mark mark);
-/* Whether any mark that holds asks for that. */
-bool pressure_asks(const struct pressure *p, enum pressure_effect effect);
+/* Whether that value is beyond where the mark ends, so that it holds or may
+ * soon. */
+bool pressure_is_near(
+    const struct pressure *p, enum pressure_mark mark, uint64_t value);
+/* Whether any mark that holds asks for one of these effects. */
+bool pressure_asks(const struct pressure *p, unsigned effects);
 /* What one user's messages take; whether that is more than a user's share. */
 bool pressure_note_user(
     struct pressure *p, struct span user, uint64_t messages, uint64_t bytes);

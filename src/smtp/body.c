@@ -31,7 +31,8 @@ void smtp_body_init(struct smtp_body *b, const struct smtp_body_settings *s)
 	*b = (struct smtp_body){ .settings = *s };
 	buf_init(&b->head, s->max);
 	buf_init(&b->tail, s->max);
-	b->limit = s->is_pressed ? FIRST_LOOK : SMTP_BODY_MEMORY;
+	b->limit =
+	    s->is_pressed && s->has_files ? FIRST_LOOK : SMTP_BODY_MEMORY;
 }
 
 static void drop(struct smtp_body *b)
@@ -134,7 +135,9 @@ static void leave_memory(struct smtp_body *b)
 {
 	size_t len = header_length(buf_span(&b->head));
 
-	if (len > 0)
+	if (len > 0 && !b->settings.has_files)
+		smtp_body_fail(b, -ENOSPC);
+	else if (len > 0)
 		move_to_file(b, len);
 	else if (buf_len(&b->head) > b->settings.header_max)
 		b->is_over = true;
@@ -150,6 +153,14 @@ bool smtp_body_settle(struct smtp_body *b)
 		write_more(b);
 	count(b);
 	return b->rc == 0 && !b->is_over;
+}
+
+void smtp_body_spill(struct smtp_body *b)
+{
+	if (b->rc == 0 && !b->file && b->settings.has_files &&
+	    buf_len(&b->head) > FIRST_LOOK)
+		leave_memory(b);
+	count(b);
 }
 
 bool smtp_body_must_wait(const struct smtp_body *b)

@@ -30,6 +30,7 @@ struct smtp_body_settings {
 	uint64_t max;        /* bytes of the whole */
 	uint64_t header_max; /* nobody wants a message with more of it */
 	bool is_volatile;    /* as for store_body_new */
+	bool has_files;      /* else none beyond memory is taken: -ENOSPC */
 	bool is_pressed;     /* there is too much in memory: none beyond that */
 	/*
 	 * A write is over: after smtp_body_must_wait it may go on, after
@@ -64,6 +65,8 @@ struct buf *smtp_body_out(struct smtp_body *b);
  */
 bool smtp_body_settle(struct smtp_body *b);
 bool smtp_body_must_wait(const struct smtp_body *b);
+/* There is too much in memory by now: what is there leaves it if it can. */
+void smtp_body_spill(struct smtp_body *b);
 /* No more comes. True when it is all where it belongs, else on_room follows. */
 bool smtp_body_end(struct smtp_body *b);
 

@@ -105,9 +105,12 @@ enum smtp_next smtp_cmd_bdat(
 		smtp_content_begin(s, SMTP_DATA_CHUNKS);
 		smtp_session_set_state(s, SMTP_ST_BDAT);
 	}
-	if (!s->chunk.refusal)
-		smtp_content_time_anew(s);
-	return len == 0 ? finish(s) : SMTP_NEXT;
+	if (len == 0)
+		return finish(s);
+	if (s->chunk.refusal)
+		return SMTP_NEXT;
+	smtp_content_time_anew(s);
+	return smtp_content_pace(s);
 }
 
 /* Of a chunk that nobody wants as much is read as of a message. */

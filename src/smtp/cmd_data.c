@@ -22,7 +22,7 @@ enum smtp_next smtp_cmd_data(
 	    s, is_lenient ? SMTP_DATA_LENIENT : SMTP_DATA_STRICT);
 	smtp_session_set_state(s, SMTP_ST_DATA);
 	smtp_session_reply(s, 354, NULL, "End data with <CR><LF>.<CR><LF>");
-	return SMTP_NEXT;
+	return smtp_content_pace(s);
 }
 
 enum smtp_next smtp_data_input(struct smtp_session *s)

@@ -132,7 +132,7 @@ static bool check_room(struct smtp_session *s, const struct mail_args *m,
 {
 	bool is_stored = smtp_tx_mode(s, user) != CONFIG_MODE_DIRECT;
 	int rc = is_stored ? store_check(s->service->store) : 0;
-	const char *why = is_stored ? smtp_room_why_not(s, user) : NULL;
+	const char *why = smtp_room_why_not(s, user, m->params.size);
 
 	if (m->params.has_size && m->params.size > smtp_rights_size(s))
 		return refuse(s, m, 552, smtp_rights_size_code(s),

@@ -26,6 +26,8 @@ void smtp_content_go_on(struct smtp_session *s)
 	if (s->wait != SMTP_WAIT_BODY)
 		return; /* it came before anybody waited */
 	smtp_room_leave(s);
+	if (!tx->body.is_ended && smtp_body_must_wait(&tx->body))
+		return; /* for the disk, which says when it is done */
 	smtp_content_time_anew(s);
 	smtp_session_resume(
 	    s, tx->body.is_ended ? smtp_content_finish(s) : SMTP_NEXT);
@@ -46,13 +48,16 @@ void smtp_content_begin(struct smtp_session *s, enum smtp_data_kind kind)
 	const struct config_smtp *c = &s->config->smtp;
 	uint64_t hint = tx->envelope.declared_size;
 	uint64_t total = c->data_total_ms;
+	bool is_volatile = tx->mode == CONFIG_MODE_DIRECT;
 	const struct smtp_body_settings settings = {
 		.store = s->service->store,
 		.loop = s->service->loop,
 		.max = smtp_rights_size(s),
 		.header_max = c->header_bytes,
-		.is_volatile = tx->mode == CONFIG_MODE_DIRECT,
-		.is_pressed = message_memory() >= c->content_memory,
+		.is_volatile = is_volatile,
+		.has_files = !is_volatile || smtp_room_has_files(s),
+		.is_pressed = message_memory() >= c->content_memory ||
+			      smtp_room_must_spill(s),
 		.on_room = on_room,
 		.ctx = s,
 	};
@@ -262,10 +267,14 @@ void smtp_content_overdue(struct smtp_session *s)
 
 enum smtp_next smtp_content_pace(struct smtp_session *s)
 {
-	bool must_wait = smtp_body_must_wait(&s->tx->body) ||
-			 (!s->tx->data.is_dropped && smtp_room_must_pause(s));
+	struct smtp_tx *tx = s->tx;
+	/* Asked first: else one that the disk keeps waiting never hears it. */
+	bool is_paused = !tx->data.is_dropped && smtp_room_must_pause(s);
 
-	return must_wait ? wait_for_room(s) : SMTP_NEXT;
+	if (is_paused && smtp_room_must_spill(s))
+		smtp_body_spill(&tx->body);
+	return is_paused || smtp_body_must_wait(&tx->body) ? wait_for_room(s)
+							   : SMTP_NEXT;
 }
 
 /* Runs again when what it waited for is written. */
@@ -279,6 +288,8 @@ enum smtp_next smtp_content_finish(struct smtp_session *s)
 	}
 	if (tx->ended_ns == 0)
 		tx->ended_ns = clock_mono_ns();
+	if (smtp_room_must_spill(s))
+		smtp_body_spill(&tx->body);
 	if (!smtp_body_end(&tx->body))
 		return wait_for_room(s);
 	if (smtp_content_is_refused(s))

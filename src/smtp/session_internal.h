@@ -357,11 +357,15 @@ void smtp_content_overdue(struct smtp_session *s);
 /* --- room.c --- */
 
 /*
- * Why there is no place for one more message of that user, for a reply 452
- * 4.3.1; NULL when there is one.
+ * Why there is no place for one more message of that user, of that size as far
+ * as it was said, for a reply 452 4.3.1; NULL when there is one.
  */
-const char *smtp_room_why_not(
-    const struct smtp_session *s, const struct config_user *user);
+const char *smtp_room_why_not(const struct smtp_session *s,
+    const struct config_user *user, uint64_t size);
+/* Whether what is not stored may take a file, too. */
+bool smtp_room_has_files(const struct smtp_session *s);
+/* Whether content in memory should leave it, and a file can take it. */
+bool smtp_room_must_spill(const struct smtp_session *s);
 void smtp_room_init(struct smtp_service *service);
 /*
  * Whether no content may be read or handed over now. Then smtp_content_go_on

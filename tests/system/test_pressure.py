@@ -106,8 +106,8 @@ class Pressure(Reload):
         smtp = self.client()
         smtp.mail("orders@shop.example")
         smtp.rcpt("ann@dest.example")
-        self.assertEqual(smtp.docmd("DATA")[0], 354)
         self.configure(("stats:", "memory: {limit: 1GiB, soft: 1%, hard: 1%}\nstats:"))
+        self.assertEqual(smtp.docmd("DATA")[0], 354)
         smtp.send("From: orders@shop.example\r\n\r\nhi\r\n.\r\n")
         smtp.sock.settimeout(1)
         with self.assertRaises(TimeoutError):

@@ -79,6 +79,46 @@ START_TEST(asks_for_what_any_mark_that_holds_asks_for)
 }
 END_TEST
 
+/* Each mark alone, and all that follows from it. */
+static const struct {
+	enum pressure_mark mark;
+	uint64_t beyond;
+	unsigned effects;
+} effects[] = {
+	{ PRESSURE_SPACE, 0,
+	    PRESSURE_NO_MAIL | PRESSURE_NO_FILES | PRESSURE_NOT_READY },
+	{ PRESSURE_INODES, 0,
+	    PRESSURE_NO_MAIL | PRESSURE_NO_FILES | PRESSURE_NOT_READY },
+	{ PRESSURE_QUEUE_BYTES, UINT64_MAX, PRESSURE_NO_MAIL },
+	{ PRESSURE_QUEUE_MESSAGES, UINT64_MAX, PRESSURE_NO_MAIL },
+	{ PRESSURE_MEMORY, UINT64_MAX, PRESSURE_NO_SESSIONS },
+	{ PRESSURE_MEMORY_HARD, UINT64_MAX,
+	    PRESSURE_NO_SESSIONS | PRESSURE_PAUSE | PRESSURE_SPILL },
+	{ PRESSURE_UNSYNCED, UINT64_MAX,
+	    PRESSURE_PAUSE_STORED | PRESSURE_KEEP_STORED },
+	{ PRESSURE_SYNC, UINT64_MAX, PRESSURE_PAUSE_STORED },
+};
+
+START_TEST(asks_for_just_what_follows_from_a_mark)
+{
+	ck_assert(pressure_note(p, effects[_i].mark, effects[_i].beyond));
+	for (unsigned bit = 1; bit <= PRESSURE_NO_FILES; bit <<= 1)
+		ck_assert_int_eq(
+		    pressure_asks(p, bit), (effects[_i].effects & bit) != 0);
+}
+END_TEST
+
+START_TEST(is_near_where_a_mark_would_not_end)
+{
+	ck_assert(!pressure_is_near(p, PRESSURE_MEMORY, 75000));
+	ck_assert(pressure_is_near(p, PRESSURE_MEMORY, 75001));
+	ck_assert(!pressure_holds(p, PRESSURE_MEMORY));
+	c.memory.soft = 0;
+	pressure_configure(p, &c, &have);
+	ck_assert(!pressure_is_near(p, PRESSURE_MEMORY, UINT64_MAX));
+}
+END_TEST
+
 START_TEST(takes_space_in_bytes_and_not_less_than_a_large_message)
 {
 	c.spool.min_free = (struct postern_share){ .bytes = gib };
@@ -154,6 +194,9 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, begins_at_one_level_and_ends_at_another, 0,
 	    sizeof(marks) / sizeof(marks[0]));
 	tcase_add_test(t, asks_for_what_any_mark_that_holds_asks_for);
+	tcase_add_loop_test(t, asks_for_just_what_follows_from_a_mark, 0,
+	    sizeof(effects) / sizeof(effects[0]));
+	tcase_add_test(t, is_near_where_a_mark_would_not_end);
 	tcase_add_test(
 	    t, takes_space_in_bytes_and_not_less_than_a_large_message);
 	tcase_add_test(t, levels_of_zero_never_hold);
