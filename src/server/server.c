@@ -287,8 +287,10 @@ static int make_services(struct server *s, struct err *e)
 	s->quota = quota_new();
 	s->peers = peers_new(s->session_ceiling);
 	s->reports = throttle_new();
-	s->readings = readings_start(s->loop, s->config, s->store);
-	if (!s->pool || !s->quota || !s->peers || !s->reports || !s->readings)
+	if (s->pool)
+		s->readings =
+		    readings_start(s->loop, s->config, s->store, s->pool);
+	if (!s->quota || !s->peers || !s->reports || !s->readings)
 		return err_set(e, -ENOMEM, "no memory for the services");
 	int rc = restore_counts(s->store, s->quota, s->config, e);
 	if (rc)

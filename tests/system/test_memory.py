@@ -4,10 +4,11 @@ import contextlib
 import hashlib
 import os
 import socket
+import ssl
 import threading
 import unittest
 
-from harness import HARDENING, Case, eventually
+from harness import DEADLINE, HARDENING, Case, eventually, http
 
 MEGABYTE = 1000 * 1000
 IS_SANITIZED = HARDENING == "off"  # their memory is not ours
@@ -118,6 +119,49 @@ class Pressed(Large):
         code, text = self.send(self.client(), body=lines(20000))
         self.assertEqual(code, 250, text)
         self.assertEqual(len(self.body_files()), 1)
+
+
+class GivenBack(Large):
+    """What a load has left behind does not keep clients out once it is gone."""
+
+    open_files = 4096
+    limits = ("content_memory: 1GiB, sessions_per_user: 0, sessions_per_ip: 2000, "
+              "connects_per_ip: 0")
+
+    def config(self, **settings):
+        path = super().config(**settings)
+        text = path.read_text().replace(
+            "tls: implicit}", "tls: implicit, allow_unauthenticated: true, "
+            "user: demo}", 1)
+        path.write_text(text + "memory: {limit: 48MiB, soft: 80%, hard: 95%}\n")
+        return path
+
+    def pressed(self):
+        return 'postern_pressure{what="memory"} 1' in http(f"{self.stats}/metrics")[1]
+
+    def half_a_message(self):
+        s = self.context.wrap_socket(
+            socket.create_connection(("127.0.0.1", self.implicit), DEADLINE))
+        self.addCleanup(s.close)
+        s.sendall(b"EHLO x\r\nMAIL FROM:<orders@shop.example>\r\n"
+                  b"RCPT TO:<ann@dest.example>\r\nDATA\r\n"
+                  b"From: orders@shop.example\r\n\r\n" + b"half of it\r\n" * 600)
+        return s
+
+    @unittest.skipIf(IS_SANITIZED, "their memory is not ours")
+    def test_memory_freed_by_clients_that_left_is_free(self):
+        self.context = ssl.create_default_context()
+        self.context.check_hostname = False
+        self.context.verify_mode = ssl.CERT_NONE
+        clients = []
+        with contextlib.suppress(OSError):  # then nobody is let in any more
+            while len(clients) < 1500:
+                clients.append(self.half_a_message())
+        eventually(self.pressed, f"{len(clients)} messages are too much")
+        for client in clients:
+            client.close()
+        eventually(lambda: not self.pressed(), "there is memory again")
+        self.server.logged("pressure_end")
 
 
 class Delivery(Large):
