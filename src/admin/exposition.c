@@ -118,6 +118,15 @@ void exposition_u64(
 	add_sample(x, plain_suffix(x), labels, NULL, number);
 }
 
+void exposition_level(
+    struct exposition *x, const char *const *labels, uint64_t value)
+{
+	if (value == UINT64_MAX)
+		add_sample(x, plain_suffix(x), labels, NULL, "+Inf");
+	else
+		exposition_u64(x, labels, value);
+}
+
 void exposition_milli(
     struct exposition *x, const char *const *labels, uint64_t value_milli)
 {

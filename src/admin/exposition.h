@@ -42,6 +42,9 @@ void exposition_family(struct exposition *x, const char *name,
     enum exposition_type type, const char *help);
 void exposition_u64(
     struct exposition *x, const char *const *labels, uint64_t value);
+/* UINT64_MAX stands for what has no limit: +Inf. */
+void exposition_level(
+    struct exposition *x, const char *const *labels, uint64_t value);
 /* A value given in thousandths, as most of our seconds are. */
 void exposition_milli(
     struct exposition *x, const char *const *labels, uint64_t value_milli);

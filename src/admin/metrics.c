@@ -281,8 +281,8 @@ static void render_queue(struct metrics *r)
 	    &r->x, LABELS("state", "inflight"), counter_get(&r->c->inflight));
 	exposition_u64(&r->x, LABELS("state", "dead"), stats.dead);
 	exposition_family(&r->x, "queue_bytes", EXPOSITION_GAUGE,
-	    "Bytes of the bodies of dead messages; spool_bytes has the "
-	    "others.");
+	    "Bytes of bodies; open: of what waits or is on its way.");
+	exposition_u64(&r->x, LABELS("state", "open"), stats.bytes);
 	exposition_u64(&r->x, LABELS("state", "dead"), stats.dead_bytes);
 	exposition_family(&r->x, "recipients_finished", EXPOSITION_COUNTER,
 	    "Recipients that reached a final state.");
@@ -322,10 +322,12 @@ static void render_store(struct metrics *r)
 	metrics_gauge(r, "spool_messages", "Messages in the spool, not final.",
 	    stats.messages);
 	metrics_gauge(r, "spool_bytes", "Bytes of their bodies.", stats.bytes);
-	metrics_gauge(r, "spool_free_bytes", "Free space on the spool's disk.",
-	    stats.space.free_bytes);
-	metrics_gauge(r, "spool_free_inodes", "Files it can still hold.",
-	    stats.space.free_inodes);
+	exposition_family(&r->x, "spool_free_bytes", EXPOSITION_GAUGE,
+	    "Free space on the spool's disk.");
+	exposition_level(&r->x, NO_LABELS, stats.space.free_bytes);
+	exposition_family(&r->x, "spool_free_inodes", EXPOSITION_GAUGE,
+	    "Files it can still hold; +Inf where nobody counts them.");
+	exposition_level(&r->x, NO_LABELS, stats.space.free_inodes);
 	metrics_gauge(r, "spool_unsynced_bytes",
 	    "Bytes of messages that wait to be made durable.",
 	    stats.unsynced_bytes);

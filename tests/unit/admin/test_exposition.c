@@ -53,6 +53,18 @@ START_TEST(labels_are_escaped)
 }
 END_TEST
 
+START_TEST(what_has_no_limit_is_infinite)
+{
+	struct exposition x = begin(false);
+
+	x.name = "g";
+	x.type = EXPOSITION_GAUGE;
+	exposition_level(&x, NO_LABELS, UINT64_MAX);
+	exposition_level(&x, NO_LABELS, UINT64_MAX - 1);
+	ends_as(&x, "postern_g +Inf\npostern_g 18446744073709551614\n");
+}
+END_TEST
+
 START_TEST(fractions_are_exact)
 {
 	static const struct {
@@ -150,6 +162,7 @@ static Suite *make_suite(void)
 
 	tcase_add_test(t, a_counter_has_its_suffix_where_the_format_wants_it);
 	tcase_add_test(t, labels_are_escaped);
+	tcase_add_test(t, what_has_no_limit_is_infinite);
 	tcase_add_test(t, fractions_are_exact);
 	tcase_add_test(t, a_histogram_is_cumulative);
 	tcase_add_test(t, a_failed_append_is_remembered);
