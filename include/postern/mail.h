@@ -19,18 +19,44 @@ struct postern_address {
 	struct postern_str address; /* addr-spec */
 };
 
-/* A leaf that is not one of the two bodies. */
+/* What a part is to the reader; see also is_inline. */
+enum postern_part_kind {
+	POSTERN_PART_FILE = 0,
+	/*
+	 * An invitation: text/calendar with a method, or not as an attachment.
+	 * What POSTERN_CARRIES_CALENDAR is about.
+	 */
+	POSTERN_PART_CALENDAR,
+	/*
+	 * Another form of the text, such as text/x-amp-html. What
+	 * POSTERN_CARRIES_ALTERNATIVES is about.
+	 */
+	POSTERN_PART_ALTERNATIVE
+};
+
+/*
+ * A leaf that is not part of the two bodies. Its bytes are those of the
+ * message, decoded but never converted, also of text.
+ */
 struct postern_part {
 	struct postern_str type;       /* "image/png", lower case */
 	struct postern_str filename;   /* UTF-8; never empty */
 	struct postern_str content_id; /* without <>, may be empty */
 	bool is_inline; /* shown by the html through content_id */
 	uint64_t size;  /* decoded bytes */
+	enum postern_part_kind kind;
+	struct postern_str disposition; /* lower case; empty when not said */
+	struct postern_str charset;     /* of text, as it is said, or empty */
+	struct postern_str method;      /* of a calendar: "REQUEST", or empty */
 };
 
 /*
  * The parsed message: only for modules whose table asks for it with
  * POSTERN_NEEDS_CONTENT. Everything is UTF-8.
+ *
+ * Of addresses there are those that are a mailbox, members of groups in the
+ * place of their group; what is none is left out, so each list may be empty,
+ * also that of From. text and html are all texts a reader sees, in order.
  */
 struct postern_content {
 	const struct postern_address *from, *to, *cc, *reply_to;

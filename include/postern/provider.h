@@ -86,6 +86,13 @@ struct postern_host {
 	/* HMAC of prefix and, behind it, the body as appended so far. */
 	int (*body_hmac_sha256)(struct postern_request *r,
 	    struct postern_str key, struct postern_str prefix, uint8_t out[32]);
+	/*
+	 * The text of a header value for people: encoded words (RFC 2047)
+	 * decoded, valid UTF-8 without controls, NUL-terminated. For fields
+	 * that are text, such as Comments; not for addresses. NULL for memory.
+	 */
+	const char *(*decode)(
+	    struct postern_request *r, struct postern_str value);
 };
 
 enum {

@@ -1,19 +1,17 @@
 /*
  * A view is everything a provider could want of a message, copied out of
- * GMime's tree, which is gone when mime_view_new returns: text, and where the
+ * GMime's tree, which is gone when mime_parse returns: text, and where the
  * parts lie. The message itself is parsed where it lies; mime_guard bounds
  * the work beforehand.
  */
-#include <mail/mime.h>
-
-#include <base/arena.h>
 #include <base/buf.h>
 #include <mail/charset.h>
 #include <mail/header.h>
+#include <mail/mime.h>
 #include <mail/mime_filename.h>
 #include <mail/mime_guard.h>
 #include <mail/mime_inline.h>
-#include <mail/mime_stream.h>
+#include <mail/mime_view.h>
 
 #include <gmime/gmime.h>
 
@@ -22,32 +20,40 @@
 #include <stdlib.h>
 
 enum {
-	DEPTH_MAX = 100,
-	PARTS_MAX = 1000,
-	PARTS_FIRST = 8, /* room for */
-	/* Of the texts and of the HTML. A byte becomes three at most. */
-	BODY_MAX = 4 * MIME_TEXT_MAX,
-	ARENA_MAX = 32 * 1024 * 1024 /* addresses, names, the subject */
-};
-
-struct mime_view {
-	struct mime_fields fields;
-	struct arena arena;
-	struct mime_part *parts;
-	struct mime_place *places; /* of the same */
-	size_t part_cap;
-	struct buf text, html;
-	uint64_t counted; /* of those two, in message_memory */
-	struct mime_reader reader;
+	DEPTH_MAX = 100
 };
 
 /* State of the walk through one tree; the first error sticks. */
 struct walk {
 	struct mime_view *view;
 	struct err *e;
-	bool has_text, has_html;
-	bool is_related[PARTS_MAX]; /* the part may be shown inline */
+	size_t leaves, groups;
+	uint64_t text_bytes, html_bytes; /* in the message */
+	bool is_related[MIME_PARTS_MAX]; /* the part may be shown inline */
 	int rc;
+};
+
+/* Which forms of the text a multipart/alternative has had so far. */
+struct forms {
+	bool has_text, has_html;
+};
+
+/* Where an entity stands. */
+struct stand {
+	bool in_related;
+	struct forms *forms; /* directly in multipart/alternative, or NULL */
+	size_t group;        /* number of the outermost of these, or 0 */
+	unsigned depth;
+};
+
+/* A leaf, as far as it matters where it goes. */
+struct leaf {
+	GMimeObject *object;
+	struct stand stand;
+	struct mime_place place;
+	struct span type, disposition;
+	const char *name; /* or NULL */
+	bool is_attached;
 };
 
 static void drop_log(
@@ -159,7 +165,7 @@ static struct span keep_text(struct walk *w, const char *text)
 
 	if (!text)
 		return SPAN("");
-	buf_init(&clean, ARENA_MAX);
+	buf_init(&clean, MIME_ARENA_MAX);
 	rc = charset_clean_utf8(span_of(text), &clean);
 	if (rc == 0)
 		kept = arena_str(&w->view->arena, buf_span(&clean));
@@ -180,6 +186,13 @@ static void keep_mailbox(
 	out->address = keep_text(w, internet_address_mailbox_get_addr(mailbox));
 }
 
+static bool is_mailbox(InternetAddress *address)
+{
+	return INTERNET_ADDRESS_IS_MAILBOX(address) &&
+	       mime_view_is_address(internet_address_mailbox_get_addr(
+		   INTERNET_ADDRESS_MAILBOX(address)));
+}
+
 /*
  * Mailboxes of a list, those of groups in the place of their group; counted
  * only when out is NULL. Groups do not nest (RFC 5322 3.4).
@@ -193,11 +206,11 @@ static size_t flatten(struct walk *w, InternetAddressList *list, bool is_group,
 	for (int i = 0; i < length; i++) {
 		InternetAddress *a = internet_address_list_get_address(list, i);
 		struct mime_address *to = out ? out + n : NULL;
-		if (INTERNET_ADDRESS_IS_MAILBOX(a)) {
+		if (is_mailbox(a)) {
 			if (to)
 				keep_mailbox(w, a, to);
 			n++;
-		} else if (!is_group) {
+		} else if (!is_group && INTERNET_ADDRESS_IS_GROUP(a)) {
 			n += flatten(w,
 			    internet_address_group_get_members(
 				INTERNET_ADDRESS_GROUP(a)),
@@ -259,35 +272,36 @@ static int decode(struct walk *w, const struct mime_place *place, uint64_t size,
 }
 
 /* Append the text of a leaf, as UTF-8. */
-static void keep_body(struct walk *w, GMimeObject *leaf, struct buf *out)
+static int add_text(struct walk *w, const struct leaf *leaf, struct buf *out)
 {
 	const char *charset =
-	    g_mime_object_get_content_type_parameter(leaf, "charset");
-	struct mime_place place = place_of(leaf);
+	    g_mime_object_get_content_type_parameter(leaf->object, "charset");
 	struct buf raw;
 	uint64_t size;
-	int rc = mime_reader_measure(&w->view->reader, &place, &size);
+	int rc = mime_reader_measure(&w->view->reader, &leaf->place, &size);
 
 	buf_init(&raw, MIME_TEXT_MAX + 1);
 	if (rc == 0)
-		rc = decode(w, &place, size, &raw);
+		rc = decode(w, &leaf->place, size, &raw);
 	if (rc == 0)
 		rc = charset_to_utf8(buf_span(&raw), span_of(charset), out);
-	if (rc < 0)
-		fail(w, rc);
 	buf_finish(&raw);
+	return rc;
 }
 
-static bool is_token(const char *s)
+static void keep_body(struct walk *w, const struct leaf *leaf, bool is_html)
 {
-	size_t len = 0;
+	struct mime_bodies *b = &w->view->bodies;
+	struct buf *out = is_html ? &b->html : &b->text;
+	int rc = mime_bodies_part(b, is_html);
+	size_t before = buf_len(out);
 
-	for (; s && s[len]; len++) {
-		unsigned char c = (unsigned char)s[len];
-		if (c <= ' ' || c >= 0x7f || strchr("()<>@,;:\\\"/[]?=", c))
-			return false;
-	}
-	return len > 0 && len < 128;
+	if (rc == 0)
+		rc = add_text(w, leaf, out);
+	if (rc == 0)
+		rc = mime_bodies_note(b, is_html, leaf->stand.group, before);
+	if (rc < 0)
+		fail(w, rc);
 }
 
 /* "image/png", lower case; a type that is none becomes the general one. */
@@ -299,132 +313,218 @@ static struct span keep_type(struct walk *w, GMimeObject *o)
 	    ct ? g_mime_content_type_get_media_subtype(ct) : NULL;
 	char *text;
 
-	if (!is_token(type) || !is_token(subtype))
+	if (!mime_view_is_token(type) || !mime_view_is_token(subtype))
 		return SPAN("application/octet-stream");
 	text = arena_printf(&w->view->arena, "%s/%s", type, subtype);
-	if (!text) {
+	if (!text)
 		fail(w, -ENOMEM);
-		return SPAN("application/octet-stream");
-	}
-	for (char *c = text; *c; c++) {
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c | 0x20);
-	}
-	return span_of(text);
+	return mime_view_lower(text);
 }
 
-static struct span keep_filename(
-    struct walk *w, GMimeObject *o, struct span type)
+static struct span keep_disposition(struct walk *w, GMimeObject *o)
+{
+	const char *how = g_mime_object_get_disposition(o);
+	char *text;
+
+	if (!mime_view_is_token(how))
+		return SPAN("");
+	text = arena_str(&w->view->arena, span_of(how));
+	if (!text)
+		fail(w, -ENOMEM);
+	return mime_view_lower(text);
+}
+
+static const char *name_of(GMimeObject *o)
 {
 	const char *name = NULL;
-	struct span kept;
 
 	if (GMIME_IS_PART(o))
 		name = g_mime_part_get_filename(GMIME_PART(o));
 	if (!name)
 		name = g_mime_object_get_content_disposition_parameter(
 		    o, "filename");
-	kept = mime_filename(&w->view->arena, keep_text(w, name), type);
+	return name;
+}
+
+static struct span keep_filename(struct walk *w, const struct leaf *leaf)
+{
+	struct span kept = mime_filename(
+	    &w->view->arena, keep_text(w, leaf->name), leaf->type);
+
 	if (!kept.ptr)
 		fail(w, -ENOMEM);
 	return kept;
 }
 
-static int grow_parts(struct mime_view *v)
+static struct span keep_parameter(
+    struct walk *w, GMimeObject *o, const char *name)
 {
-	size_t cap = v->part_cap ? 2 * v->part_cap : PARTS_FIRST;
-	struct mime_part *parts;
-	struct mime_place *places;
-
-	if (v->fields.part_count < v->part_cap)
-		return 0;
-	parts = realloc(v->parts, cap * sizeof(*parts));
-	if (!parts)
-		return -ENOMEM;
-	v->parts = parts;
-	places = realloc(v->places, cap * sizeof(*places));
-	if (!places)
-		return -ENOMEM;
-	v->places = places;
-	v->part_cap = cap;
-	return 0;
+	return keep_text(w, g_mime_object_get_content_type_parameter(o, name));
 }
 
-static void keep_part(
-    struct walk *w, GMimeObject *o, struct span type, bool may_inline)
+static enum mime_kind kind_of(
+    const struct leaf *leaf, const struct mime_part *part)
+{
+	if (span_eq(leaf->type, SPAN("text/calendar")))
+		return !leaf->is_attached || part->method.len > 0
+			   ? MIME_CALENDAR
+			   : MIME_FILE;
+	return leaf->stand.forms && !leaf->is_attached ? MIME_ALTERNATIVE
+						       : MIME_FILE;
+}
+
+static void describe(
+    struct walk *w, const struct leaf *leaf, struct mime_part *part)
+{
+	GMimeObject *o = leaf->object;
+
+	part->type = leaf->type;
+	part->disposition = leaf->disposition;
+	part->filename = keep_filename(w, leaf);
+	part->content_id = keep_text(w, g_mime_object_get_content_id(o));
+	part->charset = part->method = SPAN("");
+	if (span_starts_with(leaf->type, SPAN("text/")))
+		part->charset = keep_parameter(w, o, "charset");
+	if (span_eq(leaf->type, SPAN("text/calendar")))
+		part->method = keep_parameter(w, o, "method");
+	part->kind = kind_of(leaf, part);
+}
+
+static void keep_part(struct walk *w, const struct leaf *leaf)
 {
 	struct mime_view *v = w->view;
-	struct mime_place place = place_of(o);
-	struct mime_part part = { .type = type };
-	size_t i = v->fields.part_count;
-	int rc = grow_parts(v);
+	struct mime_part part = { .is_inline = false };
+	int rc = mime_reader_measure(&v->reader, &leaf->place, &part.size);
 
+	describe(w, leaf, &part);
+	w->is_related[v->fields.part_count] =
+	    leaf->stand.in_related ||
+	    span_eq(leaf->disposition, SPAN("inline"));
 	if (rc == 0)
-		rc = mime_reader_measure(&v->reader, &place, &part.size);
-	if (rc < 0) {
+		rc = mime_view_add_part(v, &part, &leaf->place);
+	if (rc < 0)
 		fail(w, rc);
+}
+
+/* The first text of an alternative is one of its forms, another is a file. */
+static bool is_another_form(const struct leaf *leaf, bool is_html)
+{
+	struct forms *forms = leaf->stand.forms;
+	bool *has = NULL;
+	bool had;
+
+	if (!forms)
+		return false;
+	has = is_html ? &forms->has_html : &forms->has_text;
+	had = *has;
+	*has = true;
+	return had;
+}
+
+/*
+ * Whether a leaf is shown as part of the message's text, or is a file. What
+ * has a name, or is meant for the HTML to refer to, is a file when it is not
+ * the first text there is.
+ */
+static bool is_body(struct walk *w, const struct leaf *leaf, bool is_html)
+{
+	const struct mime_bodies *b = &w->view->bodies;
+	uint64_t *bytes = is_html ? &w->html_bytes : &w->text_bytes;
+	bool is_first = !(is_html ? b->has_html : b->has_text);
+
+	if (leaf->is_attached || *bytes + leaf->place.length > MIME_TEXT_MAX)
+		return false;
+	if (leaf->name && (b->has_text || b->has_html))
+		return false;
+	if (!is_first && leaf->stand.in_related &&
+	    g_mime_object_get_content_id(leaf->object))
+		return false;
+	if (is_another_form(leaf, is_html))
+		return false;
+	*bytes += leaf->place.length;
+	return true;
+}
+
+static void visit_leaf(
+    struct walk *w, GMimeObject *o, const struct stand *stand)
+{
+	struct leaf leaf = { .object = o,
+		.stand = *stand,
+		.place = place_of(o),
+		.type = keep_type(w, o),
+		.disposition = keep_disposition(w, o),
+		.name = name_of(o) };
+	bool is_html = span_eq(leaf.type, SPAN("text/html"));
+	bool is_text = span_eq(leaf.type, SPAN("text/plain"));
+
+	leaf.is_attached = span_eq(leaf.disposition, SPAN("attachment"));
+	if (++w->leaves > MIME_PARTS_MAX)
+		refuse(w, "the message has more than 1000 parts");
+	else if ((is_text || is_html) && is_body(w, &leaf, is_html))
+		keep_body(w, &leaf, is_html);
+	else
+		keep_part(w, &leaf);
+}
+
+/* One whose boundary is missing is all text before its first part. */
+static void keep_preface(
+    struct walk *w, GMimeMultipart *m, const struct stand *stand)
+{
+	const char *preface = g_mime_multipart_get_prologue(m);
+	struct span text = span_of(preface ? preface : "");
+	int rc;
+
+	if (w->text_bytes + text.len > MIME_TEXT_MAX) {
+		refuse(w, "the parts of the message have no boundary");
 		return;
 	}
-	part.filename = keep_filename(w, o, type);
-	part.content_id = keep_text(w, g_mime_object_get_content_id(o));
-	v->parts[i] = part;
-	v->places[i] = place;
-	w->is_related[i] = may_inline;
-	v->fields.part_count++;
+	w->text_bytes += text.len;
+	rc = mime_bodies_add_lines(&w->view->bodies, stand->group, text);
+	if (rc < 0)
+		fail(w, rc);
 }
 
-static bool is_body(const struct walk *w, GMimeObject *o, bool is_attached,
-    struct span type, const char *wanted)
+static struct stand stand_within(struct walk *w, GMimeObject *o,
+    const struct stand *outer, struct forms *forms)
 {
-	(void)w;
-	return !is_attached && span_eq(type, span_of(wanted)) &&
-	       place_of(o).length <= MIME_TEXT_MAX;
+	GMimeContentType *type = g_mime_object_get_content_type(o);
+	struct stand s = *outer;
+
+	s.depth++;
+	s.forms = NULL;
+	if (g_mime_content_type_is_type(type, "multipart", "related"))
+		s.in_related = true;
+	if (!g_mime_content_type_is_type(type, "multipart", "alternative"))
+		return s;
+	s.forms = forms;
+	if (s.group == 0)
+		s.group = ++w->groups;
+	return s;
 }
 
-static void visit_leaf(struct walk *w, GMimeObject *o, bool in_related)
+static void visit(struct walk *w, GMimeObject *o, const struct stand *stand)
 {
-	const char *disposition = g_mime_object_get_disposition(o);
-	struct span how = span_of(disposition ? disposition : "");
-	bool is_attached = span_ieq(how, SPAN("attachment"));
-	struct span type = keep_type(w, o);
-
-	if (!w->has_text && is_body(w, o, is_attached, type, "text/plain")) {
-		keep_body(w, o, &w->view->text);
-		w->has_text = true;
-	} else if (!w->has_html &&
-		   is_body(w, o, is_attached, type, "text/html")) {
-		keep_body(w, o, &w->view->html);
-		w->has_html = true;
-	} else if (w->view->fields.part_count == PARTS_MAX) {
-		refuse(w, "the message has more than 1000 parts");
-	} else {
-		keep_part(
-		    w, o, type, in_related || span_ieq(how, SPAN("inline")));
-	}
-}
-
-static void visit(
-    struct walk *w, GMimeObject *o, bool in_related, unsigned depth)
-{
-	bool is_related;
+	struct forms forms = { .has_text = false };
+	struct stand inner;
 	int count;
 
 	if (w->rc < 0 || !o)
 		return;
-	if (depth > DEPTH_MAX) {
+	if (stand->depth > DEPTH_MAX) {
 		refuse(w, "the parts of the message are nested too deep");
 		return;
 	}
 	if (!GMIME_IS_MULTIPART(o)) {
-		visit_leaf(w, o, in_related);
+		visit_leaf(w, o, stand);
 		return;
 	}
-	is_related = g_mime_content_type_is_type(
-	    g_mime_object_get_content_type(o), "multipart", "related");
+	inner = stand_within(w, o, stand, &forms);
 	count = g_mime_multipart_get_count(GMIME_MULTIPART(o));
+	if (count == 0)
+		keep_preface(w, GMIME_MULTIPART(o), stand);
 	for (int i = 0; i < count; i++)
 		visit(w, g_mime_multipart_get_part(GMIME_MULTIPART(o), i),
-		    in_related || is_related, depth + 1);
+		    &inner);
 }
 
 /* --- the whole --- */
@@ -441,7 +541,9 @@ static void find_inline(struct walk *w)
 
 static void extract(struct walk *w, GMimeMessage *m)
 {
+	static const struct stand top = { .depth = 0 };
 	struct mime_fields *f = &w->view->fields;
+	int rc;
 
 	keep_addresses(w, m, GMIME_ADDRESS_TYPE_FROM, &f->from);
 	keep_addresses(w, m, GMIME_ADDRESS_TYPE_TO, &f->to);
@@ -449,9 +551,12 @@ static void extract(struct walk *w, GMimeMessage *m)
 	keep_addresses(w, m, GMIME_ADDRESS_TYPE_REPLY_TO, &f->reply_to);
 	keep_addresses(w, m, GMIME_ADDRESS_TYPE_SENDER, &f->sender);
 	f->subject = keep_text(w, g_mime_message_get_subject(m));
-	visit(w, g_mime_message_get_mime_part(m), false, 0);
-	f->text = buf_span(&w->view->text);
-	f->html = buf_span(&w->view->html);
+	visit(w, g_mime_message_get_mime_part(m), &top);
+	rc = mime_bodies_join(&w->view->bodies);
+	if (rc < 0)
+		fail(w, rc);
+	f->text = buf_span(&w->view->bodies.text);
+	f->html = buf_span(&w->view->bodies.html);
 	f->parts = w->view->parts;
 	if (w->rc == 0 && f->html.len > 0)
 		find_inline(w);
@@ -475,7 +580,7 @@ static void parse(struct walk *w, const struct message *message)
 	g_object_unref(stream);
 }
 
-static int fill(struct mime_view *v, const struct message *m, struct err *e)
+int mime_parse(struct mime_view *v, const struct message *m, struct err *e)
 {
 	struct walk w = { .view = v, .e = e };
 	int rc = mime_guard_check(m);
@@ -488,56 +593,4 @@ static int fill(struct mime_view *v, const struct message *m, struct err *e)
 	else
 		parse(&w, m);
 	return w.rc;
-}
-
-struct mime_view *mime_view_new(const struct message *m, struct err *e)
-{
-	struct mime_view *v = calloc(1, sizeof(*v));
-
-	if (!v) {
-		(void)err_set(e, -ENOMEM, "out of memory");
-		return NULL;
-	}
-	arena_init(&v->arena, ARENA_MAX);
-	buf_init(&v->text, BODY_MAX);
-	buf_init(&v->html, BODY_MAX);
-	v->reader.message = m;
-	if (fill(v, m, e) < 0) {
-		mime_view_free(v);
-		return NULL;
-	}
-	v->counted = v->text.cap + v->html.cap;
-	message_memory_change(0, v->counted);
-	return v;
-}
-
-void mime_view_free(struct mime_view *v)
-{
-	if (!v)
-		return;
-	message_memory_change(v->counted, 0);
-	mime_reader_finish(&v->reader);
-	buf_finish(&v->text);
-	buf_finish(&v->html);
-	free(v->parts);
-	free(v->places);
-	arena_finish(&v->arena);
-	free(v);
-}
-
-const struct mime_fields *mime_view_fields(const struct mime_view *v)
-{
-	return &v->fields;
-}
-
-int mime_view_read(
-    struct mime_view *v, size_t i, uint64_t offset, void *out, size_t len)
-{
-	return mime_reader_read(&v->reader, &v->places[i], offset, out, len);
-}
-
-uint64_t mime_view_held(const struct mime_view *v)
-{
-	return sizeof(*v) + v->counted + v->arena.used +
-	       v->part_cap * (sizeof(*v->parts) + sizeof(*v->places));
 }

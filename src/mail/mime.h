@@ -19,7 +19,10 @@
 struct mime_view;
 
 enum {
-	/* Of a body as it lies in the message; a longer one is a file. */
+	/*
+	 * Of all texts, and of all HTML, as they lie in the message; what goes
+	 * beyond is a file.
+	 */
 	MIME_TEXT_MAX = 2 * 1024 * 1024
 };
 
@@ -27,8 +30,18 @@ struct mime_address {
 	struct span name, address;
 };
 
+enum mime_kind {
+	MIME_FILE = 0,
+	MIME_CALENDAR,   /* an invitation: text/calendar as POSTERN_CARRIES_ */
+	MIME_ALTERNATIVE /* another form of the text, such as AMP */
+};
+
 struct mime_part {
 	struct span type, filename, content_id;
+	struct span disposition; /* lower case, "" when not said */
+	struct span charset;     /* of text, as it is said, or "" */
+	struct span method;      /* of a calendar, as it is said, or "" */
+	enum mime_kind kind;
 	bool is_inline;
 	uint64_t size; /* decoded */
 };

@@ -225,6 +225,21 @@ static const char *host_base64(
 	return out;
 }
 
+static const char *host_decode(
+    struct postern_request *r, struct postern_str value)
+{
+	struct buf text;
+	const char *kept = NULL;
+
+	buf_init(&text, REQUEST_TEXT_MAX);
+	if (mime_decode_text(from_str(value), &text) == 0)
+		kept = arena_str(&r->arena, buf_span(&text));
+	buf_finish(&text);
+	if (!kept)
+		(void)note(r, -ENOMEM);
+	return kept;
+}
+
 static int host_refuse(struct postern_request *r, const char *reason)
 {
 	(void)err_set(&r->refusal, -EINVAL, "%s", reason);
@@ -291,6 +306,7 @@ const struct postern_host request_host = {
 	.grant = host_grant,
 	.body_content = host_body_content,
 	.body_hmac_sha256 = host_body_hmac_sha256,
+	.decode = host_decode,
 };
 
 const char *const *request_headers(const struct postern_request *r)

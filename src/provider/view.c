@@ -96,6 +96,19 @@ static int fill_addresses(struct arena *a, const struct mime_addresses *from,
 	return 0;
 }
 
+static enum postern_part_kind kind_of(enum mime_kind kind)
+{
+	switch (kind) {
+	case MIME_CALENDAR:
+		return POSTERN_PART_CALENDAR;
+	case MIME_ALTERNATIVE:
+		return POSTERN_PART_ALTERNATIVE;
+	case MIME_FILE:
+		break;
+	}
+	return POSTERN_PART_FILE;
+}
+
 static int fill_parts(struct arena *a, const struct mime_fields *from,
     struct postern_content *out)
 {
@@ -110,7 +123,11 @@ static int fill_parts(struct arena *a, const struct mime_fields *from,
 			.filename = to_str(p->filename),
 			.content_id = to_str(p->content_id),
 			.is_inline = p->is_inline,
-			.size = p->size };
+			.size = p->size,
+			.kind = kind_of(p->kind),
+			.disposition = to_str(p->disposition),
+			.charset = to_str(p->charset),
+			.method = to_str(p->method) };
 	}
 	out->parts = parts;
 	out->part_count = from->part_count;

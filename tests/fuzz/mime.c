@@ -1,9 +1,12 @@
 /*
  * A message scanned as it arrives, then taken apart: cuts do not matter, and
- * whatever GMime makes of it, spans must be text.
+ * whatever GMime makes of it, spans must be text, parts must decode to as many
+ * bytes as were counted, to the same ones however they are read, and little
+ * memory may be held.
  */
 #include "fuzz.h"
 
+#include <base/hash.h>
 #include <mail/header.h>
 #include <mail/mime.h>
 #include <mail/mime_scan.h>
@@ -37,7 +40,41 @@ static void check_fields(const struct mime_fields *f)
 		check_text(f->parts[i].type);
 		check_text(f->parts[i].filename);
 		check_text(f->parts[i].content_id);
+		check_text(f->parts[i].disposition);
+		check_text(f->parts[i].charset);
+		check_text(f->parts[i].method);
 	}
+}
+
+/* Read in steps that grow from first by one; a sum over all bytes. */
+static uint32_t sum_part(struct mime_view *v, size_t i, size_t first)
+{
+	uint64_t size = mime_view_fields(v)->parts[i].size, at = 0;
+	uint32_t sum = 0;
+	char piece[700];
+
+	for (size_t step = first; at < size; step = step % 700 + 1) {
+		size_t len = size - at < step ? (size_t)(size - at) : step;
+		fuzz_claim(mime_view_read(v, i, at, piece, len) == 0);
+		sum = hash_crc32c(sum, piece, len);
+		at += len;
+	}
+	return sum;
+}
+
+static void check_parts(struct mime_view *v, size_t raw_size)
+{
+	const struct mime_fields *f = mime_view_fields(v);
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < f->part_count; i++) {
+		/* Escapes shrink; nothing grows but by a few bytes. */
+		fuzz_claim(f->parts[i].size <= raw_size + 64);
+		total += f->parts[i].size;
+		fuzz_claim(sum_part(v, i, 1) == sum_part(v, i, 611));
+	}
+	fuzz_claim(total <= 2 * raw_size + 64);
+	fuzz_claim(mime_view_held(v) < 64 * raw_size + 64 * 1024);
 }
 
 /* What is seen while a message arrives does not depend on the cuts. */
@@ -73,6 +110,12 @@ static struct message *make_message(struct span raw)
 	return m;
 }
 
+static void check_all(struct mime_view *v, size_t raw_size)
+{
+	check_fields(mime_view_fields(v));
+	check_parts(v, raw_size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool is_ready;
@@ -87,7 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	m = make_message(span_make(data, size));
 	v = m ? mime_view_new(m, &e) : NULL;
 	if (v)
-		check_fields(mime_view_fields(v));
+		check_all(v, size);
 	mime_view_free(v);
 	message_unref(m);
 	return 0;

@@ -149,10 +149,11 @@ START_TEST(finds_bodies_and_attachments)
 	    "--m\r\nContent-Type: message/rfc822\r\n\r\n"
 	    "From: i@x\r\nSubject: inner\r\n\r\nbody\r\n--m--\r\n"));
 	ck_assert_ptr_nonnull(fields);
-	check_span(fields->text, "\xc3\xbcx");
-	check_span(
-	    fields->html, "<img src=\"CID:logo%31@x\"><img src=cid:other>");
-	ck_assert_uint_eq(fields->part_count, 6);
+	check_span(fields->text, "\xc3\xbcx\r\nfooter");
+	check_span(fields->html,
+	    "<img src=\"CID:logo%31@x\"><img src=cid:other>\r\n"
+	    "<div style=\"white-space: pre-wrap\">footer</div>\r\n");
+	ck_assert_uint_eq(fields->part_count, 5);
 	check_span(fields->parts[0].type, "image/png");
 	check_span(fields->parts[0].filename, "attachment.png");
 	check_span(fields->parts[0].content_id, "logo1@x");
@@ -160,12 +161,10 @@ START_TEST(finds_bodies_and_attachments)
 	ck_assert(fields->parts[0].is_inline);
 	ck_assert(!fields->parts[1].is_inline);
 	ck_assert(!fields->parts[2].is_inline);
-	check_span(fields->parts[3].filename, "attachment.txt");
-	check_part(3, "footer");
-	check_span(fields->parts[4].filename, "a_b.txt");
-	check_span(fields->parts[5].type, "message/rfc822");
-	check_span(fields->parts[5].filename, "attachment.eml");
-	check_part(5, "From: i@x\r\nSubject: inner\r\n\r\nbody");
+	check_span(fields->parts[3].filename, "a_b.txt");
+	check_span(fields->parts[4].type, "message/rfc822");
+	check_span(fields->parts[4].filename, "attachment.eml");
+	check_part(4, "From: i@x\r\nSubject: inner\r\n\r\nbody");
 }
 END_TEST
 
@@ -221,18 +220,16 @@ END_TEST
 
 START_TEST(accepts_a_thousand_parts_and_refuses_more)
 {
+	static const char part[] = "--b\r\nContent-Type: a/b\r\n\r\nx\r\n";
+
 	add("From: a@x\r\nContent-Type: multipart/mixed; "
 	    "boundary=\"b\"\r\n\r\n");
-	add_times(1001, "--b\r\nContent-Type: text/plain\r\n\r\nx\r\n");
-	add("--b--\r\n");
+	add_times(1000, part);
 	parse(buf_span(&text));
 	ck_assert_ptr_nonnull(fields);
 	ck_assert_uint_eq(fields->part_count, 1000);
-	add_times(1, "--b\r\nContent-Type: text/plain\r\n\r\nx\r\n");
-	buf_clear(&text);
-	add("From: a@x\r\nContent-Type: multipart/mixed; "
-	    "boundary=\"b\"\r\n\r\n");
-	add_times(1002, "--b\r\nContent-Type: text/plain\r\n\r\nx\r\n");
+	check_part(998, "x");
+	add_times(1, part);
 	parse(buf_span(&text));
 	ck_assert_ptr_null(fields);
 	ck_assert_int_eq(why.code, -EINVAL);

@@ -5,6 +5,7 @@
 #include <provider/provider.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct message *message;
@@ -141,6 +142,104 @@ START_TEST(shows_content_to_those_who_need_it)
 }
 END_TEST
 
+static int look_at_parts(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	const struct postern_content *c = mail->content;
+
+	ck_assert_uint_eq(c->part_count, 2);
+	ck_assert_int_eq(c->parts[0].kind, POSTERN_PART_CALENDAR);
+	ck_assert(is(c->parts[0].method, "REQUEST"));
+	ck_assert(is(c->parts[0].charset, "utf-8"));
+	ck_assert_int_eq(c->parts[1].kind, POSTERN_PART_FILE);
+	ck_assert(is(c->parts[1].disposition, "attachment"));
+	ck_assert_uint_eq(c->parts[1].size, 9000);
+	ck_assert_str_eq(
+	    host->decode(
+		r, (struct postern_str){ "=?utf-8?q?=C3=BC?=\r\n x", 22 }),
+	    "\xc3\xbc x");
+	(void)host->method(r, "POST");
+	(void)host->url(r, "https://a.example/");
+	(void)host->body(r, "{", 1);
+	(void)host->body_json(r, c->text);
+	(void)host->body_part(r, 1, POSTERN_BASE64);
+	(void)host->body_part(r, 0, POSTERN_JSON_STRING);
+	(void)host->body_part(r, 1, POSTERN_AS_IS);
+	return host->body(r, "}", 1);
+}
+
+/* Text and a file, both long enough to be referred to. */
+static void use_message_with_parts(void)
+{
+	struct buf header, body;
+	int rc = 0;
+
+	buf_init(&header, 4096);
+	buf_init(&body, 1024 * 1024);
+	rc |= buf_add_str(&header,
+	    "From: a@x.example\r\n"
+	    "Content-Type: multipart/mixed; boundary=b\r\n\r\n");
+	rc |= buf_add_str(&body, "--b\r\n\r\n");
+	for (int i = 0; i < 4000; i++)
+		rc |= buf_add_str(&body, "\"text\"\r\n");
+	rc |= buf_add_str(&body,
+	    "--b\r\nContent-Type: text/calendar; method=REQUEST;"
+	    " charset=utf-8\r\n\r\nBEGIN:\r\n\"VCALENDAR\"\r\n"
+	    "--b\r\nContent-Type: application/x\r\n"
+	    "Content-Disposition: attachment\r\n"
+	    "Content-Transfer-Encoding: base64\r\n\r\n");
+	for (int i = 0; i < 3000; i++)
+		rc |= buf_add_str(&body, i % 19 ? "YWJj" : "YWJj\r\n");
+	rc |= buf_add_str(&body, "\r\n--b--\r\n");
+	ck_assert_int_eq(rc, 0);
+	message_unref(message);
+	message = message_new(&header, &body, 0);
+	input.message = message;
+}
+
+static void read_in_steps(const struct http_call *http, size_t step, char *out)
+{
+	for (uint64_t at = 0; at < http->body_size; at += step) {
+		uint64_t left = http->body_size - at;
+		size_t len = left < step ? (size_t)left : step;
+		ck_assert_int_eq(http->body_read(http->ctx, at, out + at, len),
+		    (ptrdiff_t)len);
+	}
+}
+
+START_TEST(a_body_of_references_reads_alike_again_and_again)
+{
+	static const size_t steps[] = { 65536, 1, 7, 4096, 65536 };
+	struct provider_call *c;
+	struct http_call http = { .method = NULL };
+	struct err e;
+	char *first, *again;
+
+	on_build = look_at_parts;
+	provider.flags = POSTERN_NEEDS_CONTENT;
+	use_message_with_parts();
+	ck_assert_int_eq(run(&c, &e), 0);
+	provider_call_http(c, &http);
+	ck_assert_uint_eq(http.body_size,
+	    1 + (4000 * 12 - 4) + 12000 + strlen("BEGIN:\\r\\n") +
+		strlen("\\\"VCALENDAR\\\"") + 9000 + 1);
+	first = malloc(http.body_size);
+	again = malloc(http.body_size);
+	read_in_steps(&http, 1000, first);
+	ck_assert_mem_eq(first, "{\\\"text\\\"\\r\\n", 13);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		read_in_steps(&http, steps[i], again);
+		ck_assert_mem_eq(first, again, http.body_size);
+	}
+	ck_assert_mem_eq(again + http.body_size - 4, "abc}", 4);
+	/* What is kept is the text, once. */
+	ck_assert_uint_lt(provider_call_held(c), 256 * 1024);
+	free(first);
+	free(again);
+	provider_call_free(c);
+}
+END_TEST
+
 static int refuse(const struct postern_mail *mail,
     const struct postern_host *host, struct postern_request *r)
 {
@@ -251,6 +350,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, shows_envelope_and_header);
 	tcase_add_test(t, shows_content_to_those_who_need_it);
+	tcase_add_test(t, a_body_of_references_reads_alike_again_and_again);
 	tcase_add_test(t, passes_a_refusal_on);
 	tcase_add_test(t, sends_no_half_request);
 	tcase_add_test(t, holds_to_the_limits_of_the_module);
