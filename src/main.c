@@ -18,6 +18,8 @@ static const struct {
 	{ "check", "[-c FILE] [--json]", "check a configuration", cli_check },
 	{ "passwd", "[--user NAME] [--generate]",
 	    "make a credential for a user", cli_passwd },
+	{ "salvage", "FROM TO", "make a new spool of a damaged one",
+	    cli_salvage },
 	{ "sandbox", "[--address ADDR] [--archive DIR]",
 	    "run a fake of the providers' APIs", cli_sandbox },
 	{ "queue", "ls|find|show|retry|hold|release|expire|rm",

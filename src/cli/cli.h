@@ -8,6 +8,8 @@ struct config_report;
 int cli_check(int argc, char **argv);
 int cli_passwd(int argc, char **argv);
 int cli_sandbox(int argc, char **argv);
+/* 0: all was saved; 1: look at the report. */
+int cli_salvage(int argc, char **argv);
 /* Of a running server; exit codes as in admin.h. */
 int cli_stats(int argc, char **argv);
 int cli_reload(int argc, char **argv);

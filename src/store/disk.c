@@ -379,6 +379,8 @@ static int open_rows(struct disk *d, const char *path, struct err *e)
 	int rc = sqlite_connect(path, d->io->vfs, &db, e);
 	if (rc < 0)
 		return rc;
+	/* What is refused is left for salvage as it is, its log too. */
+	sqlite_set_tidy(db, false);
 	rc = schema_prepare(db, path, &d->inspect.is_new, e);
 	if (rc == 0)
 		rc = inspect_database(d, db, e);
@@ -508,6 +510,7 @@ static int open_files(struct disk *d, struct err *e)
 
 static int start_threads(struct disk *d, struct err *e)
 {
+	rows_started(d->rows);
 	d->writer = writer_new(d);
 	if (!d->writer)
 		return err_set(e, -ENOMEM, "store: out of memory");

@@ -167,13 +167,14 @@ int inspect_settle_log(struct disk *d, struct err *e)
 	return 0;
 }
 
+/* Nothing is lost by it. The commands are complete; 1 is a warning. */
 static int refuse(struct disk *d, const char *why, int rc, struct err *e)
 {
 	return err_set(e, rc,
-	    "store: %s/store.db is damaged (%.100s): move that directory aside "
-	    "to start with an empty one; there \"sqlite3 store.db .recover\" "
-	    "salvages the rows, and bodies/ holds the messages as text",
-	    d->path, why);
+	    "store: store.db is damaged (%.60s); to go on with all that can be "
+	    "read: S='%.256s'; postern salvage $S $S.new; [ $? -lt 2 ] && "
+	    "mv $S $S.damaged && mv $S.new $S",
+	    why, d->path);
 }
 
 int inspect_failure(struct disk *d, sqlite3 *db, int rc, struct err *e)
@@ -223,7 +224,9 @@ void inspect_rows(struct disk *d)
 	log_warn("store_suspicious", LOG_STR("path", d->path),
 	    LOG_STR("what", "rows in store.db have damaged ids"),
 	    LOG_NUM("rows", d->inspect.nameless),
-	    LOG_STR("hint", "their messages are neither sent nor removed"));
+	    LOG_STR("hint",
+		"their messages are neither sent nor removed: stop, and "
+		"see postern salvage"));
 }
 
 int inspect_bodies(struct disk *d, struct err *e)

@@ -139,6 +139,11 @@ int rows_open(sqlite3 *db, struct rows **out, struct err *e)
 	return 0;
 }
 
+void rows_started(struct rows *r)
+{
+	sqlite_set_tidy(r->db, true);
+}
+
 void rows_close(struct rows *r)
 {
 	if (!r)

@@ -13,6 +13,8 @@ struct rows;
 
 /* Takes db over on success; schema_prepare was run on it. */
 int rows_open(sqlite3 *db, struct rows **out, struct err *e);
+/* The store is in use: from now on the close ends the log. */
+void rows_started(struct rows *r);
 void rows_close(struct rows *r); /* accepts NULL */
 
 int rows_begin(struct rows *r);

@@ -237,6 +237,12 @@ int schema_prepare(
 	return rc < 0 ? fail(db, rc, "make the tables", path, e) : 0;
 }
 
+bool schema_is_known(uint32_t application_id, uint32_t version)
+{
+	return (application_id == APPLICATION_ID && version <= VERSION) ||
+	       (application_id == 0 && version == 0);
+}
+
 /* Nor here a temporary file: there may be no folder it can be made in. */
 int schema_prepare_reader(sqlite3 *db, struct err *e)
 {

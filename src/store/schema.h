@@ -52,5 +52,7 @@ enum {
  */
 int schema_prepare(
     sqlite3 *db, const char *path, bool *out_is_new, struct err *e);
+/* Is it a database of ours, of a format that is known here, or new? */
+bool schema_is_known(uint32_t application_id, uint32_t version);
 /* Settings of the reading connection. */
 int schema_prepare_reader(sqlite3 *db, struct err *e);

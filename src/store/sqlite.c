@@ -78,6 +78,12 @@ int sqlite_connect(
 	return 0;
 }
 
+void sqlite_set_tidy(sqlite3 *db, bool is_tidy)
+{
+	(void)sqlite3_db_config(
+	    db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)!is_tidy, NULL);
+}
+
 int sqlite_exec(sqlite3 *db, const char *sql)
 {
 	return sqlite_errno(db, sqlite3_exec(db, sql, NULL, NULL, NULL));

@@ -13,6 +13,11 @@
 int sqlite_connect(
     const char *path, const char *vfs, sqlite3 **out, struct err *e);
 /*
+ * Whether the last connection that closes carries the log into the database
+ * and removes it, as by default.
+ */
+void sqlite_set_tidy(sqlite3 *db, bool is_tidy);
+/*
  * What failed, as an errno: -ENOSPC, -ENOMEM, -EEXIST (a constraint), -EBUSY;
  * anything else that is not success is -EIO.
  */

@@ -76,37 +76,37 @@ static int next_frame(struct walk *w)
 	return rc == -EBADMSG ? 0 : rc < 0 ? rc : 1;
 }
 
-/* Of this log, not left from before it was begun anew. */
-static bool is_of_this_log(const struct walk *w)
-{
-	return memcmp(w->frame + 8, w->header + 16, 8) == 0;
-}
-
-static bool is_whole(struct walk *w)
+/* The sum goes on from what is written there, whole or not. */
+static void look_at(struct walk *w, struct wal_frame *out)
 {
 	add(w, w->frame, 8);
 	add(w, w->frame + FRAME_SIZE, w->page_size);
-	return is_of_this_log(w) && is_sum(w, w->frame + 16);
+	*out = (struct wal_frame){ .page = get_big(w->frame),
+		.pages = get_big(w->frame + 4),
+		.offset = w->offset - w->page_size,
+		/* Else left from before it was begun anew. */
+		.is_of_this_log =
+		    memcmp(w->frame + 8, w->header + 16, 8) == 0 };
+	out->is_whole = out->is_of_this_log && is_sum(w, w->frame + 16);
+	w->sum[0] = get_big(w->frame + 16);
+	w->sum[1] = get_big(w->frame + 20);
 }
 
-/*
- * Each transaction is synced before the next begins, so a cut can only tear
- * the last: two that end behind the first bad frame mean that one of them was
- * whole once.
- */
-static int walk_frames(struct walk *w)
+static int walk_frames(struct walk *w,
+    bool (*each)(const struct wal_frame *frame, void *ctx), void *ctx)
 {
-	bool is_torn = false;
-	int ends = 0, rc;
-	while (ends < 2 && (rc = next_frame(w)) > 0) {
-		is_torn = is_torn || !is_whole(w);
-		if (is_torn && is_of_this_log(w) && get_big(w->frame + 4) != 0)
-			ends++;
+	struct wal_frame frame;
+	int rc;
+	while ((rc = next_frame(w)) > 0) {
+		look_at(w, &frame);
+		if (!each(&frame, ctx))
+			return 0;
 	}
-	return ends == 2 ? 1 : rc;
+	return rc;
 }
 
-int wal_is_damaged(const struct store_io *io, int fd)
+int wal_walk(const struct store_io *io, int fd, size_t *page_size,
+    bool (*each)(const struct wal_frame *frame, void *ctx), void *ctx)
 {
 	struct walk w = { .io = io, .fd = fd, .offset = HEADER_SIZE };
 	int rc = store_io_read(io, fd, w.header, HEADER_SIZE, 0);
@@ -118,12 +118,40 @@ int wal_is_damaged(const struct store_io *io, int fd)
 		ssize_t n = io->pread(fd, &c, 1, HEADER_SIZE);
 		return n < 0 ? (int)n : n > 0;
 	}
+	*page_size = w.page_size;
 	w.frame = malloc(FRAME_SIZE + PAGE_MAX);
 	if (!w.frame)
 		return -ENOMEM;
-	rc = walk_frames(&w);
+	rc = walk_frames(&w, each, ctx);
 	free(w.frame);
 	return rc;
+}
+
+/*
+ * Each transaction is synced before the next begins, so a cut can only tear
+ * the last: two that end behind the first bad frame mean that one of them was
+ * whole once.
+ */
+struct damage {
+	bool is_torn;
+	int ends;
+};
+
+static bool look_for_damage(const struct wal_frame *frame, void *ctx)
+{
+	struct damage *d = ctx;
+	d->is_torn = d->is_torn || !frame->is_whole;
+	if (d->is_torn && frame->is_of_this_log && frame->pages != 0)
+		d->ends++;
+	return d->ends < 2;
+}
+
+int wal_is_damaged(const struct store_io *io, int fd)
+{
+	struct damage d = { .ends = 0 };
+	size_t page_size;
+	int rc = wal_walk(io, fd, &page_size, look_for_damage, &d);
+	return rc != 0 ? rc : d.ends == 2;
 }
 
 static int rewrite(const struct store_io *io, int fd, char *chunk)

@@ -7,6 +7,22 @@
 
 #include <store/store_internal.h>
 
+/* A page as the log has it. */
+struct wal_frame {
+	uint32_t page;   /* its number, from 1 */
+	uint32_t pages;  /* of the database, where a transaction ends; else 0 */
+	uint64_t offset; /* of its bytes in the log */
+	bool is_of_this_log; /* not left over */
+	bool is_whole; /* as far as the sums of it and the one before say */
+};
+
+/*
+ * All frames in order, also behind one that is damaged, until each says false.
+ * 0; 1: the header is damaged, nothing can be said of what follows; or a
+ * negative errno. page_size is set when there are frames.
+ */
+int wal_walk(const struct store_io *io, int fd, size_t *page_size,
+    bool (*each)(const struct wal_frame *frame, void *ctx), void *ctx);
 /*
  * 1: acknowledged transactions cannot be read, because the header or a frame
  * before them is damaged; 0: no sign of that; or a negative errno.

@@ -285,7 +285,7 @@ START_TEST(a_damaged_database_is_refused_with_advice)
 		ck_assert_ptr_null(f.store);
 		ck_assert_int_lt(e.code, 0);
 		ck_assert_msg(strstr(e.text, "is damaged") &&
-				  strstr(e.text, "move that directory aside") &&
+				  strstr(e.text, "postern salvage ") &&
 				  strstr(e.text, f.path),
 		    "%s", e.text);
 	}
