@@ -111,6 +111,11 @@ static int disk_update(struct store *s, struct store_update *r)
 	return push(&disk_of(s)->writes, &r->request);
 }
 
+static int disk_charge(struct store *s, struct store_charge *r)
+{
+	return push(&disk_of(s)->writes, &r->request);
+}
+
 static int disk_load(struct store *s, struct store_load *r)
 {
 	return push(&disk_of(s)->loads, &r->request);
@@ -289,6 +294,7 @@ static void disk_close(struct store *s)
 static const struct store_ops disk_ops = {
 	.accept = disk_accept,
 	.update = disk_update,
+	.charge = disk_charge,
 	.load = disk_load,
 	.find = disk_find,
 	.search = disk_search,

@@ -332,6 +332,18 @@ static int memory_update(struct store *s, struct store_update *r)
 	return 0;
 }
 
+static int memory_charge(struct store *s, struct store_charge *r)
+{
+	struct memory *m = memory_of(s);
+	lock(m);
+	r->request.result =
+	    tallies_add(&m->quota, r->user, r->day, r->messages, QUOTA_DAYS);
+	m->operations++;
+	unlock(m);
+	store_answer(&r->request);
+	return 0;
+}
+
 static int memory_load(struct store *s, struct store_load *r)
 {
 	struct memory *m = memory_of(s);
@@ -528,6 +540,7 @@ static void memory_close(struct store *s)
 static const struct store_ops memory_ops = {
 	.accept = memory_accept,
 	.update = memory_update,
+	.charge = memory_charge,
 	.load = memory_load,
 	.find = memory_find,
 	.search = memory_search,

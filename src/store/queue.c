@@ -86,6 +86,8 @@ static uint64_t cost_of(struct store_request *r)
 	case STORE_OP_UPDATE:
 		u = container_of(r, struct store_update, request);
 		return STORE_ROW_COST * (u->recipient_count + u->attempt_count);
+	case STORE_OP_CHARGE:
+		return STORE_ROW_COST;
 	default:
 		return 0;
 	}

@@ -67,6 +67,12 @@ int store_update(struct store *s, struct store_update *r)
 	return s->ops->update(s, r);
 }
 
+int store_charge(struct store *s, struct store_charge *r)
+{
+	prepare(&r->request, STORE_OP_CHARGE);
+	return s->ops->charge(s, r);
+}
+
 int store_load(struct store *s, struct store_load *r)
 {
 	prepare(&r->request, STORE_OP_LOAD);

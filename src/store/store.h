@@ -171,6 +171,17 @@ struct store_accept {
 };
 
 /*
+ * The same charge without a message: of mail that is stored nowhere. user is
+ * borrowed until done. Results: 0 = synced; -ENOSPC; -EIO; -ECANCELED.
+ */
+struct store_charge {
+	struct store_request request;
+	struct span user;
+	int64_t day;
+	uint64_t messages;
+};
+
+/*
  * Record what attempts did and what is next, in one transaction: ledger rows
  * (of which the accepted and the unknown count as spent at their provider),
  * new states of recipients (indices and values parallel), marks of an attempt
@@ -268,6 +279,7 @@ void store_close(struct store *s);
  * 452 4.3.1).
  */
 int store_accept(struct store *s, struct store_accept *r);
+int store_charge(struct store *s, struct store_charge *r);
 int store_update(struct store *s, struct store_update *r);
 int store_load(struct store *s, struct store_load *r);
 int store_find(struct store *s, struct store_find *r);

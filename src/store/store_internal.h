@@ -18,6 +18,7 @@
 enum store_op {
 	STORE_OP_ACCEPT = 1,
 	STORE_OP_UPDATE,
+	STORE_OP_CHARGE,
 	STORE_OP_LOAD,
 	STORE_OP_FIND,
 	STORE_OP_SEARCH
@@ -27,6 +28,7 @@ enum store_op {
 struct store_ops {
 	int (*accept)(struct store *s, struct store_accept *r);
 	int (*update)(struct store *s, struct store_update *r);
+	int (*charge)(struct store *s, struct store_charge *r);
 	int (*load)(struct store *s, struct store_load *r);
 	int (*find)(struct store *s, struct store_find *r);
 	int (*search)(struct store *s, struct store_search *r);

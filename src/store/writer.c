@@ -8,6 +8,7 @@
 #include <store/cleaner.h>
 #include <store/dead.h>
 #include <store/disk.h>
+#include <store/dues.h>
 #include <store/guard.h>
 #include <store/schema.h>
 
@@ -37,12 +38,6 @@ struct slot {
 	struct holder *holder;     /* whose that was, pinned; may be NULL */
 };
 
-struct charge {
-	struct span user;
-	int64_t day;
-	uint64_t messages;
-};
-
 /* Of one provider and day. */
 struct spending {
 	struct span provider;
@@ -59,8 +54,7 @@ struct writer {
 	struct slot slots[DISK_BATCH_MAX];
 	size_t count;
 	struct store_request *taken[DISK_BATCH_MAX];
-	struct charge charges[DISK_BATCH_MAX];
-	size_t charge_count;
+	struct dues dues;
 	struct spending spendings[SPENDS_MAX];
 	size_t spending_count;
 
@@ -184,13 +178,15 @@ static bool is_own_failure(int rc)
 	return rc == -EEXIST || rc == -ENOENT || rc == -EALREADY;
 }
 
-static void note_charge(struct writer *w, const struct store_accept *a)
+/* One that comes without a message. */
+static int store_charged(struct writer *w, struct slot *slot)
 {
-	if (a->quota_messages == 0)
-		return;
-	w->charges[w->charge_count++] = (struct charge){ .user = a->entry->user,
-		.day = a->quota_day,
-		.messages = a->quota_messages };
+	const struct store_charge *c =
+	    container_of(slot->r, struct store_charge, request);
+
+	dues_note(&w->dues, c->user, c->day, c->messages);
+	slot->row_result = 0;
+	return 0;
 }
 
 static int store_accepted(
@@ -248,6 +244,8 @@ static int store_slot(struct writer *w, struct slot *slot, int64_t now_ms)
 {
 	struct store_accept *a = accept_of(slot);
 	int rc;
+	if (slot->r->op == STORE_OP_CHARGE)
+		return store_charged(w, slot);
 	if (a)
 		rc = store_accepted(w, slot, now_ms);
 	else
@@ -260,7 +258,8 @@ static int store_slot(struct writer *w, struct slot *slot, int64_t now_ms)
 		slot->holder =
 		    holders_pin(w->d->holders, rows_updated_user(w->d->rows));
 	if (a && rc == 0) {
-		note_charge(w, a);
+		dues_note(
+		    &w->dues, a->entry->user, a->quota_day, a->quota_messages);
 		if (slot->place.segment && !spool_has(slot->place.segment))
 			w->unsure[w->unsure_count++] = a->entry->id;
 	} else if (rc == 0) {
@@ -269,41 +268,11 @@ static int store_slot(struct writer *w, struct slot *slot, int64_t now_ms)
 	return is_own_failure(rc) ? 0 : rc;
 }
 
-static int by_user(const void *a, const void *b)
-{
-	const struct charge *x = a, *y = b;
-	if (x->day != y->day)
-		return x->day < y->day ? -1 : 1;
-	if (x->user.len != y->user.len)
-		return x->user.len < y->user.len ? -1 : 1;
-	return x->user.len ? memcmp(x->user.ptr, y->user.ptr, x->user.len) : 0;
-}
-
-/* One upsert per user and day. */
-static int store_charges(struct writer *w)
-{
-	int rc = 0;
-	if (w->charge_count > 1)
-		qsort(w->charges, w->charge_count, sizeof(w->charges[0]),
-		    by_user);
-	for (size_t i = 0; rc == 0 && i < w->charge_count;) {
-		const struct charge *c = &w->charges[i];
-		uint64_t sum = 0;
-		for (; i < w->charge_count; i++) {
-			if (by_user(c, &w->charges[i]) != 0)
-				break;
-			sum += w->charges[i].messages;
-		}
-		rc = rows_charge(w->d->rows, c->user, c->day, sum);
-	}
-	return rc;
-}
-
 static int store_slots(struct writer *w)
 {
 	int64_t now_ms = clock_wall_ms();
 	int rc = 0;
-	w->charge_count = w->spending_count = 0;
+	w->dues.count = w->spending_count = 0;
 	w->unsure_count = 0;
 	for (size_t i = 0; rc == 0 && i < w->count; i++)
 		if (w->slots[i].body_result == 0)
@@ -311,7 +280,7 @@ static int store_slots(struct writer *w)
 	if (rc == 0)
 		rc = store_unsure(w);
 	if (rc == 0)
-		rc = store_charges(w);
+		rc = dues_store(&w->dues, w->d->rows);
 	return rc == 0 ? store_spendings(w) : rc;
 }
 

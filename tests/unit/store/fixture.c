@@ -120,6 +120,9 @@ static void start(struct task *t)
 	case STORE_OP_UPDATE:
 		c->rc = store_update(c->store, c->request);
 		break;
+	case STORE_OP_CHARGE:
+		c->rc = store_charge(c->store, c->request);
+		break;
 	case STORE_OP_LOAD:
 		start_loads(c);
 		break;
@@ -182,6 +185,11 @@ static int run_one(
 int fix_update(struct fix *f, struct store_update *r)
 {
 	return run_one(f, STORE_OP_UPDATE, r, &r->request);
+}
+
+int fix_charge(struct fix *f, struct store_charge *r)
+{
+	return run_one(f, STORE_OP_CHARGE, r, &r->request);
 }
 
 void fix_load_all(struct fix *f, struct store_load *r, size_t n)

@@ -27,6 +27,7 @@ void fix_close(struct fix *f);
 /* Post the request from the loop and wait for done. The result. */
 int fix_accept(struct fix *f, struct store_accept *r);
 int fix_update(struct fix *f, struct store_update *r);
+int fix_charge(struct fix *f, struct store_charge *r);
 int fix_load(struct fix *f, struct store_load *r);
 int fix_find(struct fix *f, struct store_find *r);
 int fix_search(struct fix *f, struct store_search *r);

@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <base/clock.h>
+#include <base/date.h>
 #include <postern/provider.h>
 
 #include <errno.h>
@@ -578,6 +579,47 @@ START_TEST(counts_quotas_with_the_accept)
 }
 END_TEST
 
+/* Today's, which no housekeeping forgets. */
+static int64_t today;
+
+static void sum_today(
+    struct span user, int64_t day, uint64_t messages, void *ctx)
+{
+	sum(user, day == today ? 20000 : 0, messages, ctx);
+}
+
+START_TEST(counts_quotas_of_what_is_stored_nowhere)
+{
+	today = date_day(clock_wall_ms());
+	struct store_charge charges[] = {
+		{ .user = SPAN("a"), .day = today, .messages = 3 },
+		{ .user = SPAN("b"), .day = today, .messages = 1 },
+		{ .user = SPAN("a"), .day = today, .messages = 2 },
+		{ .user = SPAN("a"), .day = today + 1, .messages = 7 },
+	};
+	struct fix_mail m;
+	struct sums s = { 0 };
+	start(_i);
+	fix_mail_init(&m, 1, 100);
+	m.entry.user = SPAN("a");
+	m.accept.quota_day = today;
+	m.accept.quota_messages = 1;
+	ck_assert_int_eq(fix_accept(&f, &m.accept), 0);
+	for (size_t i = 0; i < sizeof(charges) / sizeof(charges[0]); i++)
+		ck_assert_int_eq(fix_charge(&f, &charges[i]), 0);
+	if (_i == STORE_SQLITE) { /* and over a restart */
+		fix_close(&f);
+		fix_open(&f, NULL);
+	}
+	ck_assert_int_eq(store_each_quota(f.store, sum_today, &s), 0);
+	ck_assert_uint_eq(s.a, 1 + 3 + 2);
+	ck_assert_uint_eq(s.b, 1);
+	ck_assert_uint_eq(s.other, 7);
+	fix_mail_finish(&m);
+	stop();
+}
+END_TEST
+
 struct spent {
 	uint64_t today, before, other;
 };
@@ -836,6 +878,7 @@ static Suite *make_suite(void)
 		knows_what_waits_of_each_user,
 		what_owes_an_event_is_kept_and_due_at_once,
 		events_come_behind_all_mail, counts_quotas_with_the_accept,
+		counts_quotas_of_what_is_stored_nowhere,
 		counts_what_providers_took_with_the_ledger,
 		more_providers_than_one_turn_counts_are_counted,
 		tells_what_was_started_and_where,
