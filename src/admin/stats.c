@@ -268,7 +268,8 @@ static void note_usage(
 	struct usage *u = ctx;
 	const struct config_user *known = config_find_user(u->config, user);
 
-	if (known && day == u->today)
+	/* A clock that was set back may be a day behind. */
+	if (known && day >= u->today)
 		u->used[known->index] = messages;
 }
 

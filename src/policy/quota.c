@@ -28,6 +28,7 @@ struct entry {
 	bool is_fresh;        /* bucket not used yet: full */
 	int64_t day;
 	uint64_t messages; /* charged on day */
+	uint64_t owed;     /* of these: to the store */
 	size_t name_len;
 	char name[];
 };
@@ -145,15 +146,24 @@ static uint64_t wait_for_token(const struct entry *e, struct postern_rate rate)
 	return (uint64_t)ms + 1;
 }
 
+/* What is owed of another day than today's is of no more use. */
+static void follow_day(struct entry *e, int64_t today)
+{
+	if (today == e->day || today == e->day - 1)
+		return;
+	if (today > e->day)
+		e->messages = 0;
+	e->day = today;
+	e->owed = 0;
+}
+
 static struct quota_answer charge(
     struct entry *e, const struct config_user *user, uint64_t now, int64_t wall)
 {
-	struct quota_answer a = { .verdict = QUOTA_OK, .day = date_day(wall) };
+	struct quota_answer a = { .verdict = QUOTA_OK };
 
-	/* A clock that was set back gives nobody a day twice. */
-	if (a.day > e->day)
-		e->messages = 0;
-	e->day = a.day;
+	follow_day(e, date_day(wall));
+	a.day = e->day;
 	bool is_over = user->daily > 0 && e->messages >= (uint64_t)user->daily;
 	if (is_over && user->quota_action != CONFIG_QUOTA_HOLD) {
 		a.verdict = QUOTA_DAILY;
@@ -202,6 +212,29 @@ void quota_give_back(
 	if (e && !e->is_fresh && user->rate.count > 0 &&
 	    e->tokens + 1.0 <= (double)user->rate.count)
 		e->tokens += 1.0;
+	(void)pthread_mutex_unlock(&q->lock);
+}
+
+void quota_owe(struct quota *q, const struct config_user *user, int64_t day)
+{
+	(void)pthread_mutex_lock(&q->lock);
+	struct entry *e = entry_for(q, span_of(user->name));
+	if (e && e->day == day)
+		e->owed++;
+	(void)pthread_mutex_unlock(&q->lock);
+}
+
+void quota_settle(struct quota *q,
+    void (*fn)(struct span user, int64_t day, uint64_t messages, void *ctx),
+    void *ctx)
+{
+	(void)pthread_mutex_lock(&q->lock);
+	for (struct entry *e = q->entries; e; e = e->next) {
+		if (e->owed > 0)
+			fn(span_make(e->name, e->name_len), e->day, e->owed,
+			    ctx);
+		e->owed = 0;
+	}
 	(void)pthread_mutex_unlock(&q->lock);
 }
 

@@ -35,11 +35,29 @@ struct quota_answer {
 	int64_t day;             /* charged day, to be stored with the accept */
 };
 
-/* Charge one message or refuse it. Any thread. */
+/*
+ * Charge one message or refuse it. A clock that is set back by up to a day
+ * leaves the user on the later one, so that nobody has a day twice; one that
+ * was further ahead was wrong, and what was charged then counts today. Any
+ * thread.
+ */
 struct quota_answer quota_take(struct quota *q, const struct config_user *user);
 /* Undo a charge for a message that was not accepted after all. */
 void quota_give_back(
     struct quota *q, const struct config_user *user, int64_t day);
+
+/*
+ * A charge that no accept carries to the store (direct mode) is final: the
+ * store is owed it. Any thread.
+ */
+void quota_owe(struct quota *q, const struct config_user *user, int64_t day);
+/*
+ * Calls fn with what is owed of each user, which is settled by that. Under the
+ * lock: no waiting. Any thread.
+ */
+void quota_settle(struct quota *q,
+    void (*fn)(struct span user, int64_t day, uint64_t messages, void *ctx),
+    void *ctx);
 
 /* For stats: calls fn for every user seen. */
 void quota_each(struct quota *q,

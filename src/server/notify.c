@@ -3,8 +3,10 @@
 
 #include <base/span.h>
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,6 +32,16 @@ void notify_send(const char *state)
 	    (const struct sockaddr *)(const void *)&to,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 	(void)close(fd);
+}
+
+void notify_draining(uint64_t ms)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof(text),
+	    "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=draining",
+	    ms * 1000);
+	notify_send(text);
 }
 
 uint64_t notify_watchdog_ms(void)

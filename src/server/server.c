@@ -21,6 +21,7 @@
 #include <server/admin_socket.h>
 #include <server/backlog.h>
 #include <server/certificates.h>
+#include <server/charges.h>
 #include <server/confine.h>
 #include <server/notify.h>
 #include <server/operations.h>
@@ -62,6 +63,7 @@ struct server {
 	struct peers *peers;
 	struct throttle *reports;
 	struct readings *readings;
+	struct charges *charges;
 	size_t session_ceiling; /* by descriptors */
 	struct ports ports;
 	bool wants_takeover;
@@ -107,6 +109,7 @@ static void on_all_finished(struct task *t)
 	signals_close(s->on_hup);
 	certificates_stop(s->certificates);
 	readings_stop(s->readings);
+	charges_stop(s->charges);
 	admin_close(s->admin, on_admin_closed, s);
 }
 
@@ -133,18 +136,6 @@ static void on_lame_duck_over(struct loop_timer *t)
 	struct server *s = container_of(t, struct server, lame_duck);
 
 	stop_workers(s, s->config->shutdown.grace_ms);
-}
-
-/* Time for the service manager to wait, and what for. */
-static void notify_draining(const struct config_shutdown *shutdown)
-{
-	char text[128];
-	uint64_t ms = shutdown->lame_duck_ms + shutdown->grace_ms + MARGIN_MS;
-
-	(void)snprintf(text, sizeof(text),
-	    "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=draining",
-	    ms * 1000);
-	notify_send(text);
 }
 
 /* Another process accepts from now on: what is left is to end, soon. */
@@ -182,7 +173,8 @@ static void on_stop_signal(int signum, void *ctx)
 	log_info("drain_start", LOG_NUM("signal", signum),
 	    LOG_NUM("lame_duck_ms", s->config->shutdown.lame_duck_ms),
 	    LOG_NUM("grace_ms", s->config->shutdown.grace_ms));
-	notify_draining(&s->config->shutdown);
+	notify_draining(s->config->shutdown.lame_duck_ms +
+			s->config->shutdown.grace_ms + MARGIN_MS);
 	reload_stop(s->reload);
 	admin_set_draining(s->admin);
 	loop_timer_start(
@@ -290,7 +282,9 @@ static int make_services(struct server *s, struct err *e)
 	if (s->pool)
 		s->readings =
 		    readings_start(s->loop, s->config, s->store, s->pool);
-	if (!s->quota || !s->peers || !s->reports || !s->readings)
+	if (s->quota)
+		s->charges = charges_start(s->loop, s->quota, s->store);
+	if (!s->charges || !s->peers || !s->reports || !s->readings)
 		return err_set(e, -ENOMEM, "no memory for the services");
 	int rc = restore_counts(s->store, s->quota, s->config, e);
 	if (rc)
@@ -530,6 +524,7 @@ static int take_down(struct server *s)
 	blocking_free(s->pool);
 	auth_free(s->auth);
 	int code = count_left(s);
+	charges_finish(s->charges);
 	store_close(s->store);
 	store_close(s->volatile_store);
 	takeover_offer_free(s->offer);

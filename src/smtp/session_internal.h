@@ -318,6 +318,8 @@ struct smtp_tx *smtp_tx_begin(struct smtp_session *s, struct span sender);
  * READY.
  */
 void smtp_tx_drop(struct smtp_session *s, const char *why);
+/* The message is sent, or may be: what was charged for it stays. */
+void smtp_tx_keep_charge(struct smtp_tx *tx);
 /* End it after an acceptance that has been answered. */
 void smtp_tx_finish(struct smtp_session *s, const char *provider);
 /* Refused at MAIL: the one event of a transaction that never began. */

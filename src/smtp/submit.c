@@ -292,7 +292,7 @@ enum smtp_next smtp_submit_overdue(struct smtp_session *s)
 	}
 	/* A request that is on its way may still send it: that is paid for. */
 	if (tx->mode == CONFIG_MODE_DIRECT)
-		tx->is_charged = false;
+		smtp_tx_keep_charge(tx);
 	s->reject = COUNTER_REJECT_PROVIDER;
 	return smtp_session_refuse(
 	    s, 451, "4.3.0", "No verdict on the message in time");

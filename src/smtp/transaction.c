@@ -104,6 +104,13 @@ static void note_accepted(
 	    LOG_NUM("size", tx->size), LOG_STR("user.name", tx->user->name));
 }
 
+void smtp_tx_keep_charge(struct smtp_tx *tx)
+{
+	if (tx->is_charged && tx->mode == CONFIG_MODE_DIRECT)
+		quota_owe(tx->session->service->quota, tx->user, tx->quota_day);
+	tx->is_charged = false;
+}
+
 void smtp_tx_drop(struct smtp_session *s, const char *why)
 {
 	struct smtp_tx *tx = s->tx;
@@ -111,6 +118,7 @@ void smtp_tx_drop(struct smtp_session *s, const char *why)
 	if (!tx)
 		return;
 	if (tx->is_submitted) {
+		smtp_tx_keep_charge(tx);
 		if (deliver_abandon(s->service->deliver, &tx->submission)) {
 			note_accepted(s, NULL, "gone");
 			tx_free(s);
@@ -133,6 +141,7 @@ void smtp_tx_drop(struct smtp_session *s, const char *why)
 
 void smtp_tx_finish(struct smtp_session *s, const char *provider)
 {
+	smtp_tx_keep_charge(s->tx);
 	note_accepted(s, provider ? provider : "", NULL);
 	s->errors = s->refusals = s->junk = 0;
 	tx_free(s);

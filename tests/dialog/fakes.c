@@ -131,6 +131,14 @@ void quota_give_back(
 	fakes.given_back++;
 }
 
+void quota_owe(struct quota *q, const struct config_user *user, int64_t day)
+{
+	(void)q;
+	ck_assert_ptr_nonnull(user);
+	ck_assert_int_eq(day, 20000);
+	fakes.owed++;
+}
+
 /* --- bodies: in memory here, but as slow to write as any file --- */
 
 struct store_body {

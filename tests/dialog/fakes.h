@@ -34,7 +34,7 @@ struct fakes {
 	bool is_disk_stuck;   /* which never ends */
 	/* What was seen. */
 	size_t submitted, abandoned; /* and not going on without a client */
-	size_t taken, given_back;
+	size_t taken, given_back, owed;
 	atomic_size_t config_refs; /* several loops */
 	atomic_size_t bodies, bodies_made, bodies_volatile;
 	struct buf message;   /* the last one, header and body */

@@ -327,6 +327,11 @@ static void check_books(struct play *p)
 	if (fakes.taken != fakes.given_back + accepted + fakes.abandoned)
 		failed_at(
 		    p, NULL, "quota", "charged for accepted messages", "not");
+	if (fakes.owed != (p->settings.listener.mode == CONFIG_MODE_DIRECT
+				  ? fakes.taken - fakes.given_back
+				  : 0))
+		failed_at(p, NULL, "quota",
+		    "owed to the store for what is not stored", "not");
 	if (fakes.bodies != 0)
 		failed_at(p, NULL, "bodies left", "none", "some");
 	if (fakes.bodies_made != (size_t)p->settings.bodies)

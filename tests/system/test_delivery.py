@@ -253,6 +253,20 @@ class Direct(Case):
 class Quota(Case):
     settings = {"user_extra": ", daily: 3", "mode": "queued"}
 
+    def test_also_of_what_is_stored_nowhere(self):
+        self.stop()
+        self.start(**{**self.settings, "mode": "direct"})
+        smtp = self.client()
+        for _ in range(2):
+            self.assertEqual(self.send(smtp)[0], 250)
+        self.stop()
+        self.start(**{**self.settings, "mode": "direct"})
+        smtp = self.client()
+        self.assertEqual(self.send(smtp)[0], 250)
+        code, text = self.send(smtp)
+        self.assertEqual(code, 451)
+        self.assertTrue(text.startswith("4.7.1 Daily quota of 3"), text)
+
     def test_the_daily_count_holds_and_survives_a_restart(self):
         smtp = self.client()
         for _ in range(2):

@@ -263,9 +263,70 @@ START_TEST(a_clock_set_back_gives_no_day_twice)
 	wall_ms -= DAY_MS;
 	ck_assert_uint_eq(take_all(&u), 0);
 	wall_ms += DAY_MS;
-	/* It is a new day as far as anybody knows. */
-	ck_assert_uint_eq(take_all(&u), 3);
 	ck_assert_uint_eq(take_all(&u), 0);
+	wall_ms += DAY_MS;
+	ck_assert_uint_eq(take_all(&u), 3);
+}
+END_TEST
+
+START_TEST(a_clock_set_back_charges_the_later_day)
+{
+	struct config_user u = user_with(0, 0, 3);
+
+	ck_assert_int_eq(quota_take(quota, &u).day, 20000);
+	wall_ms -= DAY_MS;
+	struct quota_answer a = quota_take(quota, &u);
+	ck_assert_int_eq(a.day, 20000);
+	quota_give_back(quota, &u, a.day);
+	ck_assert_uint_eq(take_all(&u), 2);
+	/* Until that one ends. */
+	ck_assert_uint_eq(
+	    quota_take(quota, &u).retry_after_ms, 2 * DAY_MS - 1000);
+}
+END_TEST
+
+/* Else a user whose mail was counted in 2036 would have to wait for it. */
+START_TEST(a_clock_that_was_years_ahead_locks_nobody_out)
+{
+	struct config_user u = user_with(0, 0, 3);
+
+	wall_ms += (int64_t)DAY_MS * 4000;
+	ck_assert_uint_eq(take_all(&u), 3);
+	wall_ms -= (int64_t)DAY_MS * 4000;
+	ck_assert_uint_eq(take_all(&u), 0);
+	wall_ms += DAY_MS;
+	ck_assert_uint_eq(take_all(&u), 3);
+}
+END_TEST
+
+static void note_owed(
+    struct span user, int64_t day, uint64_t messages, void *ctx)
+{
+	ck_assert(span_eq(user, SPAN("app")));
+	ck_assert_int_eq(day, 20000);
+	*(uint64_t *)ctx += messages;
+}
+
+START_TEST(what_is_owed_to_the_store_is_settled_once)
+{
+	struct config_user u = user_with(0, 0, 0);
+	uint64_t owed = 0;
+
+	for (int i = 0; i < 5; i++)
+		(void)quota_take(quota, &u);
+	quota_settle(quota, note_owed, &owed);
+	ck_assert_uint_eq(owed, 0);
+	quota_owe(quota, &u, 20000);
+	quota_owe(quota, &u, 20000);
+	quota_owe(quota, &u, 19999); /* yesterday's is of no more use */
+	quota_settle(quota, note_owed, &owed);
+	quota_settle(quota, note_owed, &owed);
+	ck_assert_uint_eq(owed, 2);
+	quota_owe(quota, &u, 20000);
+	pass(DAY_MS);
+	(void)quota_take(quota, &u);
+	quota_settle(quota, note_owed, &owed);
+	ck_assert_uint_eq(owed, 2);
 }
 END_TEST
 
@@ -276,6 +337,9 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_clock_set_back_gives_no_day_twice);
+	tcase_add_test(t, a_clock_set_back_charges_the_later_day);
+	tcase_add_test(t, a_clock_that_was_years_ahead_locks_nobody_out);
+	tcase_add_test(t, what_is_owed_to_the_store_is_settled_once);
 	tcase_add_test(t, no_limits_never_refuse);
 	tcase_add_test(t, burst_is_one_period);
 	tcase_add_test(t, names_when_the_next_is_allowed);
