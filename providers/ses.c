@@ -1,19 +1,18 @@
 /*
  * ses: Amazon SES v2, SendEmail with the raw message. The envelope goes into
  * Destination, which does not touch the header; the message is streamed as
- * base64 and the whole body is signed (SigV4). Answers: ses_answer.c; the
- * keys to sign with: ses_credentials.c.
+ * base64 and the whole body is signed (ses_sign.c). Answers: ses_answer.c; the
+ * keys to sign with: ses_credentials.c; what the account may send:
+ * ses_account.c.
  */
-#include <common/date.h>
-#include <common/sigv4.h>
 #include <common/str.h>
 #include <common/text.h>
-#include <common/url.h>
 #include <common/writer.h>
 #include <postern/provider.h>
+#include <ses_account.h>
 #include <ses_answer.h>
 #include <ses_credentials.h>
-#include <ses_keys.h>
+#include <ses_sign.h>
 
 #include <errno.h>
 #include <stddef.h>
@@ -34,8 +33,10 @@ static const struct postern_field ses_fields[] = {
 		   "given, else the first there is of environment, "
 		   "web_identity, file, container, instance." },
 	{ SES_FIELD(access_key_id), .type = POSTERN_TYPE_STRING,
-	    .doc = "Id of an access key allowed ses:SendEmail and "
-		   "ses:SendRawEmail." },
+	    .doc =
+		"Id of an access key allowed ses:SendEmail and "
+		"ses:SendRawEmail; with ses:GetAccount its limits are known, "
+		"too." },
 	{ SES_FIELD(secret_access_key), .type = POSTERN_TYPE_SECRET,
 	    .doc = "The secret of that key." },
 	{ SES_FIELD(session_token), .type = POSTERN_TYPE_SECRET,
@@ -97,26 +98,6 @@ static const char *ses_check(const void *settings)
 	return NULL;
 }
 
-static int ses_url(const struct ses_settings *s, const struct ses_keys *keys,
-    const struct postern_host *host, struct postern_request *r,
-    const char **out)
-{
-	static const char path[] = "/v2/email/outbound-emails";
-	struct text t;
-
-	if (s->url) {
-		*out = url_join(host, r, s->url, path);
-		return *out ? 0 : -ENOMEM;
-	}
-	text_init(&t, host, r);
-	text_add_cstr(&t, "https://email.");
-	text_add(&t, keys->region);
-	text_add_cstr(&t, ".amazonaws.com");
-	text_add_cstr(&t, path);
-	*out = text_finish(&t);
-	return *out ? 0 : -ENOMEM;
-}
-
 static void add_tags(const struct ses_settings *s, struct writer *w)
 {
 	const char *const *tags = s->tags.items;
@@ -163,44 +144,6 @@ static int add_body(const struct ses_settings *s,
 	return writer_close(&w, "}");
 }
 
-static int sign(const struct ses_keys *keys, const struct postern_mail *mail,
-    const struct postern_host *host, struct postern_request *r, const char *url)
-{
-	char amz_date[DATE_AMZ_SIZE], sha256[65];
-	struct postern_header headers[] = {
-		{ STR("Content-Type"), STR("application/json") },
-		{ STR("Host"), url_host(url) },
-		{ STR("X-Amz-Date"), { amz_date, sizeof(amz_date) - 1 } },
-		{ STR("X-Amz-Security-Token"), keys->token },
-	};
-	struct sigv4_request request = { .method = "POST",
-		.path = url_path(url),
-		.query = "",
-		.headers = headers,
-		.header_count = keys->token.len > 0 ? 4 : 3,
-		.body_sha256 = sha256 };
-	struct sigv4_key key = { .access_key_id = keys->id.ptr,
-		.secret = { keys->secret.ptr, keys->secret.len },
-		.region = keys->region.ptr,
-		.service = "ses",
-		.amz_date = amz_date };
-	struct sigv4_result result = { .authorization = NULL };
-	int rc;
-
-	date_format_amz(mail->now, amz_date);
-	rc = host->body_sha256(r, sha256);
-	if (rc == 0)
-		rc = sigv4_sign(host, r, &key, &request, &result);
-	if (rc < 0)
-		return rc;
-	(void)host->header(r, "Content-Type", "application/json");
-	(void)host->header(r, "Accept", "application/json");
-	(void)host->header(r, "X-Amz-Date", amz_date);
-	if (keys->token.len > 0)
-		(void)host->header(r, "X-Amz-Security-Token", keys->token.ptr);
-	return host->header(r, "Authorization", result.authorization);
-}
-
 /* SES refuses a message that has one of these twice. */
 static const char *find_repeated(const struct postern_mail *mail)
 {
@@ -222,8 +165,10 @@ static int ses_build(const void *settings, const struct postern_mail *mail,
     const struct postern_host *host, struct postern_request *r)
 {
 	const struct ses_settings *s = settings;
-	const char *repeated = find_repeated(mail), *url;
-	struct ses_keys keys;
+	const char *repeated = find_repeated(mail);
+	struct ses_call call = { .method = "POST",
+		.path = "/v2/email/outbound-emails",
+		.now = mail->now };
 	struct text reason;
 	int rc;
 
@@ -235,15 +180,10 @@ static int ses_build(const void *settings, const struct postern_mail *mail,
 		return text_finish(&reason) ? host->refuse(r, reason.data)
 					    : -ENOMEM;
 	}
-	if (!ses_keys_unpack(host->grant(r), &keys))
-		return -EPROTO;
-	rc = ses_url(s, &keys, host, r, &url);
-	if (rc < 0)
-		return rc;
-	(void)host->method(r, "POST");
-	(void)host->url(r, url);
-	rc = add_body(s, mail, host, r);
-	return rc < 0 ? rc : sign(&keys, mail, host, r, url);
+	rc = ses_begin(s, &call, host, r);
+	if (rc == 0)
+		rc = add_body(s, mail, host, r);
+	return rc < 0 ? rc : ses_sign(&call, host, r);
 }
 
 POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
@@ -262,4 +202,5 @@ const struct postern_provider postern_provider_v1 = {
 	.classify = ses_classify,
 	.prepare = ses_prepare,
 	.state_size = SES_STATE_SIZE,
+	.inquire = ses_inquire,
 };

@@ -11,6 +11,7 @@
 #define POSTERN_PROVIDER_H
 
 #include <postern/field.h>
+#include <postern/inquiry.h>
 #include <postern/mail.h>
 #include <postern/outcome.h>
 
@@ -203,6 +204,16 @@ struct postern_provider {
 	int (*prepare)(const void *settings, struct postern_preparation *p,
 	    const struct postern_host *host, struct postern_request *r);
 	size_t state_size;
+	/*
+	 * May be NULL. Ask the provider whether the account is usable and what
+	 * it may send. 0: r is a request to be answered first, or, with no
+	 * method set, q says what was found out. -EINVAL after host->refuse,
+	 * whose sentence says why it cannot be asked; another negative errno
+	 * for a fault of the machine. The grant is there as in build; the
+	 * response is a complete one. At most four requests.
+	 */
+	int (*inquire)(const void *settings, struct postern_inquiry *q,
+	    const struct postern_host *host, struct postern_request *r);
 };
 
 #define POSTERN_PROVIDER_SYMBOL "postern_provider_v1"

@@ -234,6 +234,64 @@ static void render_budget(
 	}
 }
 
+/* What an account says of itself. */
+enum told {
+	TOLD_USABLE = 0,
+	TOLD_RATE,
+	TOLD_QUOTA,
+	TOLD_QUOTA_LEFT
+};
+
+static bool told_of(
+    const struct postern_inquiry *t, enum told what, uint64_t *out_milli)
+{
+	switch (what) {
+	case TOLD_USABLE:
+		*out_milli = t->is_closed ? 0 : 1000;
+		return true;
+	case TOLD_RATE:
+		*out_milli = (uint64_t)(t->per_second * 1000);
+		return t->per_second > 0;
+	case TOLD_QUOTA:
+		*out_milli = t->quota * 1000;
+		return t->has_quota;
+	case TOLD_QUOTA_LEFT:
+		*out_milli = t->quota_left * 1000;
+		return t->has_quota;
+	}
+	return false;
+}
+
+static void render_told(
+    struct metrics *r, const char *name, const char *help, enum told what)
+{
+	exposition_family(&r->x, name, EXPOSITION_GAUGE, help);
+	for (size_t i = 0; i < provider_count(r); i++) {
+		const struct config_provider *p = provider_at(r, i);
+		struct health_view v;
+		uint64_t milli;
+
+		health_look(p->account, clock_mono_ms(), &v);
+		if (v.is_told && told_of(&v.told, what, &milli))
+			exposition_milli(
+			    &r->x, LABELS("provider", p->name), milli);
+	}
+}
+
+static void render_accounts(struct metrics *r)
+{
+	render_told(r, "provider_account_usable",
+	    "Whether the account may send, as the provider says.", TOLD_USABLE);
+	render_told(r, "provider_account_rate_limit",
+	    "What the account may send per second, as the provider says.",
+	    TOLD_RATE);
+	render_told(r, "provider_account_quota",
+	    "Recipients the account may have, as the provider says.",
+	    TOLD_QUOTA);
+	render_told(r, "provider_account_quota_left",
+	    "Those that were left when it was asked.", TOLD_QUOTA_LEFT);
+}
+
 static void render_providers(struct metrics *r)
 {
 	render_deliveries(r);
@@ -243,6 +301,7 @@ static void render_providers(struct metrics *r)
 	render_budget(r, "provider_budget_limit",
 	    "Recipients that may be; 0 = any number.", false);
 	render_health(r);
+	render_accounts(r);
 	per_provider(r, "provider_inflight", EXPOSITION_GAUGE,
 	    "Calls under way.", PROVIDER(inflight));
 	per_provider_time(r, "provider_last_success_timestamp_seconds",

@@ -179,6 +179,33 @@ static json_t *provider_budget(const struct config_provider *p)
 	    v.spend.is_out ? reply_time(v.spend.again_ms) : json_null());
 }
 
+static json_t *quota(const struct postern_inquiry *told)
+{
+	return json_pack("{s:I, s:I, s:f}", "limit", (json_int_t)told->quota,
+	    "left", (json_int_t)told->quota_left, "window_s",
+	    (double)told->quota_ms / 1000);
+}
+
+/* What it said of itself; null where it has not, or cannot be asked. */
+static json_t *provider_account(const struct config_provider *p)
+{
+	struct health_view v;
+	const struct postern_inquiry *told = &v.told;
+
+	health_look(p->account, clock_mono_ms(), &v);
+	if (v.asked_ms == 0)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:o}", "asked",
+	    moment(v.asked_ms), "usable",
+	    v.is_told ? json_boolean(!told->is_closed) : json_null(),
+	    "per_second",
+	    told->per_second > 0 ? json_real(told->per_second) : json_null(),
+	    "quota", told->has_quota ? quota(told) : json_null(), "counts",
+	    told->counts_recipients ? "recipients" : "calls", "reason",
+	    told->reason, "unknown",
+	    v.trouble[0] ? reply_string(span_of(v.trouble)) : json_null());
+}
+
 static json_t *provider_health(const struct config_provider *p)
 {
 	static const char *const states[] = { [BREAKER_CLOSED] = "closed",
@@ -203,10 +230,11 @@ static json_t *provider(
 {
 	const struct counter_provider *c = &all->providers[p->slot];
 
-	return json_pack("{s:o, s:o, s:s, s:s, s:I, s:o, s:I, s:o, s:o, s:o}",
-	    "health", provider_health(p), "budget", provider_budget(p), "name",
-	    p->name, "type", p->type, "inflight", count(&c->inflight),
-	    "attempts", attempts(c), "failovers",
+	return json_pack(
+	    "{s:o, s:o, s:o, s:s, s:s, s:I, s:o, s:I, s:o, s:o, s:o}", "health",
+	    provider_health(p), "account", provider_account(p), "budget",
+	    provider_budget(p), "name", p->name, "type", p->type, "inflight",
+	    count(&c->inflight), "attempts", attempts(c), "failovers",
 	    (json_int_t)counter_sum(
 		all->failovers[p->slot], COUNTER_PROVIDERS_MAX),
 	    "last_success",

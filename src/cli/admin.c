@@ -209,6 +209,33 @@ static void print_window(const json_t *budget, const char *window)
 	(void)printf(" %13s", text);
 }
 
+/* What the account says of itself, on a line of its own. */
+static void print_account(const json_t *account)
+{
+	const json_t *usable = json_object_get(account, "usable");
+	const json_t *rate = json_object_get(account, "per_second");
+	const json_t *quota = json_object_get(account, "quota");
+	const char *reason = cli_admin_text(account, "reason");
+
+	if (!json_is_object(account))
+		return;
+	if (!json_is_boolean(usable)) {
+		(void)printf("    account: cannot be asked: %s\n",
+		    cli_admin_text(account, "unknown"));
+		return;
+	}
+	(void)printf(
+	    "    account: %s", json_is_true(usable) ? "usable" : "closed");
+	if (json_is_number(rate))
+		(void)printf(", %g %s/s", json_number_value(rate),
+		    cli_admin_text(account, "counts"));
+	if (json_is_object(quota))
+		(void)printf(", %lld of %lld recipients left",
+		    cli_admin_number(quota, "left"),
+		    cli_admin_number(quota, "limit"));
+	(void)printf("%s%s\n", *reason ? ": " : "", reason);
+}
+
 static void print_provider(const json_t *p)
 {
 	const json_t *error = json_object_get(p, "last_error");
@@ -223,6 +250,7 @@ static void print_provider(const json_t *p)
 	    *cli_admin_text(error, "class") ? cli_admin_text(error, "class")
 					    : "-",
 	    cli_admin_text(error, "at"));
+	print_account(json_object_get(p, "account"));
 }
 
 static void print_stats(const json_t *s)

@@ -177,6 +177,7 @@ struct config_provider {
 	uint64_t timeout_ms;
 	int64_t concurrency;      /* calls at a time, of the whole process */
 	struct postern_rate rate; /* calls */
+	bool ask_account;
 	struct config_breaker breaker;
 	struct config_budget budget;
 	int64_t max_recipients; /* per call; 0 = the module's own limit */

@@ -77,6 +77,11 @@ const struct postern_field tables_provider[] = {
 	{ .name = "rate", .type = POSTERN_TYPE_RATE,
 	  AT(config_provider, rate), .preset = "0", .flags = RELOAD,
 	  .doc = "most requests: 14/s, 600/min; 0 = as it says itself" },
+	{ .name = "ask_account", .type = POSTERN_TYPE_BOOL,
+	  AT(config_provider, ask_account), .preset = "true",
+	  .flags = RELOAD,
+	  .doc = "ask it now and then what the account may send, where its "
+		 "module can" },
 	{ .name = "breaker", .type = POSTERN_TYPE_MAP,
 	  AT(config_provider, breaker), .fields = breaker_rows,
 	  .flags = RELOAD, .doc = "when it is left alone for a while" },

@@ -375,7 +375,8 @@ static void on_turn_end(struct task *t)
 	start_due(owner);
 	/* Answers may have brought new work, and that a new end of turn. */
 	if (owner->is_turn_end_queued || !owner->on_idle ||
-	    owner->active_count > 0 || !grants_is_idle(owner->grants))
+	    owner->active_count > 0 || !grants_is_idle(owner->grants) ||
+	    !inquiries_is_idle(owner->inquiries))
 		return;
 	void (*on_idle)(void *ctx) = owner->on_idle;
 	owner->on_idle = NULL;
@@ -392,7 +393,7 @@ void deliver_end_turn_later(struct deliver *owner)
 
 /* --- the interface --- */
 
-static void on_grant_settled(void *ctx)
+static void on_settled(void *ctx)
 {
 	deliver_end_turn_later(ctx);
 }
@@ -406,8 +407,21 @@ static struct grants *make_grants(struct deliver *owner)
 	    .pool = s->pool,
 	    .counters = s->counters,
 	    .world = &provider_world_real,
-	    .on_settled = on_grant_settled,
+	    .on_settled = on_settled,
 	    .ctx = owner });
+}
+
+static struct inquiries *make_inquiries(
+    struct deliver *owner, struct config *config)
+{
+	const struct deliver_services *s = &owner->services;
+
+	return inquiries_new(&(struct inquiries_services){ .loop = s->loop,
+				 .http = s->http,
+				 .grants = owner->grants,
+				 .on_settled = on_settled,
+				 .ctx = owner },
+	    config);
 }
 
 struct deliver *deliver_new(
@@ -420,8 +434,10 @@ struct deliver *deliver_new(
 	owner->services = *services;
 	owner->active = map_new();
 	owner->grants = make_grants(owner);
-	if (!owner->active || !owner->grants) {
+	owner->inquiries = make_inquiries(owner, config);
+	if (!owner->active || !owner->grants || !owner->inquiries) {
 		map_free(owner->active);
+		inquiries_free(owner->inquiries);
 		grants_free(owner->grants);
 		free(owner);
 		return NULL;
@@ -454,6 +470,7 @@ void deliver_set_config(struct deliver *owner, struct config *config)
 	owner->config = config_ref(config);
 	config_unref(old);
 	grants_set_config(owner->grants, config);
+	inquiries_set_config(owner->inquiries, config);
 }
 
 void deliver_schedule(
@@ -486,6 +503,8 @@ void deliver_drain(struct deliver *owner, void (*on_idle)(void *ctx), void *ctx)
 	owner->on_idle = on_idle;
 	owner->idle_ctx = ctx;
 	loop_timer_stop(owner->services.loop, &owner->due_timer);
+	inquiries_drain(owner->inquiries);
+	grants_drain(owner->grants);
 	map_each(owner->active, hurry, NULL);
 	deliver_end_turn_later(owner);
 }
@@ -521,6 +540,7 @@ void deliver_free(struct deliver *owner)
 	due_finish(&owner->due);
 	due_finish(&owner->due_events);
 	map_free(owner->active);
+	inquiries_free(owner->inquiries);
 	grants_free(owner->grants);
 	config_unref(owner->config);
 	free(owner);

@@ -30,6 +30,7 @@
 #include <deliver/due.h>
 #include <deliver/event_text.h>
 #include <deliver/grants.h>
+#include <deliver/inquiries.h>
 #include <health/health.h>
 #include <http/http.h>
 #include <loop/blocking.h>
@@ -71,6 +72,7 @@ struct deliver {
 	struct due due, due_events;
 	struct loop_timer due_timer;
 	struct grants *grants;
+	struct inquiries *inquiries;
 	struct map *active; /* id -> struct delivery */
 	struct deliver_line mail, events;
 	struct crowd crowds[COUNTER_PROVIDERS_MAX]; /* by slot */

@@ -342,6 +342,9 @@ void gate_leave(struct delivery *d, const struct postern_outcome *outcome)
 	uncount(d);
 	d->gate.call.refused = count_refused(d);
 	health_leave(&d->gate.call, outcome, clock_mono_ms());
+	if (outcome->result == POSTERN_THROTTLED ||
+	    outcome->result == POSTERN_ACCOUNT)
+		inquiries_look(d->owner->inquiries);
 }
 
 void gate_drop(struct delivery *d)

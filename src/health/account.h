@@ -6,6 +6,7 @@
 #include <health/budget.h>
 #include <health/pace.h>
 #include <health/spend.h>
+#include <postern/inquiry.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -32,6 +33,22 @@ struct health_account {
 	uint64_t opened; /* times */
 	uint64_t down_since_ms;
 	uint64_t sender_told_ms; /* a refused sender was logged; 0 = never */
+	struct {
+		bool is_asking;
+		uint64_t asked_ms; /* last; 0 = never */
+		uint64_t ask_ms;   /* again, from then on */
+		bool is_known;
+		struct postern_inquiry told; /* if it is */
+		/* Why it could not be asked last; "" when it could. */
+		char trouble[POSTERN_REASON_SIZE];
+	} facts;                        /* what it says of itself */
 	char cause[ACCOUNT_CAUSE_SIZE]; /* what opened the breaker last */
 	char said[ACCOUNT_SAID_SIZE];   /* and what the provider said then */
 };
+
+/*
+ * The account is refused, though no call has said so: as if one had, with o.
+ * Takes the lock.
+ */
+void account_refuse(
+    struct health_account *a, const struct postern_outcome *o, uint64_t now_ms);

@@ -167,6 +167,14 @@ static enum breaker_change take_bad(
 	return BREAKER_SAME;
 }
 
+enum breaker_change breaker_refuse(
+    struct breaker *b, uint64_t now_ms, uint64_t random)
+{
+	return b->state == BREAKER_OPEN
+		   ? BREAKER_SAME
+		   : open_it(b, BREAKER_ACCOUNT, now_ms, random);
+}
+
 enum breaker_change breaker_leave(struct breaker *b,
     const struct breaker_pass *pass, enum postern_class result, uint64_t now_ms,
     uint64_t random)

@@ -75,6 +75,12 @@ void breaker_set(struct breaker *b, const struct config_breaker *settings);
  */
 bool breaker_enter(struct breaker *b, const struct breaker_ask *ask,
     uint64_t now_ms, struct breaker_pass *pass, uint64_t *at_ms);
+/*
+ * The account is refused, which no call has said: closed or half open, it
+ * opens.
+ */
+enum breaker_change breaker_refuse(
+    struct breaker *b, uint64_t now_ms, uint64_t random);
 /* Whether a call that has not begun yet is still wanted. */
 bool breaker_is_valid(const struct breaker *b, const struct breaker_pass *pass);
 /* Its result. random: 64 uniform bits. */

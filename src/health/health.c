@@ -19,9 +19,9 @@
 
 enum {
 	RETRY_AFTER_MAX_MS = 60 * 60 * 1000,
-	LOOK_MS = 250,             /* places are taken: when to ask again */
-	PREFETCH = 16,             /* may queue while they are got ready */
-	SENDER_TOLD_MS = 60 * 1000 /* one line about refused senders */
+	LOOK_MS = 250,              /* places are taken: when to ask again */
+	SENDER_TOLD_MS = 60 * 1000, /* one line about refused senders */
+	ASK_SOON_MS = 60 * 1000     /* since the account was asked last */
 };
 
 static void lock(struct health_account *a)
@@ -34,6 +34,13 @@ static void unlock(struct health_account *a)
 	(void)pthread_mutex_unlock(&a->lock);
 }
 
+/* What a call costs of what the account may have. Locked. */
+static uint64_t units_of(
+    const struct health_account *a, const struct health_call *c)
+{
+	return a->facts.told.counts_recipients ? c->share.count : 1;
+}
+
 /* --- in; all locked --- */
 
 static enum health_gate hold(
@@ -44,7 +51,8 @@ static enum health_gate hold(
 	/* Its mail comes back to it by and by, and nobody waits for that. */
 	if (a->pace.mode == PACE_RAMP && c->has_choice)
 		patience = 0;
-	if (!pace_take(&a->pace, patience, now_ms, &c->again_ms)) {
+	if (!pace_take(
+		&a->pace, units_of(a, c), patience, now_ms, &c->again_ms)) {
 		breaker_cancel(&a->breaker, &c->pass);
 		return HEALTH_PACED;
 	}
@@ -324,16 +332,12 @@ static enum postern_class lesson(const struct postern_outcome *o)
 	return o->is_about_sender ? POSTERN_REJECTED : o->result;
 }
 
-/* Locked. */
-static void move_breaker(struct health_account *a, const struct health_call *c,
+/* It has moved. Locked. */
+static void note_change(struct health_account *a, bool was_closed,
     const struct postern_outcome *o, uint64_t now_ms, struct news *out)
 {
-	struct breaker *b = &a->breaker;
-	bool was_closed = b->state == BREAKER_CLOSED;
-	uint64_t random;
+	const struct breaker *b = &a->breaker;
 
-	hash_random(&random, sizeof(random));
-	out->change = breaker_leave(b, &c->pass, lesson(o), now_ms, random);
 	switch (out->change) {
 	case BREAKER_SAME:
 		return;
@@ -353,6 +357,19 @@ static void move_breaker(struct health_account *a, const struct health_call *c,
 	}
 }
 
+/* Locked. */
+static void move_breaker(struct health_account *a, const struct health_call *c,
+    const struct postern_outcome *o, uint64_t now_ms, struct news *out)
+{
+	bool was_closed = a->breaker.state == BREAKER_CLOSED;
+	uint64_t random;
+
+	hash_random(&random, sizeof(random));
+	out->change =
+	    breaker_leave(&a->breaker, &c->pass, lesson(o), now_ms, random);
+	note_change(a, was_closed, o, now_ms, out);
+}
+
 /* What it took, or may have taken, is what it will want money for. */
 static void settle(struct health_account *a, const struct health_call *c,
     const struct postern_outcome *o)
@@ -361,6 +378,17 @@ static void settle(struct health_account *a, const struct health_call *c,
 	    o->result == POSTERN_ACCEPTED || o->result == POSTERN_UNKNOWN;
 
 	spend_end(a->spend, &c->share, counts ? c->refused : c->share.count);
+}
+
+/* It may have been given less, or be closed. Locked. */
+static void doubt_facts(
+    struct health_account *a, const struct postern_outcome *o)
+{
+	uint64_t soon_ms = a->facts.asked_ms + ASK_SOON_MS;
+
+	if ((o->result == POSTERN_THROTTLED || lesson(o) == POSTERN_ACCOUNT) &&
+	    soon_ms < a->facts.ask_ms)
+		a->facts.ask_ms = soon_ms;
 }
 
 void health_leave(struct health_call *c, const struct postern_outcome *outcome,
@@ -378,6 +406,7 @@ void health_leave(struct health_call *c, const struct postern_outcome *outcome,
 	move_breaker(a, c, outcome, now_ms, &news);
 	if (outcome->is_about_sender)
 		note_sender(a, now_ms, &news);
+	doubt_facts(a, outcome);
 	serve(a, now_ms, &woken);
 	unlock(a);
 	c->account = NULL;
@@ -395,7 +424,7 @@ void health_cancel(struct health_call *c, uint64_t now_ms)
 	list_init(&woken);
 	lock(a);
 	spend_end(a->spend, &c->share, c->share.count);
-	pace_give_back(&a->pace, now_ms);
+	pace_give_back(&a->pace, units_of(a, c), now_ms);
 	breaker_cancel(&a->breaker, &c->pass);
 	serve(a, now_ms, &woken);
 	unlock(a);
@@ -403,161 +432,23 @@ void health_cancel(struct health_call *c, uint64_t now_ms)
 	wake_all(a, &woken);
 }
 
-/* --- to look at --- */
+/* --- refused without a call --- */
 
-uint64_t health_spent_today(struct health_account *a)
+void account_refuse(
+    struct health_account *a, const struct postern_outcome *o, uint64_t now_ms)
 {
-	struct spend_view v;
+	struct news news = { .change = BREAKER_SAME };
+	struct list woken;
+	uint64_t random;
 
-	spend_look(a->spend, clock_wall_ms(), &v);
-	return v.used[SPEND_DAY];
-}
-
-size_t health_room_at(struct health_account *a, uint64_t now_ms)
-{
-	size_t room = 0, queued;
-	struct spend_view spend;
-	uint64_t until_ms;
-
-	spend_look(a->spend, clock_wall_ms(), &spend);
-	if (spend.is_out)
-		return 0;
+	hash_random(&random, sizeof(random));
+	list_init(&woken);
 	lock(a);
-	queued = a->queued < PREFETCH ? a->queued : PREFETCH;
-	if (a->breaker.state != BREAKER_CLOSED)
-		room = breaker_room(&a->breaker, now_ms);
-	else
-		room = pace_room(&a->pace, PREFETCH - queued, now_ms);
-	if (pace_is_paused(&a->pace, now_ms, &until_ms))
-		room = 0;
+	bool was_closed = a->breaker.state == BREAKER_CLOSED;
+	news.change = breaker_refuse(&a->breaker, now_ms, random);
+	note_change(a, was_closed, o, now_ms, &news);
+	serve(a, now_ms, &woken);
 	unlock(a);
-	return room;
-}
-
-size_t health_room(const struct config *config, uint64_t now_ms)
-{
-	size_t room = 0;
-
-	for (size_t i = 0; i < config->providers.count; i++) {
-		const struct config_provider *p =
-		    CONFIG_AT(config->providers, struct config_provider, i);
-		size_t more =
-		    p->is_webhook ? 0 : health_room_at(p->account, now_ms);
-
-		room = more < SIZE_MAX - room ? room + more : SIZE_MAX;
-	}
-	return room;
-}
-
-static unsigned seconds_until(uint64_t at_ms, uint64_t now_ms)
-{
-	return at_ms > now_ms ? (unsigned)((at_ms - now_ms + 999) / 1000) : 0;
-}
-
-/* Locked. */
-static void explain_open(const struct health_account *a, uint64_t at_ms,
-    uint64_t now_ms, char out[HEALTH_TEXT_SIZE])
-{
-	bool says_why = a->breaker.cause == BREAKER_ACCOUNT && a->said[0];
-
-	if (a->breaker.state == BREAKER_HALF)
-		(void)snprintf(out, HEALTH_TEXT_SIZE,
-		    "%s: paused %s, being tried again now", a->name, a->cause);
-	else
-		(void)snprintf(out, HEALTH_TEXT_SIZE,
-		    "%s: paused %s, next try in %u s%s%.*s", a->name, a->cause,
-		    seconds_until(at_ms, now_ms), says_why ? " - " : "",
-		    says_why ? 100 : 0, a->said);
-}
-
-/* "budget of 500 recipients per day is used up until ...". */
-static void explain_spent(enum spend_window window, uint64_t limit,
-    int64_t again_ms, char out[HEALTH_TEXT_SIZE])
-{
-	char until[DATE_RFC3339_SIZE];
-
-	date_format_rfc3339_s(again_ms, until);
-	(void)snprintf(out, HEALTH_TEXT_SIZE,
-	    "budget of %" PRIu64 " recipients per %s is used up until %s",
-	    limit, spend_window_name(window), until);
-}
-
-void health_explain(struct health_account *a, const struct health_call *c,
-    uint64_t now_ms, char out[HEALTH_TEXT_SIZE])
-{
-	unsigned s = seconds_until(c->again_ms, now_ms);
-	char spent[HEALTH_TEXT_SIZE];
-
-	out[0] = '\0';
-	lock(a);
-	switch (c->gate) {
-	case HEALTH_GO:
-	case HEALTH_QUEUED:
-		break;
-	case HEALTH_OPEN:
-		explain_open(a, c->again_ms, now_ms, out);
-		break;
-	case HEALTH_PACED:
-		(void)snprintf(out, HEALTH_TEXT_SIZE,
-		    "%s: takes no more for now, next try in %u s", a->name, s);
-		break;
-	case HEALTH_FULL:
-		(void)snprintf(out, HEALTH_TEXT_SIZE,
-		    "%s: %zu calls are under way, which is all it gets",
-		    a->name, a->pace.held);
-		break;
-	case HEALTH_BUDGET:
-		(void)snprintf(out, HEALTH_TEXT_SIZE,
-		    "%s: has had many retries, next one in %u s", a->name, s);
-		break;
-	case HEALTH_SPENT:
-		explain_spent(
-		    c->share.window, c->share.limit, c->share.again_ms, spent);
-		(void)snprintf(out, HEALTH_TEXT_SIZE, "%s: %.*s", a->name,
-		    HEALTH_TEXT_SIZE - ACCOUNT_NAME_SIZE - 2, spent);
-		break;
-	}
-	unlock(a);
-}
-
-void health_look(
-    struct health_account *a, uint64_t now_ms, struct health_view *out)
-{
-	const struct breaker *b = &a->breaker;
-	int64_t wall_ms = clock_wall_ms();
-	uint64_t paused;
-
-	lock(a);
-	*out = (struct health_view){ .state = b->state,
-		.since_ms = b->since_ms,
-		.failed_ms = b->failed_ms,
-		.early_ms = b->early_ms,
-		.opened = a->opened,
-		.held = a->pace.held,
-		.queued = a->queued,
-		.limit = (size_t)a->pace.limit,
-		.per_second = pace_rate(&a->pace, now_ms),
-		.ceiling = a->pace.ceiling,
-		.paused_ms = pace_paused_ms(&a->pace, now_ms) };
-	if (pace_is_paused(&a->pace, now_ms, &paused)) {
-		out->again_ms = paused;
-		(void)snprintf(out->reason, sizeof(out->reason),
-		    "asked for a pause, next call in %u s",
-		    seconds_until(paused, now_ms));
-	}
-	spend_look(a->spend, wall_ms, &out->spend);
-	if (out->spend.is_out) {
-		out->again_ms = out->spent_until_ms =
-		    now_ms + (uint64_t)(out->spend.again_ms - wall_ms);
-		explain_spent(out->spend.window,
-		    out->spend.limits[out->spend.window], out->spend.again_ms,
-		    out->reason);
-	}
-	if (b->state == BREAKER_OPEN) {
-		out->again_ms = b->until_ms;
-		explain_open(a, b->until_ms, now_ms, out->reason);
-	}
-	if (b->state == BREAKER_HALF)
-		explain_open(a, now_ms, now_ms, out->reason);
-	unlock(a);
+	tell(a, &news, o);
+	wake_all(a, &woken);
 }

@@ -16,7 +16,7 @@
 #include <base/span.h>
 #include <health/breaker.h>
 #include <health/spend.h>
-#include <postern/outcome.h>
+#include <postern/inquiry.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -107,6 +107,28 @@ void health_leave(struct health_call *c, const struct postern_outcome *outcome,
 /* Held: it was not made. Also fine when it is not held. Not while queued. */
 void health_cancel(struct health_call *c, uint64_t now_ms);
 
+/* --- what the account says of itself --- */
+
+/*
+ * Whether it is time to ask the account what it may send: at first, then every
+ * quarter of an hour, and a minute after it was asked last when a call was
+ * throttled or the account refused since. True: the caller asks, nobody else
+ * does, and health_told or health_not_told follows. False: *again_ms says when
+ * to look.
+ */
+bool health_may_ask(
+    struct health_account *a, uint64_t now_ms, uint64_t *again_ms);
+/*
+ * What came of it. Facts hold until there are others: nothing goes faster than
+ * they allow, a quota that is used up is a pause until it is asked again, and
+ * an account that is closed counts as refused. That it could not be asked
+ * changes nothing. Changes are logged: account_told, account_unknown.
+ */
+void health_told(
+    struct health_account *a, const struct postern_inquiry *q, uint64_t now_ms);
+/* It was not asked after all. */
+void health_not_told(struct health_account *a);
+
 /* Recipients this provider was handed today (UTC). */
 uint64_t health_spent_today(struct health_account *a);
 
@@ -130,6 +152,11 @@ struct health_view {
 	size_t limit;      /* of calls at a time */
 	double per_second; /* of calls; 0 = no limit */
 	double ceiling;    /* it never goes above; 0 = none */
+	bool is_told;      /* its account has said: */
+	struct postern_inquiry told;
+	uint64_t asked_ms; /* monotonic, last; 0 = never */
+	/* Why it could not be asked then, or "". */
+	char trouble[POSTERN_REASON_SIZE];
 	uint64_t paused_ms;
 	struct spend_view spend;
 	uint64_t spent_until_ms; /* monotonic; 0: something is left */

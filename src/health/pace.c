@@ -115,13 +115,30 @@ static double own_rate(struct pace *p, uint64_t now_ms)
 	return p->mode == PACE_STEADY ? p->ceiling : p->rate;
 }
 
+/* The least of two of which 0 means none. */
+static double lower(double a, double b)
+{
+	if (a <= 0 || b <= 0)
+		return most(a, b);
+	return least(a, b);
+}
+
+/* Of turns, whatever they cost. */
+static double turn_rate(struct pace *p, uint64_t now_ms)
+{
+	bool is_spread = p->spread > 0 && now_ms < p->count_until_ms;
+
+	return lower(own_rate(p, now_ms), is_spread ? p->spread : 0);
+}
+
 double pace_rate(struct pace *p, uint64_t now_ms)
 {
-	double rate = own_rate(p, now_ms);
+	return lower(turn_rate(p, now_ms), p->told);
+}
 
-	if (p->spread <= 0 || now_ms >= p->count_until_ms)
-		return rate;
-	return rate > 0 ? least(rate, p->spread) : p->spread;
+double pace_ceiling(const struct pace *p)
+{
+	return lower(p->ceiling, p->told);
 }
 
 /* The present second may have just begun, or be all there is. */
@@ -261,10 +278,29 @@ bool pace_is_moving(
 
 /* --- turns --- */
 
+void pace_tell(struct pace *p, double per_second, uint64_t now_ms)
+{
+	if (p->told != per_second)
+		p->told_next_ms = (double)now_ms;
+	p->told = per_second;
+}
+
+/* The first moment that is free by both counts; not in the past. */
+static double next_free(struct pace *p, uint64_t now_ms)
+{
+	double next = (double)now_ms;
+
+	if (turn_rate(p, now_ms) > 0)
+		next = most(next, p->next_ms);
+	if (p->told > 0)
+		next = most(next, p->told_next_ms);
+	return next;
+}
+
 bool pace_next_turn(struct pace *p, uint64_t now_ms, uint64_t *at_ms)
 {
-	*at_ms = p->next_ms > (double)now_ms ? (uint64_t)p->next_ms : now_ms;
-	return pace_rate(p, now_ms) > 0 && *at_ms > now_ms;
+	*at_ms = (uint64_t)next_free(p, now_ms);
+	return *at_ms > now_ms;
 }
 
 static void take_place(struct pace *p, uint64_t now_ms)
@@ -275,41 +311,49 @@ static void take_place(struct pace *p, uint64_t now_ms)
 	tally_add(&p->calls, BEGUN, now_ms);
 }
 
-bool pace_take(
-    struct pace *p, uint64_t patience_ms, uint64_t now_ms, uint64_t *at_ms)
+/* So many turns, or units, are taken from *next_ms on. */
+static void take_turns(
+    double *next_ms, double rate, uint64_t count, uint64_t now_ms)
 {
-	double rate = pace_rate(p, now_ms);
-	double now = (double)now_ms, start = now;
+	if (rate <= 0)
+		return;
+	*next_ms = most(*next_ms, (double)now_ms - BURST_MS);
+	*next_ms += (double)count * 1000 / rate;
+}
 
-	if (rate > 0) {
-		if (p->next_ms < now - BURST_MS)
-			p->next_ms = now - BURST_MS;
-		if (p->next_ms > start)
-			start = p->next_ms;
-	}
+bool pace_take(struct pace *p, uint64_t units, uint64_t patience_ms,
+    uint64_t now_ms, uint64_t *at_ms)
+{
+	double start = next_free(p, now_ms);
+
 	*at_ms = (uint64_t)start;
-	if (start > now + (double)patience_ms)
+	if (start > (double)(now_ms + patience_ms))
 		return false;
-	if (rate > 0)
-		p->next_ms += 1000 / rate;
+	take_turns(&p->next_ms, turn_rate(p, now_ms), 1, now_ms);
+	take_turns(&p->told_next_ms, p->told, units, now_ms);
 	take_place(p, now_ms);
 	return true;
 }
 
+/* Turns that come soon. */
+static double soon(double next_ms, double rate, uint64_t now_ms)
+{
+	double wait = most(next_ms - (double)now_ms, 0);
+	double turns = (ROOM_MS - wait) * rate / 1000;
+
+	/* The one that comes next counts, however slow it is. */
+	return turns < 1 && wait <= 0 ? 1 : turns;
+}
+
 size_t pace_room(struct pace *p, size_t more, uint64_t now_ms)
 {
-	double rate = pace_rate(p, now_ms);
+	double rate = turn_rate(p, now_ms);
 	double room = p->limit - (double)p->held + (double)more;
 
-	if (rate > 0) {
-		double wait = p->next_ms - (double)now_ms;
-		double turns = (ROOM_MS - (wait > 0 ? wait : 0)) * rate / 1000;
-
-		/* The turn that comes next counts, however slow it is. */
-		if (turns < 1 && wait <= 0)
-			turns = 1;
-		room = least(room, turns);
-	}
+	if (rate > 0)
+		room = least(room, soon(p->next_ms, rate, now_ms));
+	if (p->told > 0)
+		room = least(room, soon(p->told_next_ms, p->told, now_ms));
 	return room >= 1 ? (size_t)room : 0;
 }
 
@@ -320,11 +364,13 @@ void pace_leave(struct pace *p, uint64_t now_ms)
 	tally_add(&p->calls, ENDED, now_ms);
 }
 
-void pace_give_back(struct pace *p, uint64_t now_ms)
+void pace_give_back(struct pace *p, uint64_t units, uint64_t now_ms)
 {
-	double rate = pace_rate(p, now_ms);
+	double rate = turn_rate(p, now_ms);
 
 	p->held--;
 	if (rate > 0)
 		p->next_ms -= 1000 / rate;
+	if (p->told > 0)
+		p->told_next_ms -= (double)units * 1000 / p->told;
 }

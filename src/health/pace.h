@@ -3,7 +3,8 @@
  * half as often from then on, then a little more often each second (additive
  * increase, multiplicative decrease); one that fails or is silent gets half as
  * many calls at a time, then a little more with each success. One that comes
- * back from a pause gets its mail back gradually. Pure: time is an argument.
+ * back from a pause gets its mail back gradually. All that stays below what the
+ * account may have, where it tells (pace_tell). Pure: time is an argument.
  */
 #pragma once
 
@@ -29,6 +30,10 @@ struct pace {
 	uint64_t grown_ms;  /* rate is that of then */
 	uint64_t cut_ms;    /* calls that began before say nothing new */
 	struct tally calls; /* begun, ended */
+
+	/* What the account may have, in its own units; 0 = not told. */
+	double told;         /* per second */
+	double told_next_ms; /* the first moment that is not taken */
 
 	/* Of its own count little is left, to last until then. */
 	double spread; /* calls per second */
@@ -66,19 +71,22 @@ bool pace_is_moving(
     struct pace *p, size_t waiting, uint64_t patience_ms, uint64_t now_ms);
 /*
  * Take a turn, at most patience_ms from now: true with *at_ms the moment it
- * comes and a place taken. False: *at_ms says when to ask again.
+ * comes and a place taken. False: *at_ms says when to ask again. units: what
+ * it costs of what pace_tell said.
  */
-bool pace_take(
-    struct pace *p, uint64_t patience_ms, uint64_t now_ms, uint64_t *at_ms);
+bool pace_take(struct pace *p, uint64_t units, uint64_t patience_ms,
+    uint64_t now_ms, uint64_t *at_ms);
 /* Turns that come within two seconds, at most the free places and `more`. */
 size_t pace_room(struct pace *p, size_t more, uint64_t now_ms);
 /* The place is free again. */
 void pace_leave(struct pace *p, uint64_t now_ms);
-/* Likewise, but there was no call: the turn was not used. */
-void pace_give_back(struct pace *p, uint64_t now_ms);
+/* Likewise, but there was no call: the turn, of so many units, was not used. */
+void pace_give_back(struct pace *p, uint64_t units, uint64_t now_ms);
 
 /* --- what results teach --- */
 
+/* The account may have so many units per second; 0: it does not say. */
+void pace_tell(struct pace *p, double per_second, uint64_t now_ms);
 /* "Too many", said to a call that began at began_ms. */
 void pace_slow_down(struct pace *p, uint64_t began_ms, uint64_t now_ms);
 /* Nothing until until_ms. */
@@ -98,7 +106,9 @@ void pace_ramp(struct pace *p, uint64_t now_ms);
 
 /* --- to look at --- */
 
-/* Calls per second that are allowed now; 0 = no limit. */
+/* Calls per second that are allowed now, of one unit each; 0 = no limit. */
 double pace_rate(struct pace *p, uint64_t now_ms);
+/* It never goes above; likewise. */
+double pace_ceiling(const struct pace *p);
 /* Pauses in all. */
 uint64_t pace_paused_ms(const struct pace *p, uint64_t now_ms);

@@ -22,7 +22,7 @@ enum {
 	NEAR_TIMEOUT_MS = 2000,
 	FAR_TIMEOUT_MS = 10000,
 	STATE_MAX = 64 * 1024,
-	ANSWER_MAX = HTTP_BODY_MAX + HTTP_HEADERS_MAX + 64 * 1024
+	ANSWER_MAX = RESPONSE_KEPT_MAX
 };
 
 struct provider_preparation {
@@ -286,29 +286,28 @@ void provider_preparation_http(
 
 /* --- answers --- */
 
-static struct postern_str copy(struct provider_preparation *c, struct span s)
+static struct postern_str copy(struct arena *a, struct span s)
 {
-	struct span kept = arena_span(&c->answer, s);
+	struct span kept = arena_span(a, s);
 
 	return (struct postern_str){ kept.ptr ? kept.ptr : "", kept.len };
 }
 
-static void keep_response(
-    struct provider_preparation *c, const struct http_response *response)
+void response_keep(struct arena *a, const struct http_response *response,
+    struct postern_response *out)
 {
-	struct postern_header *headers = arena_alloc(
-	    &c->answer, (response->header_count + 1) * sizeof(*headers));
+	struct postern_header *headers =
+	    arena_alloc(a, (response->header_count + 1) * sizeof(*headers));
 
-	c->response = (struct postern_response){ .size = sizeof(c->response),
+	*out = (struct postern_response){ .size = sizeof(*out),
 		.status = response->status,
 		.headers = headers,
-		.body = copy(c, response->body) };
+		.body = copy(a, response->body) };
 	for (size_t i = 0; headers && i < response->header_count; i++) {
-		headers[i].name = copy(c, response->headers[i].name);
-		headers[i].value = copy(c, response->headers[i].value);
-		c->response.header_count++;
+		headers[i].name = copy(a, response->headers[i].name);
+		headers[i].value = copy(a, response->headers[i].value);
+		out->header_count++;
 	}
-	c->shown.response = &c->response;
 }
 
 void provider_preparation_answer(
@@ -318,7 +317,8 @@ void provider_preparation_answer(
 
 	/* Half of the credentials are none. */
 	if (response->fault == HTTP_FAULT_NONE && response->status != 0) {
-		keep_response(c, response);
+		response_keep(&c->answer, response, &c->response);
+		c->shown.response = &c->response;
 		return;
 	}
 	text = arena_printf(&c->answer, "%s%s%s",

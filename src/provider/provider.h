@@ -91,6 +91,32 @@ enum postern_class provider_preparation_class(
 /* Where the module looks, "" before the first step. */
 const char *provider_preparation_source(const struct provider_preparation *c);
 
+/* --- what an account may send --- */
+
+/* Whether p can be asked. */
+bool provider_inquires(const struct postern_provider *p);
+
+/* One way through inquire. The module's table and settings are borrowed. */
+struct provider_inquiry;
+
+/* With a reference of its own to grant, NULL where none is needed. Or NULL. */
+struct provider_inquiry *provider_inquiry_new(const struct postern_provider *p,
+    const void *settings, struct provider_grant *grant);
+void provider_inquiry_free(struct provider_inquiry *q); /* accepts NULL */
+/*
+ * Run the module's inquire. True: provider_inquiry_http is to be sent, then
+ * _answer. False: provider_inquiry_told. now in seconds.
+ */
+bool provider_inquiry_step(struct provider_inquiry *q, int64_t now);
+/* As provider_preparation_http. */
+void provider_inquiry_http(struct provider_inquiry *q, struct http_call *out);
+/* What came of it, copied for the next step. */
+void provider_inquiry_answer(
+    struct provider_inquiry *q, const struct http_response *response);
+/* What was found out, or why not; valid with q. */
+const struct postern_inquiry *provider_inquiry_told(
+    const struct provider_inquiry *q);
+
 /* --- one call to a provider --- */
 
 /* What to build from. Everything is borrowed until provider_call_free. */

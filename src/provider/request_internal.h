@@ -71,11 +71,17 @@ struct postern_request {
 /* Memory limit of one request beside what it refers to. */
 enum {
 	REQUEST_TEXT_MAX = 256 * 1024 * 1024,
-	REQUEST_FILE_MAX = 64 * 1024,     /* that a preparation may read */
-	REQUEST_REFERENCE_MIN = 16 * 1024 /* a text that is not copied */
+	REQUEST_FILE_MAX = 64 * 1024,      /* that a preparation may read */
+	REQUEST_REFERENCE_MIN = 16 * 1024, /* a text that is not copied */
+	/* Of an arena that holds an answer. */
+	RESPONSE_KEPT_MAX = HTTP_BODY_MAX + HTTP_HEADERS_MAX + 64 * 1024
 };
 
 extern const struct postern_host request_host;
+
+/* A complete answer as modules see it, copied into a. */
+void response_keep(struct arena *a, const struct http_response *response,
+    struct postern_response *out);
 
 void request_init(struct postern_request *r, const struct message *message);
 /* That of a preparation is overwritten. */

@@ -72,6 +72,41 @@ static void delete_ses_keys(struct sandbox *s, struct httpd_request *r)
 	reply_done(r);
 }
 
+/* -- what the account of SES may send -- */
+
+static void get_ses_account(struct sandbox *s, struct httpd_request *r)
+{
+	json_t *out = ses_account_tell(&s->ses_account);
+
+	(void)json_object_set_new(
+	    out, "asked", json_integer((json_int_t)s->ses_account.asked));
+	reply_json(r, 200, out);
+}
+
+static void post_ses_account(struct sandbox *s, struct httpd_request *r)
+{
+	struct span body = httpd_body(r);
+	json_t *spec =
+	    json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
+	struct ses_account account;
+	const char *wrong = ses_account_read(spec, &account);
+
+	json_decref(spec);
+	if (wrong) {
+		reply_error(r, 400, wrong);
+		return;
+	}
+	account.asked = s->ses_account.asked;
+	s->ses_account = account;
+	reply_done(r);
+}
+
+static void delete_ses_account(struct sandbox *s, struct httpd_request *r)
+{
+	memset(&s->ses_account, 0, sizeof(s->ses_account));
+	reply_done(r);
+}
+
 /* -- limits -- */
 
 static void post_limit(struct sandbox *s, struct httpd_request *r)
@@ -211,6 +246,9 @@ static const struct operation operations[] = {
 	{ "DELETE", "/_sandbox/faults", delete_faults },
 	{ "POST", "/_sandbox/ses-keys", post_ses_key },
 	{ "DELETE", "/_sandbox/ses-keys", delete_ses_keys },
+	{ "GET", "/_sandbox/ses-account", get_ses_account },
+	{ "POST", "/_sandbox/ses-account", post_ses_account },
+	{ "DELETE", "/_sandbox/ses-account", delete_ses_account },
 	{ "POST", "/_sandbox/limits", post_limit },
 	{ "DELETE", "/_sandbox/limits", delete_limits },
 	{ "GET", MESSAGES, get_messages },

@@ -32,6 +32,11 @@ struct fake {
 	/* Check r and answer it; a 2xx usually comes with a letter. */
 	void (*check)(const struct sandbox_settings *s, struct httpd_request *r,
 	    struct fake_answer *out);
+	/*
+	 * Whether r asks about the account and brings no message: neither
+	 * counts, faults nor limits of calls are for it. NULL: nothing does.
+	 */
+	bool (*is_question)(struct httpd_request *r);
 	/* The provider's own error answer with this status. */
 	void (*fail)(struct fake_answer *out, int status);
 	/* Add the fields it tells its limit with; NULL: it has none. */

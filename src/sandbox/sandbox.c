@@ -201,6 +201,11 @@ static void apply_limit(struct sandbox *s, size_t index, struct fake_answer *a)
 		fake->tell_limit(a, l, now_s);
 }
 
+static bool is_question(const struct fake *fake, struct httpd_request *r)
+{
+	return fake->is_question && fake->is_question(r);
+}
+
 static void serve(struct sandbox *s, size_t index, struct httpd_request *r)
 {
 	const struct fake *fake = fakes[index];
@@ -208,9 +213,14 @@ static void serve(struct sandbox *s, size_t index, struct httpd_request *r)
 	const struct fault *fault = NULL;
 	struct fake_answer a;
 
-	c->requests++;
 	fake_answer_init(&a);
 	fake->check(&s->settings, r, &a);
+	if (is_question(fake, r)) {
+		fake_answer_send(&a, r);
+		fake_answer_finish(&a);
+		return;
+	}
+	c->requests++;
 	apply_limit(s, index, &a);
 	if (!faults_is_empty(&s->faults))
 		fault = faults_take(&s->faults, fake->name,
@@ -248,7 +258,7 @@ static void on_head(struct httpd_request *r, void *ctx)
 	if (faults_is_empty(&s->faults))
 		return;
 	i = fake_of_path(httpd_path(r));
-	if (i < FAKES_ALL)
+	if (i < FAKES_ALL && !is_question(fakes[i], r))
 		fault = faults_take_head(&s->faults, fakes[i]->name);
 	if (!fault)
 		return;
@@ -312,6 +322,7 @@ struct sandbox *sandbox_start(
 	s->settings = *settings;
 	set_defaults(&s->settings);
 	s->settings.ses_keyring = &s->ses_keyring;
+	s->settings.ses_account = &s->ses_account;
 	faults_init(&s->faults);
 	const struct httpd_settings http = {
 		.address = s->settings.address,

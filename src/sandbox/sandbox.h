@@ -13,6 +13,7 @@
 struct keyring;
 struct loop;
 struct sandbox;
+struct ses_account;
 
 struct sandbox_settings {
 	const char *address;    /* "127.0.0.1:8025"; port 0: any */
@@ -22,6 +23,7 @@ struct sandbox_settings {
 	size_t max_messages;               /* kept in memory; 0: the default */
 	uint64_t max_bytes;                /* likewise */
 	const struct keyring *ses_keyring; /* the sandbox's own */
+	struct ses_account *ses_account;   /* likewise */
 };
 
 #define SANDBOX_ADDRESS "127.0.0.1:8025"

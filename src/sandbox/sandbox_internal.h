@@ -7,6 +7,7 @@
 #include <sandbox/keyring.h>
 #include <sandbox/limits.h>
 #include <sandbox/sandbox.h>
+#include <sandbox/ses_account.h>
 
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct sandbox {
 	struct archive archive;
 	struct faults faults;
 	struct keyring ses_keyring;
+	struct ses_account ses_account;
 	struct sandbox_counts counts[FAKES_ALL]; /* as fakes */
 	struct limit limits[FAKES_ALL];          /* likewise */
 	void (*on_closed)(void *ctx);

@@ -15,9 +15,11 @@
 #include <sandbox/addr.h>
 #include <sandbox/keyring.h>
 #include <sandbox/mime_check.h>
+#include <sandbox/ses_account.h>
 #include <sandbox/sigv4_verify.h>
 
 #define SES_PATH "/ses/v2/email/outbound-emails"
+#define SES_ACCOUNT_PATH "/ses/v2/email/account"
 
 enum {
 	RECIPIENTS_MAX = 50,
@@ -423,7 +425,8 @@ static bool take_header_recipients(size_t *count, struct fake_answer *out)
 	return true;
 }
 
-static bool take_destination(json_t *root, struct fake_answer *out)
+static bool take_destination(
+    json_t *root, size_t *out_count, struct fake_answer *out)
 {
 	json_t *destination = json_object_get(root, "Destination");
 	size_t count = 0;
@@ -443,6 +446,7 @@ static bool take_destination(json_t *root, struct fake_answer *out)
 		bad_request(out, "There are no recipients");
 	else if (count > RECIPIENTS_MAX)
 		bad_request(out, "Recipient count exceeds 50.");
+	*out_count = count;
 	return count > 0 && count <= RECIPIENTS_MAX;
 }
 
@@ -462,17 +466,65 @@ static void accept_letter(json_t *root, struct fake_answer *out)
 	(void)buf_printf(&out->body, "{\"MessageId\":\"%s\"}", l->provider_id);
 }
 
-static void check_body(json_t *root, struct fake_answer *out)
+/* What the account may send; or else out is the answer. */
+static bool take_share(
+    struct ses_account *a, size_t recipients, struct fake_answer *out)
 {
+	switch (ses_account_take(a, recipients, clock_mono_ms())) {
+	case SES_TAKEN:
+		return true;
+	case SES_TOO_FAST:
+		answer_error(out, 429, "TooManyRequestsException",
+		    "Maximum sending rate exceeded.");
+		break;
+	case SES_QUOTA_USED:
+		answer_error(out, 429, "TooManyRequestsException",
+		    "Daily message quota exceeded.");
+		break;
+	case SES_PAUSED:
+		answer_error(out, 400, "SendingPausedException",
+		    "Email sending is disabled for this account.");
+		break;
+	}
+	return false;
+}
+
+static void check_body(
+    struct ses_account *account, json_t *root, struct fake_answer *out)
+{
+	size_t recipients = 0;
+
 	if (!check_members(root, request_members, out) ||
 	    !check_options(root, out))
 		return;
-	if (take_content(root, out) && take_destination(root, out)) {
+	if (take_content(root, out) &&
+	    take_destination(root, &recipients, out) &&
+	    take_share(account, recipients, out)) {
 		accept_letter(root, out);
 		return;
 	}
 	letter_free(out->letter);
 	out->letter = NULL;
+}
+
+static bool is_question(struct httpd_request *r)
+{
+	return strcmp(httpd_path(r), SES_ACCOUNT_PATH) == 0 &&
+	       strcmp(httpd_method(r), "GET") == 0;
+}
+
+static void answer_question(const struct sandbox_settings *s,
+    struct httpd_request *r, struct fake_answer *out)
+{
+	struct ses_account *a = s->ses_account;
+
+	a->asked++;
+	if (a->fail) {
+		fail(out, a->fail);
+	} else if (check_signature(s, r, out)) {
+		add_request_id(out);
+		fake_answer_json(out, 200, ses_account_tell(a));
+	}
 }
 
 static void check(const struct sandbox_settings *s, struct httpd_request *r,
@@ -481,6 +533,10 @@ static void check(const struct sandbox_settings *s, struct httpd_request *r,
 	struct span body = httpd_body(r);
 	const char *type = httpd_header(r, "Content-Type");
 
+	if (is_question(r)) {
+		answer_question(s, r, out);
+		return;
+	}
 	if (strcmp(httpd_path(r), SES_PATH) != 0 ||
 	    strcmp(httpd_method(r), "POST") != 0) {
 		answer_error(out, 404, "UnknownOperationException",
@@ -498,7 +554,7 @@ static void check(const struct sandbox_settings *s, struct httpd_request *r,
 	json_t *root =
 	    json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
 	if (json_is_object(root))
-		check_body(root, out);
+		check_body(s->ses_account, root, out);
 	else
 		answer_error(out, 400, "SerializationException",
 		    "The body is not a JSON object");
@@ -508,5 +564,6 @@ static void check(const struct sandbox_settings *s, struct httpd_request *r,
 const struct fake fake_ses = {
 	.name = "ses",
 	.check = check,
+	.is_question = is_question,
 	.fail = fail,
 };

@@ -128,6 +128,39 @@ static void build(const struct postern_provider *p, const void *settings,
 	provider_call_free(call);
 }
 
+/* What the account is said to be, after the requests that ask for it. */
+static void inquire(const struct postern_provider *p, const void *settings,
+    struct golden_case *c, struct provider_grant *grant, struct buf *got)
+{
+	struct provider_inquiry *q = provider_inquiry_new(p, settings, grant);
+	const struct postern_inquiry *told;
+
+	if (!q)
+		die("out of memory");
+	while (provider_inquiry_step(q, c->input.now)) {
+		struct http_call http;
+		struct http_response response;
+		provider_inquiry_http(q, &http);
+		render(&http, got);
+		if (buf_add_str(got, "\n---\n") < 0)
+			die("out of memory");
+		golden_case_answer(c, &response);
+		provider_inquiry_answer(q, &response);
+	}
+	told = provider_inquiry_told(q);
+	if (buf_printf(got,
+		"%s%s, %g %s per second, quota %llu of %llu in %llu ms"
+		": %s\n",
+		provider_class_name(told->result),
+		told->is_closed ? " closed" : "", told->per_second,
+		told->counts_recipients ? "recipients" : "calls",
+		(unsigned long long)told->quota_left,
+		(unsigned long long)told->quota,
+		(unsigned long long)told->quota_ms, told->reason) < 0)
+		die("out of memory");
+	provider_inquiry_free(q);
+}
+
 static void check_build(const struct postern_provider *p, const char *path,
     const char *expected_path)
 {
@@ -147,7 +180,9 @@ static void check_build(const struct postern_provider *p, const char *path,
 	if (provider_prepares(p))
 		grant = prepare(p, settings, &c, &got);
 	c.input.grant = grant;
-	if (grant || !provider_prepares(p))
+	if (json_is_true(json_object_get(c.json, "inquire")))
+		inquire(p, settings, &c, grant, &got);
+	else if (grant || !provider_prepares(p))
 		build(p, settings, &c, &got, &e);
 	if (grant && !golden_case_is_due(&c, grant->expires))
 		fail(path, SPAN("another expiry"), SPAN("that of the case"));

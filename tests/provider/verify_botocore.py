@@ -24,8 +24,9 @@ except ImportError:
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
 
-def read_request(path):
-    text = path.read_bytes().split(b"\n---\n")[-1]
+def read_request(path, is_inquiry):
+    # What an inquiry came to stands behind its request.
+    text = path.read_bytes().split(b"\n---\n")[-2 if is_inquiry else -1]
     head, body = text.split(b"\n\n", 1)
     lines = head.decode().split("\n")
     method, url = lines[0].split(" ", 1)
@@ -61,7 +62,7 @@ def sign(settings, method, url, headers, body):
         headers.get("X-Amz-Security-Token"))
     request = botocore.awsrequest.AWSRequest(
         method=method, url=url, data=body,
-        headers={"Content-Type": headers["Content-Type"]})
+        headers={k: v for k, v in headers.items() if k == "Content-Type"})
     signer = botocore.auth.SigV4Auth(credentials, "ses", settings.get("region", region))
     if hasattr(botocore.auth, "get_current_datetime"):
         botocore.auth.get_current_datetime = FixedClock.utcnow
@@ -75,7 +76,7 @@ def main():
              if "not prepared" not in path.read_text()]
     for path in paths:
         case = json.loads(path.with_suffix(".json").read_text())
-        method, url, headers, body = read_request(path)
+        method, url, headers, body = read_request(path, case.get("inquire"))
         theirs = sign(case["settings"], method, url, headers, body)
         if theirs != headers["Authorization"]:
             failures += 1

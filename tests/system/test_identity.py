@@ -150,6 +150,7 @@ class Identity(Case):
     """Starts by hand, once the fake is there."""
 
     credentials = "auto"
+    ask_account = "false"
     threads = 1
     settings = {"providers": "ses, sendgrid"}
 
@@ -170,8 +171,9 @@ class Identity(Case):
         text = path.read_text()
         begin = text.index("region: us-east-1,")
         end = text.index("timeout:", begin)
+        # Fetched when mail needs them, not before for what SES may send.
         text = text[:begin] + f"credentials: {self.credentials}, {BREAKER}, " + \
-            text[end:]
+            f"ask_account: {self.ask_account}, " + text[end:]
         # Each worker has keys of its own: with one they can be counted.
         path.write_text(text.replace("threads: 2", f"threads: {self.threads}"))
         return path

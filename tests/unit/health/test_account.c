@@ -557,6 +557,73 @@ START_TEST(what_the_store_remembers_is_spent)
 }
 END_TEST
 
+/* --- what the account says of itself --- */
+
+static struct postern_inquiry facts(void)
+{
+	return (struct postern_inquiry){ .result = POSTERN_ACCEPTED,
+		.per_second = 14,
+		.counts_recipients = true,
+		.has_quota = true,
+		.quota = 200,
+		.quota_left = 50 };
+}
+
+START_TEST(its_rate_is_of_recipients)
+{
+	struct postern_inquiry told = facts();
+	struct health_call first, second;
+
+	health_told(a, &told, now);
+	ck_assert_int_eq(enter_with(&first, 28), HEALTH_GO);
+	ck_assert_int_eq(enter_with(&second, 1), HEALTH_PACED);
+	ck_assert_uint_ge(second.again_ms, now + 2000 - 100);
+	health_cancel(&first, now);
+	ck_assert_int_eq(enter_with(&second, 1), HEALTH_GO);
+	health_cancel(&second, now);
+}
+END_TEST
+
+START_TEST(a_used_up_quota_is_a_pause_until_it_is_asked_again)
+{
+	struct postern_inquiry told = facts();
+	struct health_call c;
+	uint64_t again_ms;
+
+	told.quota_left = 0;
+	ck_assert(health_may_ask(a, now, &again_ms));
+	health_told(a, &told, now);
+	ck_assert(!health_may_ask(a, now, &again_ms));
+	ck_assert_int_eq(enter_with(&c, 1), HEALTH_PACED);
+	ck_assert_uint_eq(c.again_ms, again_ms);
+	now = again_ms;
+	ck_assert(health_may_ask(a, now, &again_ms));
+	ck_assert_int_eq(enter_with(&c, 1), HEALTH_GO);
+	health_cancel(&c, now);
+}
+END_TEST
+
+START_TEST(a_closed_account_wakes_who_waits)
+{
+	struct health_call taken[PLACES], waiting;
+	struct postern_inquiry told = facts();
+
+	for (size_t i = 0; i < PLACES; i++)
+		ck_assert_int_eq(enter_with(&taken[i], 1), HEALTH_GO);
+	memset(&waiting, 0, sizeof(waiting));
+	waiting.wake = on_wake;
+	waiting.place_ms = 1000;
+	ck_assert_int_eq(health_enter(a, &waiting, now), HEALTH_QUEUED);
+	told.is_closed = true;
+	health_told(a, &told, now);
+	ck_assert_int_eq(waiting.gate, HEALTH_OPEN);
+	for (size_t i = 0; i < PLACES; i++) {
+		ck_assert(!health_may_begin(&taken[i]));
+		health_cancel(&taken[i], now);
+	}
+}
+END_TEST
+
 /* --- threads --- */
 
 enum {
@@ -673,6 +740,9 @@ static Suite *make_suite(void)
 	tcase_add_test(c, a_budget_is_taken_before_the_call);
 	tcase_add_test(c, who_waits_for_a_place_takes_nothing_of_it);
 	tcase_add_test(c, a_new_key_spends_of_the_same_budget);
+	tcase_add_test(c, its_rate_is_of_recipients);
+	tcase_add_test(c, a_used_up_quota_is_a_pause_until_it_is_asked_again);
+	tcase_add_test(c, a_closed_account_wakes_who_waits);
 	tcase_add_test(c, what_the_store_remembers_is_spent);
 	tcase_add_checked_fixture(t, setup_narrow, teardown);
 	tcase_add_test(t, places_hold_among_threads_and_none_is_lost);

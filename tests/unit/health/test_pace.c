@@ -18,7 +18,7 @@ static unsigned calls_in(uint64_t ms)
 	unsigned n = 0;
 
 	for (uint64_t end = now + ms; now < end; now++) {
-		if (pace_is_full(&p) || !pace_take(&p, 0, now, &at))
+		if (pace_is_full(&p) || !pace_take(&p, 1, 0, now, &at))
 			continue;
 		pace_leave(&p, now);
 		n++;
@@ -46,10 +46,10 @@ START_TEST(an_idle_account_has_its_next_turn_at_once)
 {
 	pace_init(&p, 0.5, 100, now);
 	now += 3600000;
-	ck_assert(pace_take(&p, 0, now, &at));
+	ck_assert(pace_take(&p, 1, 0, now, &at));
 	ck_assert_uint_eq(at, now);
 	/* Not used is not saved up. */
-	ck_assert(!pace_take(&p, 0, now, &at));
+	ck_assert(!pace_take(&p, 1, 0, now, &at));
 	ck_assert_uint_gt(at, now + 1800);
 }
 END_TEST
@@ -60,7 +60,7 @@ START_TEST(turns_are_given_out_in_order_as_far_as_patience_goes)
 	unsigned n = 0;
 
 	pace_init(&p, 10, 100, now);
-	while (pace_take(&p, 1000, now, &at)) {
+	while (pace_take(&p, 1, 1000, now, &at)) {
 		ck_assert_uint_ge(at, last);
 		last = at;
 		n++;
@@ -69,17 +69,17 @@ START_TEST(turns_are_given_out_in_order_as_far_as_patience_goes)
 	ck_assert_uint_le(n, 12);
 	ck_assert_uint_le(last, now + 1000);
 	/* One that looks further ahead still gets one. */
-	ck_assert(pace_take(&p, 2000, now, &at));
+	ck_assert(pace_take(&p, 1, 2000, now, &at));
 }
 END_TEST
 
 START_TEST(a_turn_not_used_goes_to_the_next)
 {
 	pace_init(&p, 1, 100, now);
-	ck_assert(pace_take(&p, 0, now, &at));
-	ck_assert(!pace_take(&p, 0, now, &at));
-	pace_give_back(&p, now);
-	ck_assert(pace_take(&p, 0, now, &at));
+	ck_assert(pace_take(&p, 1, 0, now, &at));
+	ck_assert(!pace_take(&p, 1, 0, now, &at));
+	pace_give_back(&p, 1, now);
+	ck_assert(pace_take(&p, 1, 0, now, &at));
 }
 END_TEST
 
@@ -87,7 +87,7 @@ END_TEST
 static void run_at_a_hundred(void)
 {
 	for (int i = 0; i < 1000; i++, now += 10) {
-		ck_assert(pace_take(&p, 0, now, &at));
+		ck_assert(pace_take(&p, 1, 0, now, &at));
 		pace_leave(&p, now);
 	}
 }
@@ -210,7 +210,7 @@ END_TEST
 START_TEST(a_place_is_worth_waiting_for_while_places_are_freed)
 {
 	for (int i = 0; i < 100; i++)
-		ck_assert(pace_take(&p, 0, now, &at));
+		ck_assert(pace_take(&p, 1, 0, now, &at));
 	ck_assert(pace_is_full(&p));
 	/* At first nobody can know; as many again may hope. */
 	ck_assert(pace_is_moving(&p, 99, 1000, now + 500));
@@ -220,9 +220,60 @@ START_TEST(a_place_is_worth_waiting_for_while_places_are_freed)
 	/* It does not. */
 	for (int i = 0; i < 50; i++, now += 50) {
 		pace_leave(&p, now);
-		ck_assert(pace_take(&p, 0, now, &at));
+		ck_assert(pace_take(&p, 1, 0, now, &at));
 	}
 	ck_assert(pace_is_moving(&p, 0, 1000, now));
+}
+END_TEST
+
+/* --- what the account may have --- */
+
+START_TEST(what_the_account_may_have_holds)
+{
+	pace_init(&p, 0, 1000, now);
+	pace_tell(&p, 14, now);
+	for (unsigned i = 0; i < 100; i++)
+		ck_assert(pace_take(&p, 1, 100000, now, &at));
+	ck_assert_uint_ge(at - now, 99 * 1000 / 14 - 100);
+	ck_assert(pace_next_turn(&p, now, &at));
+	ck_assert(pace_ceiling(&p) == 14);
+	ck_assert(pace_rate(&p, now) == 14);
+}
+END_TEST
+
+START_TEST(a_call_costs_what_it_brings)
+{
+	pace_init(&p, 0, 1000, now);
+	pace_tell(&p, 10, now);
+	ck_assert(pace_take(&p, 50, 0, now, &at));
+	ck_assert(!pace_take(&p, 1, 0, now, &at));
+	ck_assert_uint_ge(at, now + 5000 - 100);
+	pace_give_back(&p, 50, now);
+	ck_assert(pace_take(&p, 1, 0, now, &at));
+}
+END_TEST
+
+START_TEST(the_slower_of_two_limits_holds)
+{
+	pace_init(&p, 2, 1000, now);
+	pace_tell(&p, 1000, now);
+	ck_assert(pace_ceiling(&p) == 2);
+	ck_assert(pace_take(&p, 1, 0, now, &at));
+	ck_assert(pace_take(&p, 1, 1000, now, &at));
+	ck_assert_uint_ge(at, now + 400);
+	pace_tell(&p, 0, now);
+	ck_assert(pace_ceiling(&p) == 2);
+}
+END_TEST
+
+START_TEST(cuts_and_growth_stay_below_it)
+{
+	pace_init(&p, 0, 1000, now);
+	pace_tell(&p, 14, now);
+	pace_slow_down(&p, now, now);
+	ck_assert(pace_rate(&p, now) < 14);
+	now += 3600 * 1000;
+	ck_assert(pace_rate(&p, now) == 14);
 }
 END_TEST
 
@@ -242,12 +293,12 @@ START_TEST(room_is_what_could_leave_soon)
 {
 	ck_assert_uint_eq(pace_room(&p, 16, now), 116);
 	for (int i = 0; i < 100; i++)
-		ck_assert(pace_take(&p, 0, now, &at));
+		ck_assert(pace_take(&p, 1, 0, now, &at));
 	ck_assert_uint_eq(pace_room(&p, 16, now), 16);
 	ck_assert_uint_eq(pace_room(&p, 0, now), 0);
 	pace_init(&p, 5, 100, now);
 	ck_assert_uint_eq(pace_room(&p, 16, now), 10);
-	while (pace_take(&p, 2000, now, &at))
+	while (pace_take(&p, 1, 2000, now, &at))
 		;
 	ck_assert_uint_eq(pace_room(&p, 16, now), 0);
 }
@@ -308,16 +359,16 @@ START_TEST(a_count_that_ends_in_days_lets_a_call_through_each_hour)
 	const uint64_t week_ms = UINT64_C(7) * 24 * 3600 * 1000;
 
 	pace_allow(&p, 1, 100, now + week_ms, now);
-	ck_assert(pace_take(&p, 0, now, &at));
+	ck_assert(pace_take(&p, 1, 0, now, &at));
 	now += 3600 * 1000;
-	ck_assert(pace_take(&p, 0, now, &at));
+	ck_assert(pace_take(&p, 1, 0, now, &at));
 }
 END_TEST
 
 START_TEST(calls_under_way_may_not_be_counted_yet)
 {
 	for (int i = 0; i < 8; i++)
-		ck_assert(pace_take(&p, 0, now, &at));
+		ck_assert(pace_take(&p, 1, 0, now, &at));
 	pace_allow(&p, 10, 100, now + 1000, now);
 	ck_assert(pace_rate(&p, now) == 2);
 	pace_allow(&p, 3, 100, now + 1000, now);
@@ -361,6 +412,10 @@ static Suite *make_suite(void)
 	tcase_add_test(c, successes_bring_them_back_up_to_the_ceiling);
 	tcase_add_test(c, what_comes_back_gets_its_calls_gradually);
 	tcase_add_test(c, a_place_is_worth_waiting_for_while_places_are_freed);
+	tcase_add_test(c, what_the_account_may_have_holds);
+	tcase_add_test(c, a_call_costs_what_it_brings);
+	tcase_add_test(c, the_slower_of_two_limits_holds);
+	tcase_add_test(c, cuts_and_growth_stay_below_it);
 	tcase_add_test(c, new_ceilings_hold_at_once);
 	tcase_add_test(c, room_is_what_could_leave_soon);
 	tcase_add_test(c, little_that_is_left_is_spread_over_the_time);
