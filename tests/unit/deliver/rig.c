@@ -594,6 +594,10 @@ struct message *rig_message(size_t body_size)
 		ck_assert_int_eq(
 		    buf_printf(&header, "Message-ID: %s\r\n", rig.message_id),
 		    0);
+	if (rig.content_type)
+		ck_assert_int_eq(buf_printf(&header, "Content-Type: %s\r\n",
+				     rig.content_type),
+		    0);
 	ck_assert_int_eq(buf_add_str(&header, "\r\n"), 0);
 	memset(line, 'x', sizeof(line));
 	memcpy(line + sizeof(line) - 2, "\r\n", 2);

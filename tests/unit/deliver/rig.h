@@ -97,6 +97,7 @@ struct rig {
 	struct envelope_terms terms; /* of what rig_submit, rig_store make */
 	const char *sender;          /* of rig_submit, when not a@b.example */
 	const char *message_id;      /* of messages, when they have one */
+	const char *content_type;    /* likewise */
 	unsigned notify;             /* of its recipients */
 	unsigned traits;             /* of messages */
 	bool is_answered, is_idle;

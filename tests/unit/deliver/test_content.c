@@ -110,6 +110,19 @@ START_TEST(large_messages_are_taken_apart_in_turn)
 }
 END_TEST
 
+/* A file stays where it is: once it is counted, the next may come. */
+START_TEST(what_is_attached_keeps_nobody_waiting)
+{
+	static const rig_step steps[] = { submit_all, are_all_called,
+		release_until_answered, NULL };
+
+	rig.content_type = "application/octet-stream";
+	rig_run(steps);
+	ck_assert_uint_eq(sent, COUNT);
+	ck_assert_uint_eq(rig.deliver->content_bytes, 0);
+}
+END_TEST
+
 START_TEST(small_ones_all_at_once)
 {
 	static const rig_step steps[] = { submit_all, are_all_called,
@@ -167,6 +180,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, large_messages_are_taken_apart_in_turn);
+	tcase_add_test(t, what_is_attached_keeps_nobody_waiting);
 	tcase_add_test(t, small_ones_all_at_once);
 	tcase_add_test(t, whose_client_left_while_it_waited_is_not_sent);
 	tcase_add_test(t, a_drain_sends_back_what_waits);
