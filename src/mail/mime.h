@@ -23,7 +23,7 @@ enum {
 	 * Of all texts, and of all HTML, as they lie in the message; what goes
 	 * beyond is a file.
 	 */
-	MIME_TEXT_MAX = 2 * 1024 * 1024
+	MIME_TEXT_MAX = 4 * 1024 * 1024
 };
 
 struct mime_address {
