@@ -200,16 +200,15 @@ static int disk_each_spent(struct store *s, int64_t from_day,
 	return rc;
 }
 
-/* How long the disk takes; 0 when nobody waits for it. */
+/*
+ * How long those wait who are in a batch. What the last one took does not
+ * count: whoever was held off for that would come into the next one by one.
+ */
 static uint64_t sync_ms(struct disk *d)
 {
 	uint64_t began = atomic_load(&d->batch_began_ns);
-	uint64_t last = atomic_load(&d->batch_took_ns);
 	uint64_t now = clock_mono_ns();
-	if (began == 0 && atomic_load(&d->pending_bytes) == 0)
-		return 0;
-	uint64_t so_far = began && now > began ? now - began : 0;
-	return (so_far > last ? so_far : last) / NS_PER_MS;
+	return began && now > began ? (now - began) / NS_PER_MS : 0;
 }
 
 static void disk_stats(struct store *s, struct store_stats *out)

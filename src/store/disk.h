@@ -55,8 +55,8 @@ struct disk {
 	_Atomic uint64_t dead, dead_bytes;
 	_Atomic uint64_t errors, pending_bytes;
 	_Atomic uint64_t free_bytes, total_bytes, free_inodes, total_inodes;
-	/* Monotonic, when the batch at work began, 0 = none; the last one. */
-	_Atomic uint64_t batch_began_ns, batch_took_ns;
+	/* Monotonic, when the batch at work began; 0 = none. */
+	_Atomic uint64_t batch_began_ns;
 	struct holders *holders;
 	atomic_bool is_failed; /* for good: nothing more is written */
 	atomic_bool is_full;   /* the last attempt found no space */

@@ -347,7 +347,7 @@ struct store_stats {
 	uint64_t errors;
 	struct store_space space; /* where it lies */
 	uint64_t unsynced_bytes;  /* of accepts not yet answered */
-	uint64_t sync_ms;         /* the last batch, or the one at work */
+	uint64_t sync_ms;         /* of the batch at work so far, else 0 */
 	bool is_writable;
 };
 void store_stats(struct store *s, struct store_stats *out);

@@ -453,9 +453,7 @@ static void commit_batch(struct writer *w)
 		uint64_t start = clock_mono_ns();
 		atomic_store(&w->d->batch_began_ns, start);
 		rc = store_batch(w);
-		uint64_t took = clock_mono_ns() - start;
-		atomic_fetch_add(&w->d->sync_ns, took);
-		atomic_store(&w->d->batch_took_ns, took);
+		atomic_fetch_add(&w->d->sync_ns, clock_mono_ns() - start);
 		atomic_store(&w->d->batch_began_ns, 0);
 	}
 	settle(w, rc);

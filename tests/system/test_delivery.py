@@ -1,9 +1,11 @@
 """Messages travel: acceptance modes, failover, faults, quotas, restart."""
 import base64
+import contextlib
 import http.server as http_server
 import json
 import smtplib
 import socket
+import sqlite3
 import struct
 import threading
 import unittest
@@ -253,13 +255,27 @@ class Direct(Case):
 class Quota(Case):
     settings = {"user_extra": ", daily: 3", "mode": "queued"}
 
+    def stored(self):
+        path = f"file:{self.home}/spool/store.db?mode=ro"
+        with contextlib.closing(sqlite3.connect(path, uri=True)) as db:
+            return db.execute("SELECT sum(messages) FROM quota").fetchone()[0]
+
     def test_also_of_what_is_stored_nowhere(self):
+        self.check_direct(self.stop)
+
+    def test_a_crash_forgets_no_more_of_it_than_the_last_second(self):
+        def crash():
+            eventually(lambda: self.stored() == 2, "it is in the spool")
+            self.kill()
+        self.check_direct(crash)
+
+    def check_direct(self, end):
         self.stop()
         self.start(**{**self.settings, "mode": "direct"})
         smtp = self.client()
         for _ in range(2):
             self.assertEqual(self.send(smtp)[0], 250)
-        self.stop()
+        end()
         self.start(**{**self.settings, "mode": "direct"})
         smtp = self.client()
         self.assertEqual(self.send(smtp)[0], 250)
