@@ -43,7 +43,9 @@ static void print_losses(const struct salvage_report *r, const char *to)
 		    r->strangers);
 	if (r->are_counts_lost)
 		printf("the counts of quotas and budgets begin anew\n");
-	if (r->without_body || r->unreadable || r->strangers)
+	if (r->pages == 0)
+		printf("there is no store.db: who mail was for is not known\n");
+	if (r->without_body || r->unreadable || r->strangers || r->files)
 		printf("see %s/lost+found/messages.txt, and %" PRIu64
 		       " texts beside it\n",
 		    to, r->files);

@@ -246,8 +246,9 @@ int inspect_bodies(struct disk *d, struct err *e)
 	    LOG_STR("what", "store.db is new, but bodies/ was not empty"),
 	    LOG_STR("moved_to", name),
 	    LOG_STR("hint",
-		"the database was lost: look for it and for mail in the "
-		"files there, remove them when nothing is missed"));
+		"the database was lost: look for it; for the texts of mail, "
+		"make a directory with these files as its bodies/, and see "
+		"postern salvage"));
 	return 1;
 }
 

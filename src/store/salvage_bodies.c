@@ -3,7 +3,7 @@
 
 #include <store/place.h>
 #include <store/rows_internal.h>
-#include <store/salvage_found.h>
+#include <store/salvage_carve.h>
 #include <store/schema.h>
 #include <store/segment_internal.h>
 
@@ -211,11 +211,13 @@ static int keep(struct copying *c, const struct candidate *k)
 
 static int write_text(struct copying *c, const struct candidate *k)
 {
+	char text[ID_TEXT_SIZE];
 	uint32_t crc;
 	int fd = -1;
 	int rc = open_in(c, k->place.segment);
+	id_format(k->id, text);
 	if (rc == 0)
-		rc = salvage_found_begin(c->found, &k->id, &fd);
+		rc = salvage_found_begin(c->found, text, &fd);
 	if (rc < 0)
 		return rc;
 	rc = pass(c, &k->place, fd, 0, &crc);
@@ -291,6 +293,20 @@ static int note_bodyless(struct copying *c)
 	return salvage_found_list_rest(c->found, &c->report->strangers);
 }
 
+/* Only where no row tells of any message. */
+static int carve(struct copying *c)
+{
+	int64_t known = 0;
+	int rc = sqlite_exec_int(c->p->db,
+	    "SELECT EXISTS (SELECT 1 FROM message)"
+	    " OR EXISTS (SELECT 1 FROM recipient)"
+	    " OR EXISTS (SELECT 1 FROM place)",
+	    &known);
+	return rc < 0 || known || c->from < 0
+		   ? rc
+		   : salvage_carve(c->p->io, c->from, c->found);
+}
+
 static int open_copying(struct copying *c, struct err *e)
 {
 	const struct store_io *io = c->p->io;
@@ -340,6 +356,8 @@ int salvage_bodies(
 		rc = copy_all(&c);
 		if (rc == 0)
 			rc = note_bodyless(&c);
+		if (rc == 0)
+			rc = carve(&c);
 		if (rc == 0)
 			rc = close_out(&c);
 		if (rc == 0)

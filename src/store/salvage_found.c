@@ -105,14 +105,12 @@ static int make(struct salvage_found *f)
 	return f->list < 0 ? f->list : 0;
 }
 
-int salvage_found_begin(
-    struct salvage_found *f, const struct id *id, int *out_fd)
+int salvage_found_begin(struct salvage_found *f, const char *text, int *out_fd)
 {
-	char text[ID_TEXT_SIZE], name[ID_TEXT_SIZE + 8];
+	char name[64];
 	int rc = make(f);
 	if (rc < 0)
 		return rc;
-	id_format(*id, text);
 	(void)snprintf(name, sizeof(name), "%s.eml", text);
 	int fd = f->p->io->open(f->dir, name, O_WRONLY | O_CREAT | O_EXCL);
 	if (fd < 0)
@@ -185,6 +183,14 @@ static int write_line(struct salvage_found *f)
 	free(copy);
 	f->end += line.len;
 	return rc;
+}
+
+int salvage_found_note(struct salvage_found *f, const char *name)
+{
+	buf_clear(&f->line);
+	int rc = buf_printf(&f->line,
+	    "%s.eml: all that is known; it may have been sent\n", name);
+	return rc == 0 ? write_line(f) : rc;
 }
 
 static int note_listed(struct salvage_found *f, const struct id *id)

@@ -13,11 +13,12 @@ int salvage_found_open(
     const struct salvage_place *p, struct salvage_found **out, struct err *e);
 void salvage_found_close(struct salvage_found *f); /* accepts NULL */
 
-/* ID.eml, to be written. 0 or a negative errno. */
-int salvage_found_begin(
-    struct salvage_found *f, const struct id *id, int *out_fd);
+/* NAME.eml, to be written. 0 or a negative errno. */
+int salvage_found_begin(struct salvage_found *f, const char *name, int *out_fd);
 /* It is. */
 int salvage_found_end(struct salvage_found *f, int fd);
+/* A line: of NAME.eml nothing is known. */
+int salvage_found_note(struct salvage_found *f, const char *name);
 /* A line: the envelope as far as it is known; has_text: of one that begun. */
 int salvage_found_list(
     struct salvage_found *f, const struct id *id, bool has_text);

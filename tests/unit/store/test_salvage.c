@@ -522,6 +522,47 @@ START_TEST(without_an_envelope_the_text_is_kept)
 }
 END_TEST
 
+/* Each was a batch of its own, but for the last, which goes on for long. */
+START_TEST(without_a_database_the_texts_are_kept)
+{
+	enum {
+		LARGE = 20000
+	};
+	char path[200], bytes[LARGE + 1];
+	static const char *const names[] = { "00000001-00001000",
+		"00000001-00002000", "80000000-000fffeb" };
+	static const size_t sizes[] = { SIZE, LARGE, SIZE };
+	fill(1);
+	(void)fix_add(&f, 1, SIZE, NULL);
+	(void)fix_add(&f, 2, LARGE, NULL);
+	(void)fix_add_spooled(&f, 3, SIZE, NULL);
+	end_closed();
+	name(path, "store.db");
+	ck_assert_int_eq(unlink(path), 0);
+	salvage();
+	ck_assert_uint_eq(report.files, 4);
+	ck_assert(!salvage_is_complete(&report));
+	ck_assert_uint_eq(fix_pending(&f), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof(path), "%s/lost+found/%s.eml",
+		    f.path, names[i]);
+		FILE *in = fopen(path, "r");
+		ck_assert_msg(in != NULL, "%s", path);
+		ck_assert_uint_eq(fread(bytes, 1, sizeof(bytes), in), sizes[i]);
+		(void)fclose(in);
+		struct message *want = fix_message(i + 1, sizes[i]);
+		struct span header = message_header(want);
+		ck_assert_int_eq(memcmp(bytes, header.ptr, header.len), 0);
+		ck_assert_int_eq(
+		    memcmp(bytes + header.len, message_body(want).ptr,
+			message_body(want).len),
+		    0);
+		message_unref(want);
+	}
+	fix_finish(&f);
+}
+END_TEST
+
 START_TEST(what_is_in_use_or_in_the_way_is_left_alone)
 {
 	struct err e;
@@ -554,6 +595,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, a_frame_of_the_log_is_not_all_of_it);
 	tcase_add_test(tc, a_lost_segment_leaves_its_messages_to_a_person);
 	tcase_add_test(tc, without_an_envelope_the_text_is_kept);
+	tcase_add_test(tc, without_a_database_the_texts_are_kept);
 	tcase_add_test(tc, what_is_in_use_or_in_the_way_is_left_alone);
 	suite_add_tcase(s, tc);
 	return s;
