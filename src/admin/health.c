@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <base/clock.h>
+#include <config/config.h>
 #include <loop/loop.h>
 #include <policy/pressure.h>
 #include <store/store.h>
@@ -58,7 +59,7 @@ static bool store_lives(const struct health *h, struct err *why)
 	uint64_t bad_for = h->now_ms - h->store_bad_since_ms;
 
 	if (h->store_code == 0 || h->store_code == -ENOSPC ||
-	    bad_for < HEALTH_STORE_DEAD_MS)
+	    bad_for < h->services->config->spool.fail_after_ms)
 		return true;
 	(void)err_errno(why, h->store_code,
 	    "the store is broken for %" PRIu64 " s", bad_for / 1000);

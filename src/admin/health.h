@@ -16,8 +16,7 @@ enum health_probe {
 };
 
 enum {
-	HEALTH_STUCK_MS = 10 * 1000,      /* a loop without a turn */
-	HEALTH_STORE_DEAD_MS = 60 * 1000, /* a store that cannot write */
+	HEALTH_STUCK_MS = 10 * 1000, /* a loop without a turn */
 	HEALTH_TICK_MS = 1000
 };
 

@@ -282,6 +282,7 @@ struct config_spool {
 	const char *path;
 	struct postern_share min_free; /* of the disk; and of its inodes */
 	int durability;                /* enum config_durability */
+	uint64_t fail_after_ms;        /* broken for so long: not alive */
 };
 
 /* Of `limit`, or of the process's control group: percent, 0 = no mark. */

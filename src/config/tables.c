@@ -295,6 +295,11 @@ static const struct postern_field spool_rows[] = {
 	  .doc = "free space below which no mail is accepted, of the disk or "
 		 "in bytes, and never less than a large message needs; in "
 		 "percent of the inodes, too; 0 = until the disk is full" },
+	{ .name = "fail_after", .type = POSTERN_TYPE_DURATION,
+	  AT(config_spool, fail_after_ms), .preset = "60s",
+	  RANGE(0, DAY), .flags = RELOAD,
+	  .doc = "a spool that cannot be written is no reason for /livez and "
+		 "the watchdog to fail for so long" },
 	{ .name = "durability", .type = POSTERN_TYPE_ENUM,
 	  AT(config_spool, durability), .preset = "full",
 	  .names = durability_names,

@@ -34,6 +34,7 @@ struct rig {
 	struct loop *loops[2];
 	struct admin_services services;
 	struct health health;
+	struct config config;
 };
 
 static void set_up(struct rig *r)
@@ -45,6 +46,8 @@ static void set_up(struct rig *r)
 	r->loops[1] = loop_new(1);
 	r->services.loops = r->loops;
 	r->services.worker_count = 2;
+	r->services.config = &r->config;
+	r->config.spool.fail_after_ms = 60 * 1000;
 	ck_assert_int_eq(health_init(&r->health, &r->services), 0);
 }
 
@@ -106,7 +109,7 @@ START_TEST(started_means_that_every_loop_has_turned)
 }
 END_TEST
 
-START_TEST(a_broken_store_is_not_ready_and_after_a_minute_dead)
+START_TEST(a_broken_store_is_not_ready_and_after_its_time_dead)
 {
 	struct rig r;
 
@@ -119,9 +122,14 @@ START_TEST(a_broken_store_is_not_ready_and_after_a_minute_dead)
 	r.health.store_code = -EIO;
 	r.health.store_bad_since_ms = r.health.now_ms;
 	ck_assert(!health_is(&r.health, HEALTH_READY));
-	r.health.now_ms += HEALTH_STORE_DEAD_MS - 1;
+	r.health.now_ms += 60 * 1000 - 1;
 	ck_assert(health_is(&r.health, HEALTH_LIVE));
 	r.health.now_ms += 1;
+	ck_assert(!health_is(&r.health, HEALTH_LIVE));
+	/* Or as it is said, from one moment to the next. */
+	r.config.spool.fail_after_ms = 5 * 60 * 1000;
+	ck_assert(health_is(&r.health, HEALTH_LIVE));
+	r.config.spool.fail_after_ms = 0;
 	ck_assert(!health_is(&r.health, HEALTH_LIVE));
 	r.health.store_code = -ENOSPC; /* a restart would not help */
 	ck_assert(health_is(&r.health, HEALTH_LIVE));
@@ -167,7 +175,7 @@ static Suite *make_suite(void)
 
 	tcase_add_test(t, a_loop_that_stands_still_is_dead_after_ten_seconds);
 	tcase_add_test(t, started_means_that_every_loop_has_turned);
-	tcase_add_test(t, a_broken_store_is_not_ready_and_after_a_minute_dead);
+	tcase_add_test(t, a_broken_store_is_not_ready_and_after_its_time_dead);
 	tcase_add_test(t, a_disk_that_is_nearly_full_is_not_ready_and_lives);
 	suite_add_tcase(suite, t);
 	return suite;
