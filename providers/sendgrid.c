@@ -136,7 +136,7 @@ static int add_body(struct letter *l, const struct sendgrid_settings *s)
 	writer_text(&l->w, "subject", letter_or_space(c->subject));
 	add_content(l);
 	letter_parts(l, "attachments", LETTER_ALL);
-	letter_headers(l, "headers", NULL);
+	letter_headers(l, "headers", NULL, NULL, 0);
 	rc = sendgrid_add_smtpapi(l);
 	if (rc < 0)
 		return rc;

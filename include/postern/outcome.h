@@ -32,6 +32,9 @@ struct postern_response {
 	bool is_cut;             /* the body did not end */
 	size_t recipient_count;  /* of the call that is answered */
 	int64_t now;             /* wall clock, seconds */
+	/* As in struct postern_mail, recipient_count of them; NULL: not told.
+	 */
+	const struct postern_str *recipients;
 };
 
 enum {

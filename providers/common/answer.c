@@ -185,3 +185,8 @@ void answer_reject(struct postern_outcome *out, size_t i)
 {
 	out->rejected[i / 8] |= (uint8_t)(1u << i % 8);
 }
+
+bool answer_names_recipients(const struct postern_response *response)
+{
+	return response->size >= sizeof(*response) && response->recipients;
+}

@@ -58,3 +58,6 @@ void answer_set(struct postern_outcome *out, enum postern_class result,
 void answer_set_id(struct postern_outcome *out, struct postern_str id);
 /* Name recipient i as refused. */
 void answer_reject(struct postern_outcome *out, size_t i);
+/* Whether the addresses are there to be looked through; older cores have none.
+ */
+bool answer_names_recipients(const struct postern_response *response);

@@ -44,18 +44,25 @@ int letter_key(struct letter *l, const char *header, const char *scheme,
 
 /* --- addresses --- */
 
+/* The bytes up to the first of these. */
+static struct postern_str run_of(struct postern_str s, const char *stops)
+{
+	size_t len = 0;
+
+	while (len < s.len && !(s.ptr[len] && strchr(stops, s.ptr[len])))
+		len++;
+	return str_make(s.ptr, len);
+}
+
 /* The name without what the style does not want. */
 static void add_name(struct letter *l, struct postern_str name)
 {
 	const char *unwanted = l->style->unwanted ? l->style->unwanted : "";
 
 	while (name.len > 0) {
-		size_t run = 0;
-		while (run < name.len &&
-		       !(name.ptr[run] && strchr(unwanted, name.ptr[run])))
-			run++;
-		writer_more(&l->w, str_make(name.ptr, run));
-		name = str_from(name, run + 1);
+		struct postern_str run = run_of(name, unwanted);
+		writer_more(&l->w, run);
+		name = str_from(name, run.len + 1);
 	}
 }
 
@@ -82,10 +89,15 @@ static void add_mailbox(struct letter *l, const struct postern_address *address)
 		return;
 	}
 	writer_more(&l->w, STR("\""));
-	for (size_t i = 0; i < name.len; i++) {
-		if (name.ptr[i] == '"' || name.ptr[i] == '\\')
-			writer_more(&l->w, STR("\\"));
-		writer_more(&l->w, str_make(name.ptr + i, 1));
+	while (name.len > 0) {
+		struct postern_str run = run_of(name, "\"\\");
+		writer_more(&l->w, run);
+		name = str_from(name, run.len);
+		if (name.len == 0)
+			break;
+		writer_more(&l->w, STR("\\"));
+		writer_more(&l->w, str_make(name.ptr, 1));
+		name = str_from(name, 1);
 	}
 	writer_more(&l->w, STR("\" <"));
 	writer_more(&l->w, address->address);
@@ -205,21 +217,58 @@ static void add_header(struct letter *l, const struct postern_header *h)
 }
 
 void letter_headers(struct letter *l, const char *name,
-    bool (*may_pass)(const struct postern_header *h))
+    bool (*may_pass)(const struct postern_header *h),
+    const struct postern_header *more, size_t count)
 {
 	bool is_list = l->style->header_name != NULL, is_open = false;
+	size_t own = l->mail->header_count;
 
-	for (size_t i = 0; i < l->mail->header_count; i++) {
-		if (!is_passing(l, i, may_pass))
+	for (size_t i = 0; i < own + count; i++) {
+		if (i < own && !is_passing(l, i, may_pass))
 			continue;
 		if (!is_open)
 			writer_open(&l->w, name, is_list ? "[" : "{");
 		is_open = true;
-		add_header(l, &l->mail->headers[i]);
+		add_header(l, i < own ? &l->mail->headers[i] : &more[i - own]);
 	}
 	if (is_open)
 		(void)writer_close(&l->w, is_list ? "]" : "}");
 }
+
+/* --- what cannot be carried --- */
+
+int letter_refuse(struct letter *l, const char *reason)
+{
+	return l->w.host->refuse(l->w.r, reason);
+}
+
+int letter_refuse_part(struct letter *l, const char *reason, size_t i)
+{
+	struct text t;
+
+	text_init(&t, l->w.host, l->w.r);
+	text_add_cstr(&t, reason);
+	text_add_cstr(&t, ": ");
+	text_add(&t, l->mail->content->parts[i].filename);
+	return text_finish(&t) ? letter_refuse(l, t.data) : -ENOMEM;
+}
+
+bool letter_has_kind(
+    const struct postern_part *part, const char *const *extensions)
+{
+	struct postern_str name = part->filename;
+	size_t start = name.len;
+
+	while (start > 0 && name.ptr[start - 1] != '.')
+		start--;
+	for (; start > 0 && *extensions; extensions++) {
+		if (str_ieq(str_from(name, start), str_of(*extensions)))
+			return true;
+	}
+	return false;
+}
+
+/* --- finding --- */
 
 struct postern_str letter_find(
     const struct postern_mail *mail, const char *name)

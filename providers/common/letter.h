@@ -63,10 +63,19 @@ enum letter_parts {
 void letter_parts(struct letter *l, const char *name, enum letter_parts which);
 /*
  * The header fields that may pass by field_may_pass and by the API: may_pass
- * says so, NULL: all of them. Nothing when there is none.
+ * says so, NULL: all of them; and more behind them. Nothing when there is
+ * none.
  */
 void letter_headers(struct letter *l, const char *name,
-    bool (*may_pass)(const struct postern_header *h));
+    bool (*may_pass)(const struct postern_header *h),
+    const struct postern_header *more, size_t count);
+
+/* -EINVAL after telling the client why; about part i: with its name. */
+int letter_refuse(struct letter *l, const char *reason);
+int letter_refuse_part(struct letter *l, const char *reason, size_t i);
+/* Whether the name of a part ends with one of these, a NULL-ended list. */
+bool letter_has_kind(
+    const struct postern_part *part, const char *const *extensions);
 
 /* The value of the first field of this name; ptr NULL when there is none. */
 struct postern_str letter_find(

@@ -141,6 +141,15 @@ static ptrdiff_t call_body_read(
 	return body_read(&c->request, offset, out, len);
 }
 
+struct provider_asked provider_call_asked(
+    const struct provider_call *c, int64_t now)
+{
+	return (
+	    struct provider_asked){ .recipient_count = c->mail.recipient_count,
+		.recipients = c->mail.recipients,
+		.now = now };
+}
+
 void provider_call_http(struct provider_call *c, struct http_call *out)
 {
 	out->method = c->request.method;

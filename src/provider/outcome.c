@@ -93,7 +93,7 @@ static struct postern_str to_str(struct span s)
 }
 
 static void ask_module(const struct postern_provider *p, const void *settings,
-    const struct http_response *response, size_t recipient_count, int64_t now,
+    const struct http_response *response, const struct provider_asked *asked,
     struct postern_outcome *out)
 {
 	struct postern_header headers[HEADERS_SHOWN_MAX];
@@ -102,8 +102,9 @@ static void ask_module(const struct postern_provider *p, const void *settings,
 		.headers = headers,
 		.body = to_str(response->body),
 		.is_cut = response->fault == HTTP_FAULT_CUT,
-		.recipient_count = recipient_count,
-		.now = now };
+		.recipient_count = asked->recipient_count,
+		.now = asked->now,
+		.recipients = asked->recipients };
 
 	while (shown.header_count < response->header_count &&
 	       shown.header_count < HEADERS_SHOWN_MAX) {
@@ -183,9 +184,8 @@ static void check_rejected(struct postern_outcome *out, size_t count)
 	out->result = POSTERN_REJECTED;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): said in one call */
 void provider_classify(const struct postern_provider *p, const void *settings,
-    const struct http_response *response, size_t recipient_count, int64_t now,
+    const struct http_response *response, const struct provider_asked *asked,
     uint8_t *rejected_bits, struct provider_result *out)
 {
 	struct postern_outcome *outcome = &out->outcome;
@@ -194,17 +194,16 @@ void provider_classify(const struct postern_provider *p, const void *settings,
 		.status = response->status };
 	outcome->size = sizeof(*outcome);
 	outcome->rejected = rejected_bits;
-	memset(rejected_bits, 0, (recipient_count + 7) / 8);
+	memset(rejected_bits, 0, (asked->recipient_count + 7) / 8);
 	if (response->status == 0 || (response->fault != HTTP_FAULT_NONE &&
 					 response->fault != HTTP_FAULT_CUT))
 		classify_fault(response, outcome);
 	else if (is_final_status(response->status))
-		ask_module(
-		    p, settings, response, recipient_count, now, outcome);
+		ask_module(p, settings, response, asked, outcome);
 	else
 		classify_oddity(outcome);
 	check_class(outcome);
-	check_rejected(outcome, recipient_count);
+	check_rejected(outcome, asked->recipient_count);
 	provider_clean_text(outcome->reason, sizeof(outcome->reason));
 	clean_id(outcome->provider_id, sizeof(outcome->provider_id));
 }

@@ -162,13 +162,24 @@ struct provider_result {
 	int status; /* 0: there was no answer */
 };
 
+/* The call an answer is to, as its module must know it. */
+struct provider_asked {
+	size_t recipient_count;
+	const struct postern_str *recipients; /* NULL: not known any more */
+	int64_t now;                          /* seconds */
+};
+
+/* Borrowed from a call that was built. */
+struct provider_asked provider_call_asked(
+    const struct provider_call *c, int64_t now);
+
 /*
  * What an ended http_call means: transport faults are mapped here, complete
  * heads by the module. rejected_bits: (recipient_count + 7) / 8 bytes of the
- * caller's, zeroed here. now in seconds.
+ * caller's, zeroed here.
  */
 void provider_classify(const struct postern_provider *p, const void *settings,
-    const struct http_response *response, size_t recipient_count, int64_t now,
+    const struct http_response *response, const struct provider_asked *asked,
     uint8_t *rejected_bits, struct provider_result *out);
 
 /*

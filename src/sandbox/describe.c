@@ -4,6 +4,7 @@
 #include <admin/reply.h>
 #include <mail/header.h>
 #include <mail/mime.h>
+#include <sandbox/fake.h>
 
 static void set(json_t *out, const char *key, json_t *value)
 {
@@ -54,24 +55,34 @@ static void add_mime(json_t *out, struct span raw)
 	message_unref(m);
 }
 
-/* SendGrid's names; others leave null. */
-static void add_json(json_t *out, struct span raw)
+/* SendGrid's list of texts. */
+static json_t *plain_of(const json_t *content)
 {
-	json_t *root = json_loadb(raw.ptr, raw.len, 0, NULL);
-	const json_t *content = json_object_get(root, "content");
 	size_t i;
 	const json_t *item;
 
-	set(out, "subject", json_incref(json_object_get(root, "subject")));
 	json_array_foreach(content, i, item)
 	{
 		const char *type =
 		    json_string_value(json_object_get(item, "type"));
 
 		if (type && span_ieq(span_of(type), SPAN("text/plain")))
-			set(out, "text",
-			    json_incref(json_object_get(item, "value")));
+			return json_incref(json_object_get(item, "value"));
 	}
+	return NULL;
+}
+
+static void add_json(json_t *out, const struct fake *fake, struct span raw)
+{
+	json_t *root = json_loadb(raw.ptr, raw.len, 0, NULL);
+	json_t *text = plain_of(json_object_get(root, "content"));
+
+	if (fake->subject)
+		set(out, "subject",
+		    json_incref(json_object_get(root, fake->subject)));
+	if (fake->text)
+		text = json_incref(json_object_get(root, fake->text));
+	set(out, "text", text);
 	json_decref(root);
 }
 
@@ -91,7 +102,7 @@ json_t *describe_letter(const struct letter *l)
 	if (l->kind == LETTER_MIME)
 		add_mime(out, raw);
 	else if (l->kind == LETTER_JSON)
-		add_json(out, raw);
+		add_json(out, fakes[fake_of_name(l->provider)], raw);
 	else if (span_is_utf8(raw))
 		set(out, "text", reply_string(raw));
 	return out;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/b64.h>
+
 enum {
 	ANSWER_MAX = 16 * 1024 * 1024
 };
@@ -153,4 +155,15 @@ bool fake_take(struct fake_answer *a, const struct fake *fake,
 	if (!a->letter)
 		fake->fail(a, 500);
 	return a->letter != NULL;
+}
+
+bool fake_is_base64(struct span text)
+{
+	struct buf decoded;
+
+	buf_init(&decoded, text.len + 4);
+	bool is_valid = buf_reserve(&decoded, text.len + 1) == 0 &&
+			b64_decode(text, buf_tail(&decoded)) >= 0;
+	buf_finish(&decoded);
+	return is_valid;
 }

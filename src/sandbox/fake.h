@@ -27,11 +27,13 @@ struct fake_answer {
 	struct letter *letter; /* owned; set when the message was taken */
 };
 
+struct api;
+
 struct fake {
 	const char *name; /* its paths begin with it */
 	/* Check r and answer it; a 2xx usually comes with a letter. */
-	void (*check)(const struct sandbox_settings *s, struct httpd_request *r,
-	    struct fake_answer *out);
+	void (*check)(const struct fake *self, const struct sandbox_settings *s,
+	    struct httpd_request *r, struct fake_answer *out);
 	/*
 	 * Whether r asks about the account and brings no message: neither
 	 * counts, faults nor limits of calls are for it. NULL: nothing does.
@@ -42,6 +44,8 @@ struct fake {
 	/* Add the fields it tells its limit with; NULL: it has none. */
 	void (*tell_limit)(
 	    struct fake_answer *out, const struct limit *l, uint64_t now_s);
+	const struct api *api;      /* of api_check; or NULL */
+	const char *subject, *text; /* their members in its JSON, or NULL */
 };
 
 /* All there are: a new one is one word here and a file. */
@@ -49,13 +53,14 @@ struct fake {
 	X(ses)                                                                 \
 	X(sendgrid)                                                            \
 	X(mailgun)                                                             \
+	X(postmark)                                                            \
 	X(raw)
 
 #define FAKE_DECLARE(name) extern const struct fake fake_##name;
-#define FAKE_COUNT(name) +1
+#define FAKE_INDEX(name) FAKE_##name,
 FAKES(FAKE_DECLARE)
 enum {
-	FAKES_ALL = FAKES(FAKE_COUNT)
+	FAKES(FAKE_INDEX) FAKES_ALL
 };
 
 extern const struct fake *const fakes[FAKES_ALL];
@@ -86,3 +91,5 @@ const char *fake_status_text(int status);
  */
 bool fake_take(struct fake_answer *a, const struct fake *fake,
     enum letter_kind kind, struct span raw);
+/* As providers take it: whole groups, no line breaks; nothing is fine. */
+bool fake_is_base64(struct span text);

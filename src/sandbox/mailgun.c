@@ -248,11 +248,12 @@ static void accept_letter(struct httpd_request *r, struct fake_answer *out)
 		"Queued. Thank you."));
 }
 
-static void check(const struct sandbox_settings *s, struct httpd_request *r,
-    struct fake_answer *out)
+static void check(const struct fake *self, const struct sandbox_settings *s,
+    struct httpd_request *r, struct fake_answer *out)
 {
 	struct form form = { .has_to = false };
 
+	(void)self;
 	(void)s;
 	if (!check_head(r, out) ||
 	    !fake_take(out, &fake_mailgun, LETTER_MIME, SPAN("")))

@@ -57,12 +57,13 @@ static enum letter_kind kind_of(struct httpd_request *r)
 							      : LETTER_OTHER;
 }
 
-static void check(const struct sandbox_settings *s, struct httpd_request *r,
-    struct fake_answer *out)
+static void check(const struct fake *self, const struct sandbox_settings *s,
+    struct httpd_request *r, struct fake_answer *out)
 {
 	struct span body = httpd_body(r);
 	enum letter_kind kind = kind_of(r);
 
+	(void)self;
 	(void)s;
 	if (!fake_take(out, &fake_raw, kind, body))
 		return;
@@ -96,4 +97,5 @@ const struct fake fake_raw = {
 	.check = check,
 	.fail = fail,
 	.tell_limit = tell_limit,
+	.subject = "subject",
 };

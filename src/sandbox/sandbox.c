@@ -214,7 +214,7 @@ static void serve(struct sandbox *s, size_t index, struct httpd_request *r)
 	struct fake_answer a;
 
 	fake_answer_init(&a);
-	fake->check(&s->settings, r, &a);
+	fake->check(fake, &s->settings, r, &a);
 	if (is_question(fake, r)) {
 		fake_answer_send(&a, r);
 		fake_answer_finish(&a);

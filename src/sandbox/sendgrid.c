@@ -254,11 +254,12 @@ static bool check_head(struct httpd_request *r, struct fake_answer *out)
 	return out->status == 0;
 }
 
-static void check(const struct sandbox_settings *s, struct httpd_request *r,
-    struct fake_answer *out)
+static void check(const struct fake *self, const struct sandbox_settings *s,
+    struct httpd_request *r, struct fake_answer *out)
 {
 	struct span body = httpd_body(r);
 
+	(void)self;
 	(void)s;
 	if (!check_head(r, out))
 		return;
@@ -293,4 +294,5 @@ const struct fake fake_sendgrid = {
 	.check = check,
 	.fail = exam_fail,
 	.tell_limit = tell_limit,
+	.subject = "subject",
 };

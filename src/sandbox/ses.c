@@ -527,12 +527,13 @@ static void answer_question(const struct sandbox_settings *s,
 	}
 }
 
-static void check(const struct sandbox_settings *s, struct httpd_request *r,
-    struct fake_answer *out)
+static void check(const struct fake *self, const struct sandbox_settings *s,
+    struct httpd_request *r, struct fake_answer *out)
 {
 	struct span body = httpd_body(r);
 	const char *type = httpd_header(r, "Content-Type");
 
+	(void)self;
 	if (is_question(r)) {
 		answer_question(s, r, out);
 		return;

@@ -14,7 +14,16 @@ enum {
 	SETTINGS_MAX = 1024
 };
 
-static const char *const modules[] = { "raw", "ses", "sendgrid", "mailgun" };
+static const char *const modules[] = { "raw", "ses", "sendgrid", "mailgun",
+	"postmark" };
+
+/* Those asked for: every second one is what answers of the corpus name. */
+static void fill_addresses(struct postern_str *out)
+{
+	for (size_t i = 0; i < RECIPIENTS_MAX; i++)
+		out[i] = i % 2 ? (struct postern_str){ "ann@dest.example", 16 }
+			       : (struct postern_str){ "b@c", 3 };
+}
 
 enum {
 	MODULES = sizeof(modules) / sizeof(modules[0])
@@ -85,18 +94,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct postern_provider *p = module_at(fuzz_take(&in));
 	struct http_header headers[HEADERS_MAX];
 	uint8_t rejected[(RECIPIENTS_MAX + 7) / 8];
+	struct postern_str addresses[RECIPIENTS_MAX];
 	struct provider_result result;
 	struct http_response response = { .fault = HTTP_FAULT_NONE };
 	size_t recipients = 1 + fuzz_take(&in) % RECIPIENTS_MAX;
 	unsigned kind = fuzz_take(&in);
 
+	fill_addresses(addresses);
 	response.fault = kind % 8 == 7 ? HTTP_FAULT_CUT : HTTP_FAULT_NONE;
 	response.status = 100 + (int)(fuzz_take(&in) * 2);
 	response.headers = headers;
 	response.header_count = read_headers(&in, headers);
 	response.body = in.ptr ? in : SPAN("");
-	provider_classify(
-	    p, settings, &response, recipients, 1700000000, rejected, &result);
+	const struct provider_asked asked = { .recipient_count = recipients,
+		.recipients = addresses,
+		.now = 1700000000 };
+	provider_classify(p, settings, &response, &asked, rejected, &result);
 	check_outcome(&result, recipients);
 	return 0;
 }

@@ -15,7 +15,8 @@
 
 enum {
 	TEXT_MAX = 16 * 1024 * 1024,
-	HEADERS_MAX = 32
+	HEADERS_MAX = 32,
+	RECIPIENTS_MAX = 100
 };
 
 static unsigned failures, checks;
@@ -232,9 +233,22 @@ struct answer {
 	struct http_header headers[HEADERS_MAX];
 	struct http_response response;
 	size_t recipient_count;
+	struct postern_str recipients[RECIPIENTS_MAX]; /* when told */
 };
 
-/* "400", "200 cut", "400 recipients=3" */
+/* "a@b.example,c@d.example" */
+static void parse_recipients(struct answer *a, struct span list)
+{
+	for (a->recipient_count = 0; list.ptr; a->recipient_count++) {
+		struct span address = span_cut(&list, ',');
+		if (a->recipient_count == RECIPIENTS_MAX)
+			die("answers: too many recipients");
+		a->recipients[a->recipient_count] =
+		    (struct postern_str){ address.ptr, address.len };
+	}
+}
+
+/* "400", "200 cut", "400 recipients=3", "200 to=a@b,c@d" */
 static void parse_status(struct answer *a, struct span line)
 {
 	a->recipient_count = 1;
@@ -246,6 +260,8 @@ static void parse_status(struct answer *a, struct span line)
 		else if (span_starts_with(word, SPAN("recipients=")) &&
 			 span_parse_u64(span_from(word, 11), 100, &n))
 			a->recipient_count = (size_t)n;
+		else if (span_starts_with(word, SPAN("to=")))
+			parse_recipients(a, span_from(word, 3));
 		else if (span_parse_u64(word, 999, &n))
 			a->response.status = (int)n;
 		else
@@ -331,8 +347,11 @@ static void check_answer(const struct postern_provider *p, struct span block)
 	if (!settings)
 		die("out of memory");
 	parse_answer(&a, block);
-	provider_classify(p, settings, &a.response, a.recipient_count,
-	    1440938160, rejected, &result);
+	const struct provider_asked asked = { .recipient_count =
+						  a.recipient_count,
+		.recipients = a.recipients[0].ptr ? a.recipients : NULL,
+		.now = 1440938160 };
+	provider_classify(p, settings, &a.response, &asked, rejected, &result);
 	buf_init(&got, TEXT_MAX);
 	render_outcome(&result, a.recipient_count, &got);
 	if (!span_eq(buf_span(&got), a.expected)) {

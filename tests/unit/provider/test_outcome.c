@@ -9,6 +9,7 @@
 static struct postern_outcome verdict;
 static struct postern_response seen;
 static uint8_t verdict_bits;
+static const struct postern_str asked_for[16] = { { "ann@dest.example", 16 } };
 
 static void classify(const void *settings,
     const struct postern_response *response, struct postern_outcome *out)
@@ -31,9 +32,11 @@ static struct provider_result run(
 	struct http_response response = { .fault = fault, .status = status };
 	struct provider_result result;
 	static uint8_t bits[2];
+	const struct provider_asked asked = { .recipient_count = recipients,
+		.recipients = asked_for,
+		.now = 1000 };
 
-	provider_classify(
-	    &provider, NULL, &response, recipients, 1000, bits, &result);
+	provider_classify(&provider, NULL, &response, &asked, bits, &result);
 	return result;
 }
 
@@ -80,6 +83,7 @@ START_TEST(lets_the_module_judge_an_answer)
 	ck_assert(!seen.is_cut);
 	ck_assert_int_eq(seen.status, 200);
 	ck_assert_int_eq(seen.now, 1000);
+	ck_assert_ptr_eq(seen.recipients, asked_for);
 	ck_assert_int_eq(
 	    run(HTTP_FAULT_CUT, 202, 1).outcome.result, POSTERN_ACCEPTED);
 	ck_assert(seen.is_cut);

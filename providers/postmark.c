@@ -1,0 +1,186 @@
+/*
+ * postmark: Postmark /email. Recipients are lines of text; what X-PM-* fields
+ * ask for becomes fields of the request. Answers: postmark_answer.c.
+ */
+#include <common/letter.h>
+#include <common/str.h>
+#include <postern/provider.h>
+#include <postmark_answer.h>
+
+#include <stddef.h>
+
+struct postmark_settings {
+	const char *url;
+	struct postern_secret server_token;
+	const char *message_stream;
+};
+
+#define POSTMARK_FIELD(member)                                                 \
+	.name = #member, .offset = offsetof(struct postmark_settings, member)
+
+static const struct postern_field postmark_fields[] = {
+	{ POSTMARK_FIELD(server_token), .type = POSTERN_TYPE_SECRET,
+	    .flags = POSTERN_FIELD_REQUIRED,
+	    .doc = "Token of the server; with POSTMARK_API_TEST messages are "
+		   "checked but not sent." },
+	{ POSTMARK_FIELD(message_stream), .type = POSTERN_TYPE_STRING,
+	    .preset = "outbound",
+	    .doc = "Id of the message stream; X-PM-Message-Stream of a "
+		   "message goes before." },
+	{ POSTMARK_FIELD(url), .type = POSTERN_TYPE_URL,
+	    .doc = "Base of the API instead of Postmark's own." },
+	{ .name = NULL },
+};
+
+enum {
+	TEXT_MAX = 5 * 1000 * 1000
+};
+
+static const struct letter_style style = {
+	.addresses = LETTER_LINE,
+	.content = "Content",
+	.filename = "Name",
+	.type = "ContentType",
+	.content_id = "ContentID",
+	.id_prefix = "cid:",
+	.header_name = "Name",
+	.header_value = "Value",
+};
+
+/* Kinds of attachments that are refused with ErrorCode 411. */
+static const char *const forbidden[] = { "vbs", "exe", "bin", "bat", "chm",
+	"com", "cpl", "crt", "hlp", "hta", "inf", "ins", "isp", "jse", "lnk",
+	"mdb", "pcd", "pif", "reg", "scr", "sct", "shs", "vbe", "vba", "wsf",
+	"wsh", "wsl", "msc", "msi", "msp", "mst", NULL };
+
+static int check(struct letter *l)
+{
+	const struct postern_content *c = l->mail->content;
+
+	if (c->from_count != 1)
+		return letter_refuse(
+		    l, "Postmark takes exactly one address in From");
+	if (c->text.len > TEXT_MAX || c->html.len > TEXT_MAX)
+		return letter_refuse(
+		    l, "Postmark takes text and HTML of at most 5 MB each");
+	for (size_t i = 0; i < c->part_count; i++) {
+		if (letter_has_kind(&c->parts[i], forbidden))
+			return letter_refuse_part(
+			    l, "Postmark takes no such attachment", i);
+	}
+	return 0;
+}
+
+/* --- fields that steer Postmark's SMTP service --- */
+
+/* The spelling of Postmark's guide, or another that is in use. */
+static struct postern_str find_either(
+    const struct letter *l, const char *name, const char *alias)
+{
+	struct postern_str value = letter_find(l->mail, name);
+
+	return value.ptr ? value : letter_find(l->mail, alias);
+}
+
+static void add_steering(struct letter *l)
+{
+	struct postern_str tag = letter_find(l->mail, "X-PM-Tag");
+	struct postern_str links =
+	    find_either(l, "X-PM-TrackLinks", "X-PM-Track-Links");
+	struct postern_str opens =
+	    find_either(l, "X-PM-TrackOpens", "X-PM-Track-Opens");
+
+	if (tag.len > 0)
+		writer_text(&l->w, "Tag", tag);
+	if (links.len > 0)
+		writer_text(&l->w, "TrackLinks", links);
+	if (opens.len > 0)
+		writer_bool(&l->w, "TrackOpens", str_ieq(opens, STR("true")));
+}
+
+/* The queue id comes back with the events, as does what the sender gave. */
+static void add_metadata(struct letter *l)
+{
+	const struct postern_str prefix = STR("X-PM-Metadata-");
+
+	writer_open(&l->w, "Metadata", "{");
+	writer_text(&l->w, "postern_id", str_of(l->mail->id));
+	for (size_t i = 0; i < l->mail->header_count; i++) {
+		const struct postern_header *h = &l->mail->headers[i];
+		if (h->name.len > prefix.len && str_istarts(h->name, prefix))
+			writer_pair(
+			    &l->w, str_from(h->name, prefix.len), h->value);
+	}
+	(void)writer_close(&l->w, "}");
+}
+
+/* Without the second Postmark makes an id of its own. */
+static void add_headers(struct letter *l)
+{
+	const struct postern_header keep[] = {
+		{ STR("Message-ID"), letter_find(l->mail, "Message-ID") },
+		{ STR("X-PM-KeepID"), STR("true") },
+	};
+
+	letter_headers(l, "Headers", NULL, keep, keep[0].value.len > 0 ? 2 : 0);
+}
+
+static int add_body(struct letter *l, const struct postmark_settings *s)
+{
+	const struct postern_content *c = l->mail->content;
+	struct postern_str stream = letter_find(l->mail, "X-PM-Message-Stream");
+
+	writer_open(&l->w, NULL, "{");
+	letter_address(l, "From", &c->from[0]);
+	/* One of the three is enough. */
+	letter_addresses(l, "To", l->lists.to, l->lists.to_count);
+	letter_addresses(l, "Cc", l->lists.cc, l->lists.cc_count);
+	letter_addresses(l, "Bcc", l->lists.bcc, l->lists.bcc_count);
+	letter_addresses(l, "ReplyTo", c->reply_to, c->reply_to_count);
+	writer_text(&l->w, "Subject", c->subject);
+	if (c->text.len > 0 || c->html.len == 0)
+		writer_text(&l->w, "TextBody", letter_or_space(c->text));
+	if (c->html.len > 0)
+		writer_text(&l->w, "HtmlBody", c->html);
+	writer_text(&l->w, "MessageStream",
+	    stream.len > 0 ? stream : str_of(s->message_stream));
+	add_steering(l);
+	add_metadata(l);
+	add_headers(l);
+	letter_parts(l, "Attachments", LETTER_ALL);
+	return writer_close(&l->w, "}");
+}
+
+static int postmark_build(const void *settings, const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	const struct postmark_settings *s = settings;
+	struct letter l;
+	int rc = letter_init(&l, &style, mail, host, r);
+
+	if (rc == 0)
+		rc = check(&l);
+	if (rc == 0)
+		rc = letter_key(
+		    &l, "X-Postmark-Server-Token", "", s->server_token);
+	if (rc == 0)
+		rc = letter_head(&l,
+		    s->url ? s->url : "https://api.postmarkapp.com", "/email");
+	return rc < 0 ? rc : add_body(&l, s);
+}
+
+POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
+const struct postern_provider postern_provider_v1 = {
+	.abi = POSTERN_PROVIDER_ABI,
+	.size = sizeof(struct postern_provider),
+	.name = "postmark",
+	.doc = "Postmark /email.",
+	.flags = POSTERN_NEEDS_CONTENT | POSTERN_CARRIES_INLINE |
+		 POSTERN_CARRIES_NESTED,
+	/* Of the size Postmark counts attachments in base64, as we do. */
+	.limits = { .recipients = 50, .message_size = 10000000 },
+	.fields = postmark_fields,
+	.settings_size = sizeof(struct postmark_settings),
+	.build = postmark_build,
+	.classify = postmark_classify,
+};

@@ -1,0 +1,198 @@
+/* The fakes of JSON APIs: what each takes, and each thing it refuses. */
+#include "rig.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <support/unit.h>
+
+struct api {
+	const char *provider, *path, *headers;
+};
+
+#define JSON "Content-Type: application/json\r\n"
+
+static const struct api postmark = { "postmark", "/postmark/email",
+	"X-Postmark-Server-Token: t\r\n" JSON };
+
+/* A good request in pieces, so that a test can replace one of them. */
+#define PM_FROM "\"From\":\"Shop <orders@shop.example>\""
+#define PM_TO "\"To\":\"\\\"Ann, A\\\" <ann@dest.example>, b@dest.example\""
+#define PM_TEXT "\"Subject\":\"Order\",\"TextBody\":\"Hi\""
+#define PM_GOOD PM_FROM "," PM_TO "," PM_TEXT
+#define PM(more) "{" PM_GOOD "," more "}"
+
+/* says: part of the answer. */
+static const struct row {
+	const struct api *api;
+	const char *body;
+	int status;
+	const char *says;
+} rows[] = {
+	{ &postmark, "{" PM_GOOD "}", 200,
+	    "\"ErrorCode\":0,\"Message\":\"OK\",\"To\":" },
+	{ &postmark, "{" PM_FROM ",\"Bcc\":\"a@b.example\"," PM_TEXT "}", 200,
+	    "\"Message\":\"OK\"}" },
+	{ &postmark,
+	    PM("\"ReplyTo\":\"a@b.example\",\"HtmlBody\":\"<p>\","
+	       "\"MessageStream\":\"outbound\",\"Tag\":\"t\","
+	       "\"Metadata\":{\"a\":\"b\"},\"TrackOpens\":true,"
+	       "\"TrackLinks\":\"None\",\"Headers\":[{\"Name\":\"X-A\","
+	       "\"Value\":\"\"},{\"Name\":\"X-A\",\"Value\":\"1\"}],"
+	       "\"Attachments\":[{\"Name\":\"a.png\",\"Content\":\"UERG\","
+	       "\"ContentType\":\"image/png\",\"ContentID\":\"cid:a\"}]"),
+	    200, "\"MessageID\":\"" },
+	{ &postmark,
+	    "{" PM_FROM ",\"To\":\"inactive1@b.example, c@b.example\"," PM_TEXT
+	    "}",
+	    200,
+	    "Message OK, but will not deliver to these inactive addresses: "
+	    "inactive1@b.example. Inactive recipients are" },
+	{ &postmark, "{" PM_FROM ",\"To\":\"inactive@b.example\"," PM_TEXT "}",
+	    422,
+	    "\"ErrorCode\":406,\"Message\":\"You tried to send to recipient(s) "
+	    "that have been marked as inactive. Found inactive addresses: "
+	    "inactive@b.example. Inactive" },
+	{ &postmark, "[]", 400, "402" },
+	{ &postmark, "{\"From\":1," PM_TO "," PM_TEXT "}", 422, "300" },
+	{ &postmark, "{" PM_TO "," PM_TEXT "}", 422, "From is missing" },
+	{ &postmark, "{" PM_FROM "," PM_TEXT "}", 422, "Zero recipients" },
+	{ &postmark, "{" PM_FROM ",\"To\":\"a@b.example, nobody\"," PM_TEXT "}",
+	    422, "To: email is not valid in address ' nobody'" },
+	{ &postmark, "{" PM_FROM "," PM_TO ",\"Subject\":\"x\"}", 422,
+	    "TextBody or HtmlBody" },
+	{ &postmark, PM("\"Unknown\":1"), 422, "403" },
+	{ &postmark, PM("\"Tag\":1"), 422, "Tag is not valid" },
+	{ &postmark, PM("\"TrackOpens\":\"true\""), 422, "TrackOpens" },
+	{ &postmark, PM("\"TrackLinks\":\"All\""), 422, "TrackLinks" },
+	{ &postmark, PM("\"MessageStream\":\"\""), 422, "1235" },
+	{ &postmark, PM("\"Metadata\":{\"a\":1}"), 422, "Metadata" },
+	{ &postmark, PM("\"Metadata\":{\"a23456789012345678901\":\"\"}"), 422,
+	    "Invalid metadata content" },
+	{ &postmark, PM("\"Headers\":{}"), 422, "Headers" },
+	{ &postmark, PM("\"Headers\":[{\"Name\":\"Subject\",\"Value\":\"\"}]"),
+	    422, "'Subject' not allowed" },
+	{ &postmark, PM("\"Headers\":[{\"Name\":\"X-A\"}]"), 422, "Value" },
+	{ &postmark, PM("\"Headers\":[1]"), 422, "Headers" },
+	{ &postmark,
+	    PM("\"Attachments\":[{\"Name\":\"a.EXE\",\"Content\":\"\","
+	       "\"ContentType\":\"a/b\"}]"),
+	    422, "\"ErrorCode\":411" },
+	{ &postmark,
+	    PM("\"Attachments\":[{\"Name\":\"a\",\"Content\":\"a b\","
+	       "\"ContentType\":\"a/b\"}]"),
+	    422, "Content is not valid" },
+};
+
+START_TEST(checks_each_request)
+{
+	const struct row *row = &rows[_i];
+	struct rig r = { .port = 0 };
+	const char *provider = row->api->provider;
+
+	rig_start(&r);
+	struct web_answer a =
+	    rig_ask(&r, "POST", row->api->path, row->api->headers, row->body);
+	ck_assert_msg(
+	    a.status == row->status, "%s: %d %s", row->body, a.status, a.body);
+	ck_assert_msg(
+	    strstr(a.body, row->says) != NULL, "%s: %s", row->body, a.body);
+	web_answer_free(&a);
+	ck_assert_int_eq(
+	    rig_count(&r, provider, "accepted"), row->status < 300);
+	ck_assert_int_eq(
+	    rig_count(&r, provider, "rejected"), row->status >= 300);
+	rig_stop(&r);
+}
+END_TEST
+
+/* {method, path behind the provider's, without a key, type} as they differ. */
+START_TEST(knows_method_path_key_and_type)
+{
+	static const struct {
+		const struct api *api;
+		const char *good;
+		int statuses[4]; /* of another method, path, key, type */
+	} apis[] = {
+		{ &postmark, "{" PM_GOOD "}", { 405, 404, 401, 415 } },
+	};
+	struct rig r = { .port = 0 };
+
+	rig_start(&r);
+	for (size_t i = 0; i < sizeof(apis) / sizeof(apis[0]); i++) {
+		const struct api *api = apis[i].api;
+		char other[256], keyed[256];
+
+		(void)snprintf(other, sizeof(other), "%s/x", api->path);
+		(void)snprintf(keyed, sizeof(keyed), "%.*s",
+		    (int)(strstr(api->headers, "\r\n") + 2 - api->headers),
+		    api->headers);
+		ck_assert_int_eq(rig_status(&r, "PUT", api->path, api->headers,
+				     apis[i].good),
+		    apis[i].statuses[0]);
+		ck_assert_int_eq(
+		    rig_status(&r, "POST", other, api->headers, apis[i].good),
+		    apis[i].statuses[1]);
+		ck_assert_int_eq(
+		    rig_status(&r, "POST", api->path, JSON, apis[i].good),
+		    apis[i].statuses[2]);
+		ck_assert_int_eq(
+		    rig_status(&r, "POST", api->path, keyed, apis[i].good),
+		    apis[i].statuses[3]);
+	}
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(a_trial_is_checked_and_not_kept)
+{
+	struct rig r = { .port = 0 };
+
+	rig_start(&r);
+	struct web_answer a = rig_ask(&r, "POST", postmark.path,
+	    "X-Postmark-Server-Token: POSTMARK_API_TEST\r\n" JSON,
+	    "{" PM_GOOD "}");
+	ck_assert_int_eq(a.status, 200);
+	ck_assert_ptr_nonnull(strstr(a.body, "Test job accepted"));
+	web_answer_free(&a);
+	ck_assert_int_eq(rig_count(&r, "postmark", "accepted"), 0);
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(what_came_is_shown)
+{
+	struct rig r = { .port = 0 };
+
+	rig_start(&r);
+	ck_assert_int_eq(rig_status(&r, "POST", postmark.path, postmark.headers,
+			     "{" PM_GOOD "}"),
+	    200);
+	json_t *list = rig_control(
+	    &r, "GET", "/_sandbox/messages?recipient=b%40dest.example", NULL);
+	const json_t *m = json_array_get(list, 0);
+	ck_assert_str_eq(
+	    json_string_value(json_object_get(m, "subject")), "Order");
+	ck_assert_str_eq(json_string_value(json_object_get(m, "text")), "Hi");
+	ck_assert_str_eq(json_string_value(json_object_get(m, "sender")),
+	    "orders@shop.example");
+	json_decref(list);
+	rig_stop(&r);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("sandbox/api");
+	TCase *t = tcase_create("api");
+
+	tcase_add_loop_test(
+	    t, checks_each_request, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_test(t, knows_method_path_key_and_type);
+	tcase_add_test(t, a_trial_is_checked_and_not_kept);
+	tcase_add_test(t, what_came_is_shown);
+	suite_add_tcase(suite, t);
+	return suite;
+}
+
+UNIT_MAIN(make_suite)
