@@ -94,6 +94,12 @@ struct postern_host {
 	 */
 	const char *(*decode)(
 	    struct postern_request *r, struct postern_str value);
+	/*
+	 * As refuse, of these recipients in one call: the core asks again with
+	 * one per call, whom the module must not refuse in this way. Returns
+	 * what build is to return.
+	 */
+	int (*refuse_together)(struct postern_request *r, const char *reason);
 };
 
 enum {

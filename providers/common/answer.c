@@ -181,6 +181,18 @@ void answer_set_id(struct postern_outcome *out, struct postern_str id)
 	out->provider_id[id.len] = '\0';
 }
 
+void answer_take(struct postern_outcome *out, const json_t *body,
+    const char *member, struct postern_str foreign)
+{
+	struct postern_str id = answer_member(body, member);
+
+	if (id.len > 0)
+		answer_set(out, POSTERN_ACCEPTED, STR(""), STR(""));
+	else
+		answer_set(out, POSTERN_ACCOUNT, STR(""), foreign);
+	answer_set_id(out, id);
+}
+
 void answer_reject(struct postern_outcome *out, size_t i)
 {
 	out->rejected[i / 8] |= (uint8_t)(1u << i % 8);

@@ -56,6 +56,12 @@ void answer_set(struct postern_outcome *out, enum postern_class result,
     struct postern_str name, struct postern_str text);
 /* Take over the provider's id without angle brackets, cut to its room. */
 void answer_set_id(struct postern_outcome *out, struct postern_str id);
+/*
+ * Of a success: accepted with the id in that member of body; without one it is
+ * no answer of this API, for which account and foreign, a sentence, is said.
+ */
+void answer_take(struct postern_outcome *out, const json_t *body,
+    const char *member, struct postern_str foreign);
 /* Name recipient i as refused. */
 void answer_reject(struct postern_outcome *out, size_t i);
 /* Whether the addresses are there to be looked through; older cores have none.

@@ -4,6 +4,7 @@
 #include <common/fields.h>
 #include <common/text.h>
 #include <common/url.h>
+#include <common/words.h>
 
 #include <errno.h>
 
@@ -59,7 +60,9 @@ static void add_name(struct letter *l, struct postern_str name)
 {
 	const char *unwanted = l->style->unwanted ? l->style->unwanted : "";
 
-	while (name.len > 0) {
+	if (l->style->encodes_names)
+		words_write(&l->w, name);
+	while (name.len > 0 && !l->style->encodes_names) {
 		struct postern_str run = run_of(name, unwanted);
 		writer_more(&l->w, run);
 		name = str_from(name, run.len + 1);
@@ -136,6 +139,21 @@ void letter_addresses(struct letter *l, const char *name,
 		writer_end(&l->w);
 	else
 		(void)writer_close(&l->w, "]");
+}
+
+void letter_words(struct letter *l, const char *name,
+    const struct postern_list *words, struct postern_str more)
+{
+	const char *const *items = words->items;
+
+	if (words->count == 0 && more.len == 0)
+		return;
+	writer_open(&l->w, name, "[");
+	for (size_t i = 0; i < words->count; i++)
+		writer_text(&l->w, NULL, str_of(items[i]));
+	if (more.len > 0)
+		writer_text(&l->w, NULL, more);
+	(void)writer_close(&l->w, "]");
 }
 
 /* --- parts --- */
@@ -236,6 +254,35 @@ void letter_headers(struct letter *l, const char *name,
 }
 
 /* --- what cannot be carried --- */
+
+int letter_want_to(struct letter *l, const char *reason)
+{
+	struct split *s = &l->lists;
+
+	if (s->to_count > 0)
+		return 0;
+	if (s->cc_count > 0) {
+		s->to = s->cc++;
+		s->cc_count--;
+	} else if (s->bcc_count == 1) {
+		s->to = s->bcc++;
+		s->bcc_count--;
+	} else {
+		return letter_refuse_together(l, reason);
+	}
+	s->to_count = 1;
+	return 0;
+}
+
+int letter_refuse_together(struct letter *l, const char *reason)
+{
+	const struct postern_host *host = l->w.host;
+
+	/* Older cores cannot. */
+	if (host->size < sizeof(*host))
+		return host->refuse(l->w.r, reason);
+	return host->refuse_together(l->w.r, reason);
+}
 
 int letter_refuse(struct letter *l, const char *reason)
 {

@@ -19,6 +19,7 @@ struct letter_style {
 	enum letter_addresses addresses;
 	const char *email, *name; /* members of an address; OBJECTS only */
 	const char *unwanted;     /* characters taken out of display names */
+	bool encodes_names;       /* as RFC 2047 has it; OBJECTS only */
 	/* Members of an attachment; NULL: the API has none such. */
 	const char *content, *filename, *type;
 	const char *disposition; /* inline, or attachment */
@@ -54,6 +55,9 @@ void letter_address(
 /* All of them as a list or a line; nothing when there is none. */
 void letter_addresses(struct letter *l, const char *name,
     const struct postern_address *list, size_t count);
+/* A list of strings, and one more unless it is empty; nothing when empty. */
+void letter_words(struct letter *l, const char *name,
+    const struct postern_list *words, struct postern_str more);
 /* Those attachments that are inline, or are not, or all. */
 enum letter_parts {
 	LETTER_ALL = 0,
@@ -70,8 +74,17 @@ void letter_headers(struct letter *l, const char *name,
     bool (*may_pass)(const struct postern_header *h),
     const struct postern_header *more, size_t count);
 
+/*
+ * For an API that wants a To: without one the first of Cc takes its place, or
+ * a recipient who is alone. When several are blind copies each must go by
+ * himself, and the reason says so. 0, or what build is to return.
+ */
+int letter_want_to(struct letter *l, const char *reason);
+
 /* -EINVAL after telling the client why; about part i: with its name. */
 int letter_refuse(struct letter *l, const char *reason);
+/* To be returned: these recipients not in one call, but one by one. */
+int letter_refuse_together(struct letter *l, const char *reason);
 int letter_refuse_part(struct letter *l, const char *reason, size_t i);
 /* Whether the name of a part ends with one of these, a NULL-ended list. */
 bool letter_has_kind(

@@ -232,6 +232,8 @@ static void go_on(struct delivery *d)
 	gate_drop(d);
 	if (a->build_rc == -ENOMEM)
 		outcome_postpone(d, "out of memory");
+	else if (a->build_rc == -E2BIG)
+		outcome_go_singly(d);
 	else
 		outcome_not_sent(d, a->build_rc, a->build_error.text);
 	round_next(d);

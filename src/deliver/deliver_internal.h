@@ -486,6 +486,8 @@ void outcome_put_off(struct delivery *d, size_t i);
 void outcome_pause(struct delivery *d, size_t i, uint64_t delay_ms);
 /* The batch does not leave after all: its recipients are as before. */
 void outcome_unmark(struct delivery *d);
+/* The module takes these only one by one: each is offered again, alone. */
+void outcome_go_singly(struct delivery *d);
 /* No call was made for want of something of ours: try again shortly. */
 void outcome_postpone(struct delivery *d, const char *why);
 /* Nothing is known of a call that was under way when we stopped. */

@@ -520,6 +520,15 @@ void outcome_not_sent(struct delivery *d, int rc, const char *why)
 		tell_failover(d, moved);
 }
 
+void outcome_go_singly(struct delivery *d)
+{
+	d->now_ms = clock_wall_ms();
+	for (size_t k = 0; k < d->batch_count; k++) {
+		d->recipients[d->batch[k]].is_single = true;
+		try_again(d, d->batch[k]);
+	}
+}
+
 void outcome_postpone(struct delivery *d, const char *why)
 {
 	d->now_ms = clock_wall_ms();

@@ -90,14 +90,19 @@ static int show(
 }
 
 /* What a build that returned rc comes to. */
-static int judge(const struct postern_request *r,
+static int judge(const struct provider_call *c,
     const struct postern_provider *p, int rc, struct err *e)
 {
+	const struct postern_request *r = &c->request;
+
 	if (rc == 0)
 		rc = r->rc;
-	if (rc == -EINVAL && r->refusal.code < 0) {
+	if ((rc == -EINVAL || rc == -E2BIG) && r->refusal.code == rc) {
 		*e = r->refusal;
-		return -EINVAL;
+		/* Fewer than one there cannot be. */
+		if (c->input.recipient_count < 2)
+			e->code = -EINVAL;
+		return e->code;
 	}
 	/* -EINVAL is the module's refusal and needs its sentence. */
 	if (rc == -EINVAL || (rc == 0 && (!r->method || !r->url)))
@@ -122,7 +127,7 @@ int provider_call_build(struct provider_call *c,
 	if (rc < 0)
 		return rc;
 	rc = p->build(settings, &c->mail, &request_host, &c->request);
-	return judge(&c->request, p, rc, e);
+	return judge(c, p, rc, e);
 }
 
 uint64_t provider_call_held(const struct provider_call *c)

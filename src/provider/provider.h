@@ -141,7 +141,9 @@ bool provider_call_is_heavy(
     const struct postern_provider *p, const struct provider_input *input);
 /*
  * Run the module's build. 0; -EINVAL: the module refuses the message and e
- * says why (a sentence for the client); else a negative errno. Any thread.
+ * says why (a sentence for the client); -E2BIG: so it does for these
+ * recipients together, who can go one by one; else a negative errno. Any
+ * thread.
  */
 int provider_call_build(struct provider_call *c,
     const struct postern_provider *p, const void *settings, struct err *e);

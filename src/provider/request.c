@@ -246,6 +246,12 @@ static int host_refuse(struct postern_request *r, const char *reason)
 	return note(r, -EINVAL);
 }
 
+static int host_refuse_together(struct postern_request *r, const char *reason)
+{
+	(void)err_set(&r->refusal, -E2BIG, "%s", reason);
+	return note(r, -E2BIG);
+}
+
 /* --- for prepare --- */
 
 static const char *host_env(struct postern_request *r, const char *name)
@@ -307,6 +313,7 @@ const struct postern_host request_host = {
 	.body_content = host_body_content,
 	.body_hmac_sha256 = host_body_hmac_sha256,
 	.decode = host_decode,
+	.refuse_together = host_refuse_together,
 };
 
 const char *const *request_headers(const struct postern_request *r)

@@ -54,6 +54,8 @@ struct fake {
 	X(sendgrid)                                                            \
 	X(mailgun)                                                             \
 	X(postmark)                                                            \
+	X(brevo)                                                               \
+	X(sendlayer)                                                           \
 	X(raw)
 
 #define FAKE_DECLARE(name) extern const struct fake fake_##name;

@@ -90,6 +90,8 @@ void golden_case_load(struct golden_case *c, const char *path)
 		c->recipients[i] =
 		    span_of(json_string_value(json_array_get(list, i)));
 	c->refused = json_string_value(json_object_get(c->json, "refused"));
+	c->refusal =
+	    json_is_true(json_object_get(c->json, "singly")) ? -E2BIG : -EINVAL;
 	c->input = (struct provider_input){ .message = c->message,
 		.id = text_of(c->json, "id"),
 		.attempt_key = text_of(c->json, "id"),

@@ -14,6 +14,7 @@ struct golden_case {
 	struct span *recipients;
 	struct provider_input input; /* points into the rest */
 	const char *refused;         /* expected sentence, or NULL */
+	int refusal;                 /* and its code */
 	size_t answered;             /* of "answers" */
 };
 

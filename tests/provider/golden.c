@@ -187,7 +187,8 @@ static void check_build(const struct postern_provider *p, const char *path,
 		build(p, settings, &c, &got, &e);
 	if (grant && !golden_case_is_due(&c, grant->expires))
 		fail(path, SPAN("another expiry"), SPAN("that of the case"));
-	if (c.refused && (e.code != -EINVAL || strcmp(c.refused, e.text) != 0))
+	if (c.refused &&
+	    (e.code != c.refusal || strcmp(c.refused, e.text) != 0))
 		fail(path, span_of(e.text), span_of(c.refused));
 	else if (!c.refused && e.code < 0)
 		fail(path, span_of(e.text), SPAN("a request"));

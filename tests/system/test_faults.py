@@ -26,9 +26,11 @@ PROVIDERS = {
     "sendgrid": "api_key: SG.sandbox-key",
     "mailgun": "domain: shop.example, api_key: key-sandbox",
     "postmark": "server_token: sandbox",
+    "brevo": "api_key: xkeysib-sandbox",
+    "sendlayer": "api_key: sandbox",
 }
 # Others document that after these nothing was taken.
-AMBIGUOUS = {"postmark"}
+AMBIGUOUS = {"postmark", "brevo", "sendlayer"}
 BACKUP = "mailgun"
 PAUSE_S = 60
 SLOW_DOWN = {"message": "slow down"}
@@ -224,7 +226,7 @@ class Faults(Case):
             # A status that came whole is kept, whatever became of the rest.
             status = row.status
             if row_name == "cut":
-                status = 202 if module == "sendgrid" else 200
+                status = {"sendgrid": 202, "brevo": 201}.get(module, 200)
             self.check_ledger(cell, result, status, self.queue_id_of(reply))
         if not learns_at_once:
             self.check_reply("direct", cell, result, self.submit("direct", cell))
@@ -280,7 +282,7 @@ class Faults(Case):
 
 
 class FaultsOfFields(Faults):
-    modules = ("postmark",)
+    modules = "postmark", "brevo", "sendlayer"
 
 
 if __name__ == "__main__":

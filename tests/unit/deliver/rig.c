@@ -19,7 +19,8 @@ enum {
 
 struct rig rig;
 
-/* --- fake providers: "fake" takes 50 recipients, "shy" refuses to build --- */
+/* --- fake providers: "fake" takes 50 recipients, "shy" refuses to build,
+ * "lone" does for several --- */
 
 struct fake_settings {
 	const char *mark;
@@ -81,6 +82,15 @@ static int shy_build(const void *settings, const struct postern_mail *mail,
 	(void)settings;
 	(void)mail;
 	return host->refuse(r, "this provider is too shy");
+}
+
+/* Takes recipients one by one only. */
+static int lone_build(const void *settings, const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	if (mail->recipient_count > 1)
+		return host->refuse_together(r, "one by one, please");
+	return fake_build(settings, mail, host, r);
 }
 
 static void fake_classify(const void *settings,
@@ -150,6 +160,7 @@ static void fake_classify(const void *settings,
 static const struct postern_provider modules[] = {
 	FAKE("fake", fake_build),
 	FAKE("shy", shy_build),
+	FAKE("lone", lone_build),
 	{ .abi = POSTERN_PROVIDER_ABI,
 	    .size = sizeof(struct postern_provider),
 	    .name = "unicode",
@@ -212,6 +223,7 @@ static int check_password(struct span record, struct err *e)
 	"  - {name: d, type: unicode, mark: d}\n"                              \
 	"  - {name: e, type: curious, mark: e}\n"                              \
 	"  - {name: f, type: keyed, mark: f}\n"                                \
+	"  - {name: g, type: lone, mark: g}\n"                                 \
 	"routes:\n"
 
 static struct config *load_config(const char *routes)

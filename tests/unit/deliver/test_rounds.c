@@ -73,6 +73,19 @@ START_TEST(a_module_that_refuses_is_passed_over)
 }
 END_TEST
 
+START_TEST(who_cannot_go_together_goes_alone)
+{
+	recipients = 3;
+	rig_routes("  - {name: all, providers: [g]}\n");
+	run();
+	ck_assert_int_eq(rig.verdict, DELIVER_SENT);
+	rig_assert_calls("ggg");
+	ck_assert_uint_eq(rig_count_state(STORE_SENT), 3);
+	/* A refusal that only parts them is no attempt. */
+	ck_assert_uint_eq(rig.rows, 3);
+}
+END_TEST
+
 START_TEST(refused_by_every_module_is_rejected)
 {
 	rig_routes("  - {name: all, providers: [shy]}\n");
@@ -366,6 +379,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(t, next_provider_takes_over, 0,
 	    sizeof(not_taken) / sizeof(not_taken[0]));
 	tcase_add_test(t, a_module_that_refuses_is_passed_over);
+	tcase_add_test(t, who_cannot_go_together_goes_alone);
 	tcase_add_test(t, refused_by_every_module_is_rejected);
 	tcase_add_test(t, waits_when_only_some_modules_refuse);
 	tcase_add_test(t, unknown_outcome_stays_with_its_provider);

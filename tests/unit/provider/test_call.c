@@ -247,6 +247,13 @@ static int refuse(const struct postern_mail *mail,
 	return host->refuse(r, "too odd");
 }
 
+static int refuse_together(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	(void)mail;
+	return host->refuse_together(r, "one by one");
+}
+
 static int refuse_and_go_on(const struct postern_mail *mail,
     const struct postern_host *host, struct postern_request *r)
 {
@@ -265,6 +272,23 @@ START_TEST(passes_a_refusal_on)
 	provider_call_free(c);
 	on_build = refuse_and_go_on;
 	ck_assert_int_eq(run(&c, &e), -EINVAL);
+	provider_call_free(c);
+}
+END_TEST
+
+START_TEST(tells_who_cannot_go_together)
+{
+	struct provider_call *c;
+	struct err e;
+
+	on_build = refuse_together;
+	ck_assert_int_eq(run(&c, &e), -E2BIG);
+	ck_assert_str_eq(e.text, "one by one");
+	provider_call_free(c);
+	/* It cannot be parted any more. */
+	input.recipient_count = 1;
+	ck_assert_int_eq(run(&c, &e), -EINVAL);
+	ck_assert_int_eq(e.code, -EINVAL);
 	provider_call_free(c);
 }
 END_TEST
@@ -352,6 +376,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, shows_content_to_those_who_need_it);
 	tcase_add_test(t, a_body_of_references_reads_alike_again_and_again);
 	tcase_add_test(t, passes_a_refusal_on);
+	tcase_add_test(t, tells_who_cannot_go_together);
 	tcase_add_test(t, sends_no_half_request);
 	tcase_add_test(t, holds_to_the_limits_of_the_module);
 	tcase_add_test(t, calls_small_messages_light);

@@ -15,12 +15,35 @@ struct api {
 static const struct api postmark = { "postmark", "/postmark/email",
 	"X-Postmark-Server-Token: t\r\n" JSON };
 
+static const struct api brevo = { "brevo", "/brevo/v3/smtp/email",
+	"api-key: xkeysib-t\r\n" JSON };
+static const struct api sendlayer = { "sendlayer", "/sendlayer/api/v1/email",
+	"Authorization: Bearer t\r\n" JSON };
+
 /* A good request in pieces, so that a test can replace one of them. */
 #define PM_FROM "\"From\":\"Shop <orders@shop.example>\""
 #define PM_TO "\"To\":\"\\\"Ann, A\\\" <ann@dest.example>, b@dest.example\""
 #define PM_TEXT "\"Subject\":\"Order\",\"TextBody\":\"Hi\""
 #define PM_GOOD PM_FROM "," PM_TO "," PM_TEXT
 #define PM(more) "{" PM_GOOD "," more "}"
+
+#define BR_FROM "\"sender\":{\"email\":\"a@b.example\",\"name\":\"S\"}"
+#define BR_TO "\"to\":[{\"email\":\"c@d.example\"}]"
+#define BR_TEXT "\"subject\":\"Order\",\"textContent\":\"Hi\""
+#define BR_GOOD BR_FROM "," BR_TO "," BR_TEXT
+#define BR(more) "{" BR_GOOD "," more "}"
+
+#define SL_FROM "\"From\":{\"email\":\"a@b.example\",\"name\":\"S\"}"
+#define SL_TO "\"To\":[{\"email\":\"c@d.example\"}]"
+#define SL_TEXT                                                                \
+	"\"Subject\":\"Order\",\"ContentType\":\"Text\",\"PlainContent\":"     \
+	"\"Hi\""
+#define SL_GOOD SL_FROM "," SL_TO "," SL_TEXT
+#define SL(more) "{" SL_GOOD "," more "}"
+#define SL_PERSON "{\"email\":\"x@d.example\"}"
+#define SL_SIX                                                                 \
+	SL_PERSON "," SL_PERSON "," SL_PERSON "," SL_PERSON "," SL_PERSON      \
+		  "," SL_PERSON
 
 /* says: part of the answer. */
 static const struct row {
@@ -82,6 +105,62 @@ static const struct row {
 	    PM("\"Attachments\":[{\"Name\":\"a\",\"Content\":\"a b\","
 	       "\"ContentType\":\"a/b\"}]"),
 	    422, "Content is not valid" },
+	{ &brevo, "{" BR_GOOD "}", 201, "@smtp-relay.mailin.fr>\"}" },
+	{ &brevo,
+	    BR("\"replyTo\":{\"email\":\"a@b.example\"},\"tags\":[\"a\"],"
+	       "\"htmlContent\":\"<p>\",\"headers\":{\"X-A\":\"1\"},"
+	       "\"attachment\":[{\"name\":\"a.PDF\",\"content\":\"UERG\"}]"),
+	    201, "messageId" },
+	{ &brevo, "x", 400, "bad_request" },
+	{ &brevo, "{" BR_TO "," BR_TEXT "}", 400,
+	    "\"missing_parameter\",\"message\":\"sender" },
+	{ &brevo, "{" BR_FROM "," BR_TEXT "}", 400, "to is missing" },
+	{ &brevo, "{" BR_FROM "," BR_TEXT ",\"to\":[]}", 400, "to is missing" },
+	{ &brevo, BR("\"cc\":[{\"email\":\"nobody\"}]"), 400,
+	    "\"invalid_parameter\",\"message\":\"cc: email is not valid" },
+	{ &brevo, BR("\"cc\":[{\"email\":\"a@b.example\",\"x\":\"y\"}]"), 400,
+	    "cc is not valid" },
+	{ &brevo, "{" BR_FROM "," BR_TO ",\"textContent\":\"x\"}", 400,
+	    "subject is missing" },
+	{ &brevo, "{" BR_FROM "," BR_TO ",\"subject\":\"x\"}", 400,
+	    "htmlContent or textContent" },
+	{ &brevo, BR("\"attachment\":[{\"name\":\"a.exe\",\"content\":\"\"}]"),
+	    400, "name is not valid" },
+	{ &brevo, BR("\"attachment\":[{\"name\":\"pdf\",\"content\":\"\"}]"),
+	    400, "name is not valid" },
+	{ &brevo, BR("\"headers\":{\"Subject\":\"x\"}"), 400, "not allowed" },
+	{ &brevo, BR("\"headers\":{\"X-A\":\"=?utf-8?q?a?=\"}"), 400,
+	    "not ASCII" },
+	{ &brevo, BR("\"headers\":{\"X-A\":1}"), 400, "headers" },
+	{ &brevo, BR("\"Tags\":[]"), 400, "no known field" },
+	{ &sendlayer, "{" SL_GOOD "}", 200, "{\"MessageID\":\"" },
+	{ &sendlayer,
+	    SL("\"ReplyTo\":[" SL_PERSON "],\"Tags\":[\"a\"],"
+	       "\"HTMLContent\":\"\",\"Headers\":{\"X-A\":\"1\"},"
+	       "\"Attachments\":[{\"Content\":\"UERG\",\"Type\":\"a/b\","
+	       "\"Filename\":\"a\",\"Disposition\":\"inline\","
+	       "\"ContentId\":\"a\"}]"),
+	    200, "MessageID" },
+	{ &sendlayer, "[]", 400, "{\"Errors\":[{\"Code\":2," },
+	{ &sendlayer, "{" SL_TO "," SL_TEXT "}", 400, "\"Code\":7," },
+	{ &sendlayer, "{" SL_FROM "," SL_TEXT "}", 400, "\"Code\":18," },
+	{ &sendlayer, "{" SL_FROM "," SL_TEXT ",\"To\":{}}", 400,
+	    "\"Code\":19," },
+	{ &sendlayer,
+	    "{" SL_FROM "," SL_TEXT ",\"To\":[" SL_SIX "," SL_SIX "]}", 400,
+	    "\"Code\":20," },
+	{ &sendlayer, SL("\"CC\":[{\"email\":\"x\"}]"), 400, "\"Code\":22," },
+	{ &sendlayer, SL("\"CC\":[" SL_SIX "," SL_SIX "]"), 400,
+	    "\"Code\":23," },
+	{ &sendlayer, SL("\"BCC\":[{\"email\":\"x\"}]"), 400, "\"Code\":26," },
+	{ &sendlayer, SL("\"BCC\":[" SL_SIX "]"), 400, "\"Code\":27," },
+	{ &sendlayer, SL("\"BCC\":[{\"email\":\"inactive@d.example\"}]"), 400,
+	    "\"Code\":14," },
+	{ &sendlayer,
+	    "{" SL_FROM "," SL_TO ",\"Subject\":\"x\",\"ContentType\":\"HTML\","
+	    "\"PlainContent\":\"x\"}",
+	    400, "HTMLContent is required" },
+	{ &sendlayer, SL("\"Subject2\":\"\""), 400, "\"Code\":2," },
 };
 
 START_TEST(checks_each_request)
@@ -115,6 +194,8 @@ START_TEST(knows_method_path_key_and_type)
 		int statuses[4]; /* of another method, path, key, type */
 	} apis[] = {
 		{ &postmark, "{" PM_GOOD "}", { 405, 404, 401, 415 } },
+		{ &brevo, "{" BR_GOOD "}", { 405, 404, 401, 415 } },
+		{ &sendlayer, "{" SL_GOOD "}", { 405, 404, 401, 415 } },
 	};
 	struct rig r = { .port = 0 };
 
@@ -156,6 +237,10 @@ START_TEST(a_trial_is_checked_and_not_kept)
 	ck_assert_ptr_nonnull(strstr(a.body, "Test job accepted"));
 	web_answer_free(&a);
 	ck_assert_int_eq(rig_count(&r, "postmark", "accepted"), 0);
+	ck_assert_int_eq(rig_status(&r, "POST", brevo.path, brevo.headers,
+			     BR("\"headers\":{\"X-Sib-Sandbox\":\"drop\"}")),
+	    201);
+	ck_assert_int_eq(rig_count(&r, "brevo", "accepted"), 0);
 	rig_stop(&r);
 }
 END_TEST

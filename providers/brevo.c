@@ -1,0 +1,177 @@
+/*
+ * brevo: Brevo (once Sendinblue) v3/smtp/email. It knows no inline images and
+ * tells an attachment's type by its name; a repeated call is recognised by a
+ * key. Answers: brevo_answer.c.
+ */
+#include <brevo_answer.h>
+#include <common/letter.h>
+#include <common/str.h>
+#include <common/text.h>
+#include <postern/provider.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct brevo_settings {
+	const char *url;
+	struct postern_secret api_key;
+	struct postern_list tags;
+	bool sandbox;
+};
+
+#define BREVO_FIELD(member)                                                    \
+	.name = #member, .offset = offsetof(struct brevo_settings, member)
+
+static const struct postern_field brevo_fields[] = {
+	{ BREVO_FIELD(api_key), .type = POSTERN_TYPE_SECRET,
+	    .flags = POSTERN_FIELD_REQUIRED, .doc = "API key (xkeysib-...)." },
+	{ BREVO_FIELD(tags), .type = POSTERN_TYPE_STRINGS,
+	    .doc = "Tags for every message." },
+	{ BREVO_FIELD(sandbox), .type = POSTERN_TYPE_BOOL, .preset = "false",
+	    .doc = "Have messages checked but not sent." },
+	{ BREVO_FIELD(url), .type = POSTERN_TYPE_URL,
+	    .doc = "Base of the API instead of Brevo's own." },
+	{ .name = NULL },
+};
+
+static const struct letter_style style = {
+	.email = "email",
+	.name = "name",
+	.encodes_names = true,
+	.content = "content",
+	.filename = "name",
+};
+
+static const char *const allowed[] = { "xlsx", "xls", "ods", "docx", "docm",
+	"doc", "csv", "pdf", "txt", "gif", "jpg", "jpeg", "png", "tif", "tiff",
+	"rtf", "bmp", "cgm", "css", "shtml", "html", "htm", "zip", "xml", "ppt",
+	"pptx", "tar", "ez", "ics", "mobi", "msg", "pub", "eps", "odt", "mp3",
+	"m4a", "m4v", "wma", "ogg", "flac", "wav", "aif", "aifc", "aiff", "mp4",
+	"mov", "avi", "mkv", "mpeg", "mpg", "wmv", "pkpass", "xlsm", NULL };
+
+static int check(struct letter *l)
+{
+	const struct postern_content *c = l->mail->content;
+
+	if (c->from_count != 1)
+		return letter_refuse(
+		    l, "Brevo takes exactly one address in From");
+	if (c->reply_to_count > 1)
+		return letter_refuse(l, "Brevo takes one address in Reply-To");
+	for (size_t i = 0; i < c->part_count; i++) {
+		if (!letter_has_kind(&c->parts[i], allowed))
+			return letter_refuse_part(
+			    l, "Brevo takes no such attachment", i);
+	}
+	return 0;
+}
+
+/* Brevo would decode encoded words, and send what comes out as it is. */
+static bool may_pass(const struct postern_header *h)
+{
+	for (size_t i = 0; i < h->value.len; i++) {
+		if ((unsigned char)h->value.ptr[i] >= 0x80)
+			return false;
+	}
+	return !str_has(h->value, "=?");
+}
+
+enum {
+	UUID_SIZE = 37
+};
+
+/* The same for each try of this call, in the form Brevo wants. */
+static void make_key(const struct letter *l, char out[UUID_SIZE])
+{
+	uint8_t b[32];
+
+	l->w.host->sha256(str_of(l->mail->attempt_key), b);
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	(void)snprintf(out, UUID_SIZE,
+	    "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+	    "%02x%02x%02x%02x%02x%02x",
+	    b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10],
+	    b[11], b[12], b[13], b[14], b[15]);
+}
+
+static int add_headers(struct letter *l, const struct brevo_settings *s)
+{
+	struct postern_str custom = letter_find(l->mail, "X-Mailin-custom");
+	struct text own;
+	char key[UUID_SIZE];
+
+	/* It comes back with the events. */
+	text_init(&own, l->w.host, l->w.r);
+	text_add_cstr(&own, "postern_id:");
+	text_add_cstr(&own, l->mail->id);
+	if (!text_finish(&own))
+		return -ENOMEM;
+	make_key(l, key);
+	const struct postern_header more[] = {
+		{ STR("idempotencyKey"), str_of(key) },
+		{ STR("X-Mailin-custom"),
+		    custom.len > 0 ? custom : str_of(own.data) },
+		{ STR("X-Sib-Sandbox"), STR("drop") },
+	};
+	letter_headers(l, "headers", may_pass, more, s->sandbox ? 3 : 2);
+	return 0;
+}
+
+static int add_body(struct letter *l, const struct brevo_settings *s)
+{
+	const struct postern_content *c = l->mail->content;
+	int rc;
+
+	writer_open(&l->w, NULL, "{");
+	letter_address(l, "sender", &c->from[0]);
+	letter_addresses(l, "to", l->lists.to, l->lists.to_count);
+	letter_addresses(l, "cc", l->lists.cc, l->lists.cc_count);
+	letter_addresses(l, "bcc", l->lists.bcc, l->lists.bcc_count);
+	if (c->reply_to_count > 0)
+		letter_address(l, "replyTo", &c->reply_to[0]);
+	writer_text(&l->w, "subject", letter_or_space(c->subject));
+	if (c->text.len > 0 || c->html.len == 0)
+		writer_text(&l->w, "textContent", letter_or_space(c->text));
+	if (c->html.len > 0)
+		writer_text(&l->w, "htmlContent", c->html);
+	letter_parts(l, "attachment", LETTER_ALL);
+	rc = add_headers(l, s);
+	letter_words(l, "tags", &s->tags, letter_find(l->mail, "X-Mailin-Tag"));
+	return rc < 0 ? rc : writer_close(&l->w, "}");
+}
+
+static int brevo_build(const void *settings, const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	const struct brevo_settings *s = settings;
+	struct letter l;
+	int rc = letter_init(&l, &style, mail, host, r);
+
+	if (rc == 0)
+		rc = check(&l);
+	if (rc == 0)
+		rc = letter_want_to(&l, "Brevo wants a To");
+	if (rc == 0)
+		rc = letter_key(&l, "api-key", "", s->api_key);
+	if (rc == 0)
+		rc = letter_head(&l, s->url ? s->url : "https://api.brevo.com",
+		    "/v3/smtp/email");
+	return rc < 0 ? rc : add_body(&l, s);
+}
+
+POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
+const struct postern_provider postern_provider_v1 = {
+	.abi = POSTERN_PROVIDER_ABI,
+	.size = sizeof(struct postern_provider),
+	.name = "brevo",
+	.doc = "Brevo v3/smtp/email.",
+	.flags = POSTERN_NEEDS_CONTENT,
+	/* The size is what is said of it; no document tells. */
+	.limits = { .recipients = 99, .message_size = 20000000 },
+	.fields = brevo_fields,
+	.settings_size = sizeof(struct brevo_settings),
+	.build = brevo_build,
+	.classify = brevo_classify,
+};

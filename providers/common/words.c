@@ -1,0 +1,48 @@
+/* See words.h. */
+#include <common/words.h>
+
+enum {
+	/* "=?UTF-8?B?" and "?=" leave 63 characters of base64 of 75. */
+	BYTES_MAX = 45
+};
+
+static bool is_ascii(struct postern_str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if ((unsigned char)s.ptr[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
+
+/* As many bytes as a word holds, up to the end of a character. */
+static size_t word_length(struct postern_str s)
+{
+	size_t len = s.len < BYTES_MAX ? s.len : BYTES_MAX;
+
+	while (len > 1 && len < s.len &&
+	       ((unsigned char)s.ptr[len] & 0xc0) == 0x80)
+		len--;
+	return len;
+}
+
+void words_write(struct writer *w, struct postern_str text)
+{
+	bool is_first = true;
+
+	if (is_ascii(text)) {
+		writer_more(w, text);
+		return;
+	}
+	while (text.len > 0) {
+		size_t len = word_length(text);
+		const char *word =
+		    w->host->base64(w->r, str_make(text.ptr, len));
+		writer_more(
+		    w, is_first ? STR("=?UTF-8?B?") : STR(" =?UTF-8?B?"));
+		writer_more(w, str_of(word));
+		writer_more(w, STR("?="));
+		text = str_from(text, len);
+		is_first = false;
+	}
+}

@@ -1,0 +1,106 @@
+"""What single providers do with a message, seen from both ends.
+
+Each module against its sandbox, through the whole server: who is shown to
+whom, recipients a provider does not use, tries that are recognised.
+"""
+import json
+import unittest
+
+from harness import Case
+
+PROVIDERS = {
+    "postmark": "server_token: sandbox",
+    "brevo": "api_key: xkeysib-sandbox",
+    "sendlayer": "api_key: sandbox",
+}
+MAIL = """From: Shop <orders@shop.example>
+{header}Subject: hello
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: text/plain; charset=utf-8
+
+Grüße
+--b
+Content-Type: application/pdf; name="bill.pdf"
+Content-Transfer-Encoding: base64
+
+JVBERi0xLjQK
+--b--
+""".replace("\n", "\r\n")
+
+
+class Providers(Case):
+    def config(self, **settings):
+        path = super().config(**settings)
+        providers = "".join(
+            f"  - {{name: {name}, type: {name}, {keys}, timeout: 1s, "
+            f"url: \"{self.sandbox.url}/{name}\"}}\n"
+            for name, keys in PROVIDERS.items())
+        routes = "".join(
+            f"  - {{name: {name}, match: {{recipient: [\"@{name}.example\"]}}, "
+            f"providers: [{name}]}}\n" for name in PROVIDERS)
+        text = path.read_text().replace("providers:\n", "providers:\n" + providers)
+        path.write_text(text.replace("routes:\n", "routes:\n" + routes))
+        return path
+
+    def submit(self, to, header=""):
+        smtp = self.client()
+        smtp.mail("orders@shop.example")
+        for address in to:
+            self.assertEqual(smtp.rcpt(address)[0], 250)
+        code, text = smtp.data(MAIL.format(header=header).encode())
+        self.assertEqual(code, 250, text)
+        return self.final(self.queue_id(text.decode()), ("sent", "failed"))
+
+    def came(self, provider):
+        return [(sorted(m["recipients"]), self.sandbox.raw(m["id"]))
+                for m in self.sandbox.messages(provider=provider)]
+
+    def test_text_and_files_arrive(self):
+        for name in PROVIDERS:
+            record = self.submit([f"ann@{name}.example"],
+                                 f"To: Ann <ann@{name}.example>\r\n")
+            self.assertNotEqual(record["attempts"][0]["provider_id"], "")
+            message = self.sandbox.messages(provider=name)[0]
+            self.assertEqual(message["text"].rstrip(), "Grüße")
+            self.assertEqual(message["subject"], "hello")
+            self.assertIn("JVBERi0xLjQK", json.dumps(self.came(name)[0][1]))
+
+    def test_blind_copies_are_shown_to_nobody(self):
+        for name in PROVIDERS:
+            to = [f"ann@{name}.example", f"bob@{name}.example"]
+            record = self.submit(to, "To: undisclosed-recipients:;\r\n")
+            self.assertEqual([r["state"] for r in record["recipients"]],
+                             ["sent"] * 2)
+            for recipients, request in self.came(name):
+                members = {key.lower(): value for key, value in request.items()}
+                shown = json.dumps([members.get("to"), members.get("cc")])
+                for address in to:
+                    self.assertEqual(address in shown, recipients == [address])
+
+    def test_one_of_several_is_not_used_any_more(self):
+        for name in ("postmark", "sendlayer"):
+            to = [f"ann@{name}.example", f"inactive@{name}.example",
+                  f"bob@{name}.example"]
+            record = self.submit(to, f"To: {', '.join(to)}\r\n")
+            self.assertEqual({r["address"]: r["state"]
+                              for r in record["recipients"]},
+                             {to[0]: "sent", to[1]: "failed", to[2]: "sent"})
+
+    def test_a_try_that_was_lost_is_made_with_the_same_key(self):
+        self.sandbox.fault("brevo", count=1, hang="after-body", accept=True)
+        self.sandbox.fault("brevo", count=1, status=400, body={
+            "code": "duplicate_request", "message": "seen"})
+        smtp = self.client()
+        code, text = self.send(smtp, to=("ann@brevo.example",))
+        self.assertEqual(code, 250, text)
+        record = self.final(self.queue_id(text))
+        self.assertEqual([a["class"] for a in record["attempts"]],
+                         ["unknown", "accepted"])
+        self.assertEqual(len(self.came("brevo")), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
