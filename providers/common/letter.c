@@ -107,38 +107,48 @@ static void add_mailbox(struct letter *l, const struct postern_address *address)
 	writer_more(&l->w, STR(">"));
 }
 
+static void add_string(
+    struct letter *l, const char *name, const struct postern_address *address)
+{
+	writer_begin(&l->w, name);
+	add_mailbox(l, address);
+	writer_end(&l->w);
+}
+
 void letter_address(
     struct letter *l, const char *name, const struct postern_address *address)
 {
 	if (l->style->addresses == LETTER_OBJECTS)
 		add_object(l, name, address);
 	else
-		letter_addresses(l, name, address, 1);
+		add_string(l, name, address);
+}
+
+static void add_line(struct letter *l, const char *name,
+    const struct postern_address *list, size_t count)
+{
+	writer_begin(&l->w, name);
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			writer_more(&l->w, STR(", "));
+		add_mailbox(l, &list[i]);
+	}
+	writer_end(&l->w);
 }
 
 void letter_addresses(struct letter *l, const char *name,
     const struct postern_address *list, size_t count)
 {
-	bool is_line = l->style->addresses == LETTER_LINE;
-
 	if (count == 0)
 		return;
-	if (is_line)
-		writer_begin(&l->w, name);
-	else
-		writer_open(&l->w, name, "[");
-	for (size_t i = 0; i < count; i++) {
-		if (is_line && i > 0)
-			writer_more(&l->w, STR(", "));
-		if (is_line)
-			add_mailbox(l, &list[i]);
-		else
-			add_object(l, NULL, &list[i]);
+	if (l->style->addresses == LETTER_LINE) {
+		add_line(l, name, list, count);
+		return;
 	}
-	if (is_line)
-		writer_end(&l->w);
-	else
-		(void)writer_close(&l->w, "]");
+	writer_open(&l->w, name, "[");
+	for (size_t i = 0; i < count; i++)
+		letter_address(l, NULL, &list[i]);
+	(void)writer_close(&l->w, "]");
 }
 
 void letter_words(struct letter *l, const char *name,

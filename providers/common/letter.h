@@ -12,7 +12,8 @@
 
 enum letter_addresses {
 	LETTER_OBJECTS = 0, /* [{"email": ..., "name": ...}] */
-	LETTER_LINE         /* "Ann <a@b.example>, c@d.example" */
+	LETTER_STRINGS,     /* ["\"Ann\" <a@b.example>", "c@d.example"] */
+	LETTER_LINE         /* "\"Ann\" <a@b.example>, c@d.example" */
 };
 
 struct letter_style {

@@ -90,6 +90,8 @@ static bool check_string(
 	switch (f->kind) {
 	case API_TEXT:
 		return text.len > 0 || wrong(x, f);
+	case API_NAME:
+		return fake_is_name(text.ptr, TEXT_MAX) || wrong(x, f);
 	case API_WORD:
 		return is_in(text, f->words) || wrong(x, f);
 	case API_BASE64:
@@ -108,9 +110,9 @@ static bool take_address(
 	int rc = 0;
 
 	if (!addr_parse(text, &address))
-		return api_wrong(x, f->wrong,
-		    "%s: email is not valid in address '%.*s'.", f->name,
-		    SPAN_FMT(text));
+		return api_wrong(x, f->wrong, "%s%s%s'%.*s'.",
+		    x->api->bad_address, f->name, x->api->bad_address_end,
+		    SPAN_FMT(span_trim(text)));
 	if (f->flags & API_SENDER)
 		rc = letter_set_sender(x->out->letter, address);
 	if (f->flags & API_RECIPIENT) {
@@ -188,6 +190,10 @@ static bool check_items(
 
 		if (f->kind == API_ADDRESSES)
 			is_good = check_address(x, f, item);
+		else if (f->kind == API_MAILBOXES)
+			is_good = json_is_string(item)
+				      ? take_address(x, f, text_of(item))
+				      : wrong(x, f);
 		else if (f->kind == API_OBJECTS)
 			is_good = check_object(x, f, item);
 		else
@@ -215,6 +221,7 @@ static bool check_value(
 	case API_STRINGS:
 	case API_OBJECTS:
 	case API_ADDRESSES:
+	case API_MAILBOXES:
 		return check_items(x, f, value);
 	default:
 		return check_string(x, f, value);

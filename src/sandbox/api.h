@@ -21,6 +21,8 @@ enum api_kind {
 	API_ADDRESS,   /* an object with address and name */
 	API_ADDRESSES, /* a list of them */
 	API_LINE,      /* "Ann <a@b.example>, c@d.example" */
+	API_MAILBOXES, /* a list of "Ann <a@b.example>"; max: items */
+	API_NAME,      /* a string of letters, digits, _ and -; max: bytes */
 	API_BASE64,    /* a string */
 	API_FILENAME   /* a string; words: the extensions, see below */
 };
@@ -62,6 +64,8 @@ struct api {
 	size_t max_request;                 /* bytes */
 	int bad_status;                     /* of wrong requests */
 	const char *unknown;                /* code: member not in the table */
+	/* Its words before and behind the member, then comes the address. */
+	const char *bad_address, *bad_address_end;
 	const struct api_field *fields;
 	/* A provider's error answer. */
 	void (*refuse)(struct fake_answer *out, int status, const char *code,

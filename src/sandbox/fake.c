@@ -167,3 +167,13 @@ bool fake_is_base64(struct span text)
 	buf_finish(&decoded);
 	return is_valid;
 }
+
+bool fake_is_name(const char *text, size_t max)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && len <= max &&
+	       strspn(text,
+		   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		   "0123456789_-") == len;
+}

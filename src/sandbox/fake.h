@@ -56,6 +56,7 @@ struct fake {
 	X(postmark)                                                            \
 	X(brevo)                                                               \
 	X(sendlayer)                                                           \
+	X(resend)                                                              \
 	X(raw)
 
 #define FAKE_DECLARE(name) extern const struct fake fake_##name;
@@ -95,3 +96,5 @@ bool fake_take(struct fake_answer *a, const struct fake *fake,
     enum letter_kind kind, struct span raw);
 /* As providers take it: whole groups, no line breaks; nothing is fine. */
 bool fake_is_base64(struct span text);
+/* Letters, digits, _ and -; one at least and max at most. */
+bool fake_is_name(const char *text, size_t max);

@@ -270,16 +270,6 @@ static bool check_members(
 	return true;
 }
 
-static bool is_name(const char *text, size_t max)
-{
-	size_t len = strlen(text);
-
-	return len > 0 && len <= max &&
-	       strspn(text,
-		   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-		   "0123456789_-") == len;
-}
-
 static bool check_tags(const json_t *tags, struct fake_answer *out)
 {
 	size_t i;
@@ -293,7 +283,7 @@ static bool check_tags(const json_t *tags, struct fake_answer *out)
 			return false;
 		if (json_unpack(tag, "{s:s, s:s}", "Name", &name, "Value",
 			&value) != 0 ||
-		    !is_name(name, 256) || !is_name(value, 256)) {
+		    !fake_is_name(name, 256) || !fake_is_name(value, 256)) {
 			bad_request(out,
 			    "a tag needs a name and a value of "
 			    "at most 256 characters A-Z a-z 0-9 _ -");
@@ -322,7 +312,7 @@ static bool check_options(json_t *root, struct fake_answer *out)
 			return false;
 		}
 	}
-	if (set && !is_name(set, 64)) {
+	if (set && !fake_is_name(set, 64)) {
 		bad_request(out, "Invalid configuration set name");
 		return false;
 	}

@@ -28,9 +28,10 @@ PROVIDERS = {
     "postmark": "server_token: sandbox",
     "brevo": "api_key: xkeysib-sandbox",
     "sendlayer": "api_key: sandbox",
+    "resend": "api_key: re_sandbox",
 }
 # Others document that after these nothing was taken.
-AMBIGUOUS = {"postmark", "brevo", "sendlayer"}
+AMBIGUOUS = {"postmark", "brevo", "sendlayer", "resend"}
 BACKUP = "mailgun"
 PAUSE_S = 60
 SLOW_DOWN = {"message": "slow down"}
@@ -283,6 +284,10 @@ class Faults(Case):
 
 class FaultsOfFields(Faults):
     modules = "postmark", "brevo", "sendlayer"
+
+
+class FaultsOfStrings(Faults):
+    modules = ("resend",)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ PROVIDERS = {
     "postmark": "server_token: sandbox",
     "brevo": "api_key: xkeysib-sandbox",
     "sendlayer": "api_key: sandbox",
+    "resend": "api_key: re_sandbox",
 }
 MAIL = """From: Shop <orders@shop.example>
 {header}Subject: hello

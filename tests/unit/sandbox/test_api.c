@@ -20,6 +20,9 @@ static const struct api brevo = { "brevo", "/brevo/v3/smtp/email",
 static const struct api sendlayer = { "sendlayer", "/sendlayer/api/v1/email",
 	"Authorization: Bearer t\r\n" JSON };
 
+static const struct api resend = { "resend", "/resend/emails",
+	"Authorization: Bearer re_t\r\nUser-Agent: t\r\n" JSON };
+
 /* A good request in pieces, so that a test can replace one of them. */
 #define PM_FROM "\"From\":\"Shop <orders@shop.example>\""
 #define PM_TO "\"To\":\"\\\"Ann, A\\\" <ann@dest.example>, b@dest.example\""
@@ -44,6 +47,12 @@ static const struct api sendlayer = { "sendlayer", "/sendlayer/api/v1/email",
 #define SL_SIX                                                                 \
 	SL_PERSON "," SL_PERSON "," SL_PERSON "," SL_PERSON "," SL_PERSON      \
 		  "," SL_PERSON
+
+#define RS_FROM "\"from\":\"S <a@b.example>\""
+#define RS_TO "\"to\":[\"\\\"A, n\\\" <c@d.example>\",\"e@d.example\"]"
+#define RS_TEXT "\"subject\":\"Order\",\"text\":\"Hi\""
+#define RS_GOOD RS_FROM "," RS_TO "," RS_TEXT
+#define RS(more) "{" RS_GOOD "," more "}"
 
 /* says: part of the answer. */
 static const struct row {
@@ -81,7 +90,7 @@ static const struct row {
 	{ &postmark, "{" PM_TO "," PM_TEXT "}", 422, "From is missing" },
 	{ &postmark, "{" PM_FROM "," PM_TEXT "}", 422, "Zero recipients" },
 	{ &postmark, "{" PM_FROM ",\"To\":\"a@b.example, nobody\"," PM_TEXT "}",
-	    422, "To: email is not valid in address ' nobody'" },
+	    422, "Invalid 'To' address: 'nobody'." },
 	{ &postmark, "{" PM_FROM "," PM_TO ",\"Subject\":\"x\"}", 422,
 	    "TextBody or HtmlBody" },
 	{ &postmark, PM("\"Unknown\":1"), 422, "403" },
@@ -117,7 +126,7 @@ static const struct row {
 	{ &brevo, "{" BR_FROM "," BR_TEXT "}", 400, "to is missing" },
 	{ &brevo, "{" BR_FROM "," BR_TEXT ",\"to\":[]}", 400, "to is missing" },
 	{ &brevo, BR("\"cc\":[{\"email\":\"nobody\"}]"), 400,
-	    "\"invalid_parameter\",\"message\":\"cc: email is not valid" },
+	    "\"invalid_parameter\",\"message\":\"email is not valid in cc" },
 	{ &brevo, BR("\"cc\":[{\"email\":\"a@b.example\",\"x\":\"y\"}]"), 400,
 	    "cc is not valid" },
 	{ &brevo, "{" BR_FROM "," BR_TO ",\"textContent\":\"x\"}", 400,
@@ -161,6 +170,31 @@ static const struct row {
 	    "\"PlainContent\":\"x\"}",
 	    400, "HTMLContent is required" },
 	{ &sendlayer, SL("\"Subject2\":\"\""), 400, "\"Code\":2," },
+	{ &resend, "{" RS_GOOD "}", 200, "{\"id\":\"" },
+	{ &resend,
+	    RS("\"reply_to\":[\"a@b.example\"],\"html\":\"<p>\","
+	       "\"headers\":{\"X-A\":\"1\"},\"tags\":[{\"name\":\"a\","
+	       "\"value\":\"A_-9\"}],\"attachments\":[{\"filename\":\"a.png\","
+	       "\"content\":\"UERG\",\"content_id\":\"a\"}]"),
+	    200, "{\"id\":\"" },
+	{ &resend, "[]", 400,
+	    "\"statusCode\":400,\"name\":\"validation_error" },
+	{ &resend, "{" RS_TO "," RS_TEXT "}", 422,
+	    "\"missing_required_field\",\"message\":\"from" },
+	{ &resend, "{\"from\":\"x\"," RS_TO "," RS_TEXT "}", 422,
+	    "invalid_from_address" },
+	{ &resend, "{" RS_FROM "," RS_TEXT "}", 422, "to is missing" },
+	{ &resend, "{" RS_FROM "," RS_TEXT ",\"to\":[\"x\"]}", 422,
+	    "Invalid `to` field" },
+	{ &resend, RS("\"cc\":[1]"), 422, "cc is not valid" },
+	{ &resend, "{" RS_FROM "," RS_TO ",\"text\":\"x\"}", 422,
+	    "subject is missing" },
+	{ &resend, "{" RS_FROM "," RS_TO ",\"subject\":\"x\"}", 422,
+	    "`html` or `text`" },
+	{ &resend, RS("\"tags\":[{\"name\":\"a b\",\"value\":\"c\"}]"), 422,
+	    "name is not valid" },
+	{ &resend, RS("\"attachments\":[{\"filename\":\"\",\"content\":\"\"}]"),
+	    422, "invalid_attachment" },
 };
 
 START_TEST(checks_each_request)
@@ -196,6 +230,7 @@ START_TEST(knows_method_path_key_and_type)
 		{ &postmark, "{" PM_GOOD "}", { 405, 404, 401, 415 } },
 		{ &brevo, "{" BR_GOOD "}", { 405, 404, 401, 415 } },
 		{ &sendlayer, "{" SL_GOOD "}", { 405, 404, 401, 415 } },
+		{ &resend, "{" RS_GOOD "}", { 405, 404, 401, 415 } },
 	};
 	struct rig r = { .port = 0 };
 
