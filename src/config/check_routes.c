@@ -94,12 +94,34 @@ static void check_content(
 	}
 }
 
+/* A cost needs a price, and must pay for somebody. */
+static void check_cost(struct check *c, const struct node *n, const char *key,
+    int64_t cost, int64_t price_per_million)
+{
+	if (cost == 0)
+		return;
+	if (price_per_million == 0)
+		report_error(c->report, node_get(n, key),
+		    "means nothing without price_per_million");
+	else if (config_budget_limit(0, cost, price_per_million) == 0)
+		report_error(c->report, node_get(n, key),
+		    "is less than one recipient costs");
+}
+
 static void check_budget(
     struct check *c, const struct node *n, const struct config_budget *budget)
 {
 	if (budget->per_month > 0 && budget->per_day > budget->per_month)
 		report_error(c->report, node_get(n, "per_day"),
 		    "must not be more than per_month");
+	if (budget->cost_per_month > 0 &&
+	    budget->cost_per_day > budget->cost_per_month)
+		report_error(c->report, node_get(n, "cost_per_day"),
+		    "must not be more than cost_per_month");
+	check_cost(c, n, "cost_per_day", budget->cost_per_day,
+	    budget->price_per_million);
+	check_cost(c, n, "cost_per_month", budget->cost_per_month,
+	    budget->price_per_million);
 }
 
 static void check_provider(

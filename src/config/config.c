@@ -215,6 +215,16 @@ const struct config_user *config_find_user(
 	return map_get(c->user_by_name, lower);
 }
 
+int64_t config_budget_limit(
+    int64_t recipients, int64_t cost, int64_t price_per_million)
+{
+	if (cost == 0 || price_per_million == 0)
+		return recipients;
+	/* Fits: CONFIG_BUDGET_MAX. */
+	int64_t paid = cost * 1000000 / price_per_million;
+	return recipients > 0 && recipients < paid ? recipients : paid;
+}
+
 unsigned config_socket_mode(const char *text)
 {
 	unsigned mode = 0;

@@ -167,10 +167,17 @@ struct config_breaker {
 	uint64_t account_retry_ms;
 };
 
-/* Recipients it may be handed, UTC; 0 = any number. */
+/*
+ * Recipients it may be handed, UTC, or what they may cost, in units of anyone's
+ * choice; 0 = any number. All of these are at most CONFIG_BUDGET_MAX.
+ */
 struct config_budget {
 	int64_t per_day, per_month;
+	int64_t cost_per_day, cost_per_month;
+	int64_t price_per_million; /* recipients */
 };
+
+#define CONFIG_BUDGET_MAX INT64_C(1000000000000)
 
 struct config_provider {
 	const char *name, *type;
@@ -484,6 +491,12 @@ void config_unref(struct config *c);         /* any thread; accepts NULL */
  * it stays so.
  */
 bool config_is_shared(struct config *c);
+/*
+ * What a budget comes to, in recipients: the number, or what the cost pays for
+ * at that price, whichever is less. 0 = any number.
+ */
+int64_t config_budget_limit(
+    int64_t recipients, int64_t cost, int64_t price_per_million);
 
 /* Who takes events; NULL: nobody. */
 static inline const struct config_provider *config_webhook(

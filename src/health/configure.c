@@ -62,9 +62,12 @@ static void account_unref(struct health_account *a)
 static void account_set(struct health_account *a, const struct config *c,
     const struct config_provider *p, uint64_t now_ms)
 {
+	const struct config_budget *b = &p->budget;
 	const uint64_t limits[SPEND_WINDOWS] = {
-		[SPEND_DAY] = (uint64_t)p->budget.per_day,
-		[SPEND_MONTH] = (uint64_t)p->budget.per_month,
+		[SPEND_DAY] = (uint64_t)config_budget_limit(
+		    b->per_day, b->cost_per_day, b->price_per_million),
+		[SPEND_MONTH] = (uint64_t)config_budget_limit(
+		    b->per_month, b->cost_per_month, b->price_per_million),
 	};
 
 	spend_set(a->spend, limits);

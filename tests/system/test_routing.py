@@ -99,7 +99,8 @@ class Weighted(Routed):
 
 class Budget(Routed):
     settings = {"providers": "sendgrid, ses",
-                "sendgrid_extra": ", budget: {per_day: 5, per_month: 1000}"}
+                "sendgrid_extra": ", budget: {per_day: 7, per_month: 1000, "
+                "cost_per_day: 1, price_per_million: 200000}"}  # 5 a day
 
     def metric(self, name, window="day"):
         text = http(f"{self.stats}/metrics")[1]
@@ -169,7 +170,8 @@ class Budget(Routed):
                       event["reason"])
         self.assertEqual(self.record(waits)["attempts"], [])
         path = self.home / "postern.yaml"
-        path.write_text(path.read_text().replace("per_day: 5", "per_day: 6"))
+        path.write_text(path.read_text().replace(
+            "price_per_million: 200000", "price_per_million: 150000"))
         self.server.child.send_signal(signal.SIGHUP)
         self.assertEqual(self.tried(waits), ["sendgrid"])
         self.assertEqual(self.metric("used"), 6)

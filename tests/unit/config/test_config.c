@@ -240,6 +240,20 @@ START_TEST(needs_no_password_without_logins)
 }
 END_TEST
 
+START_TEST(a_budget_is_what_its_cost_pays_for)
+{
+	ck_assert_int_eq(config_budget_limit(0, 0, 0), 0);
+	ck_assert_int_eq(config_budget_limit(500, 0, 100), 500);
+	/* 100 a million: 50 pay for half a million. */
+	ck_assert_int_eq(config_budget_limit(0, 50, 100), 500000);
+	ck_assert_int_eq(config_budget_limit(400000, 50, 100), 400000);
+	ck_assert_int_eq(config_budget_limit(600000, 50, 100), 500000);
+	ck_assert_int_eq(config_budget_limit(0, 2, 3), 666666);
+	ck_assert_int_eq(config_budget_limit(0, CONFIG_BUDGET_MAX, 1),
+	    CONFIG_BUDGET_MAX * 1000000);
+}
+END_TEST
+
 START_TEST(switches_stats_off)
 {
 	load_good(HEAD PROVIDERS "stats: {address: ''}\n");
@@ -413,6 +427,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, announces_the_directory_of_modules);
 	tcase_add_test(t, finds_a_user_in_any_case);
 	tcase_add_test(t, needs_no_password_without_logins);
+	tcase_add_test(t, a_budget_is_what_its_cost_pays_for);
 	tcase_add_test(t, switches_stats_off);
 	tcase_add_test(t, lets_ports_be_chosen);
 	tcase_add_test(t, returns_a_snapshot_despite_warnings);
