@@ -12,7 +12,8 @@
 #include <stdint.h>
 
 enum {
-	FOOTPRINT_GROUPS = 8 /* looked at, from the innermost outwards */
+	FOOTPRINT_GROUPS = 8, /* looked at, from the innermost outwards */
+	FOOTPRINT_FILES = 3 * FOOTPRINT_GROUPS + 1 /* kept open at most */
 };
 
 struct footprint {

@@ -1,4 +1,5 @@
 /* Privileges: dropped after the ports are bound. See privilege.h. */
+#include <server/footprint.h>
 #include <server/privilege.h>
 
 #include <errno.h>
@@ -15,7 +16,8 @@
 
 /* Descriptors held whatever clients do. */
 enum {
-	OWN_FILES = 32,    /* store, main loop, watchers, probes */
+	/* Store, main loop, watchers, probes; readings of memory. */
+	OWN_FILES = 32 + FOOTPRINT_FILES,
 	WORKER_FILES = 8,  /* of each: loop, way out */
 	LISTENER_FILES = 2 /* of each in each worker: its own and ours */
 };
@@ -54,7 +56,8 @@ size_t privilege_session_ceiling(size_t workers, size_t listeners)
 	size_t files = raise_files();
 	size_t own =
 	    OWN_FILES + workers * (WORKER_FILES + LISTENER_FILES * listeners);
-	size_t rest = files - (own < files / 2 ? own : files / 2);
+	size_t most = files - files / 4;
+	size_t rest = files - (own < most ? own : most);
 
 	return rest - rest / 4;
 }
