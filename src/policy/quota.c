@@ -110,10 +110,12 @@ void quota_restore(
 {
 	(void)pthread_mutex_lock(&q->lock);
 	struct entry *e = entry_for(q, user);
-	if (e && day >= e->day) {
+	if (e && day > e->day) {
 		e->day = day;
-		e->messages = messages;
+		e->messages = 0;
 	}
+	if (e && day == e->day)
+		e->messages += messages;
 	(void)pthread_mutex_unlock(&q->lock);
 }
 

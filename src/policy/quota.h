@@ -18,7 +18,10 @@ struct quota;
 
 struct quota *quota_new(void);
 void quota_free(struct quota *q);
-/* What the store remembers of a day; before loops run. */
+/*
+ * What the store remembers of a day; before loops run. A name may come in more
+ * than one way of writing it: of the same day, that adds up.
+ */
 void quota_restore(
     struct quota *q, struct span user, int64_t day, uint64_t messages);
 

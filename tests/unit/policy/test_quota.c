@@ -151,7 +151,8 @@ START_TEST(restored_count_goes_on)
 	struct config_user u = user_with(0, 0, 5);
 
 	quota_restore(quota, SPAN("App"), 19999, 5); /* yesterday */
-	quota_restore(quota, SPAN("App"), 20000, 3);
+	quota_restore(quota, SPAN("App"), 20000, 2);
+	quota_restore(quota, SPAN("app"), 20000, 1);
 	quota_restore(quota, SPAN("App"), 19998, 5);
 	ck_assert_uint_eq(take_all(&u), 2);
 }
