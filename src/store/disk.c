@@ -500,6 +500,8 @@ static int open_files(struct disk *d, struct err *e)
 		rc = open_database(d, e);
 	if (rc == 0)
 		rc = open_segments(d, e);
+	if (rc == 0)
+		rc = inspect_renew_log(d, e);
 	if (rc < 0)
 		return rc;
 	/* Without it the store still starts: what is in it can be sent. */

@@ -96,14 +96,15 @@ void inspect_end(struct disk *d)
 		mark(d, disk_is_failed(d) ? "failed" : "closed");
 }
 
-static bool is_log_damaged(struct disk *d)
+/* An enum wal_state, or a negative errno. */
+static int look_at_log(struct disk *d)
 {
 	int fd = d->io->open(d->dir, "store.db-wal", O_RDONLY);
 	if (fd < 0)
-		return false;
-	int rc = wal_is_damaged(d->io, fd);
+		return fd == -ENOENT ? WAL_EMPTY : fd;
+	int state = wal_look(d->io, fd);
 	(void)d->io->close(fd);
-	return rc > 0;
+	return state;
 }
 
 void inspect_clock(struct disk *d)
@@ -124,16 +125,27 @@ void inspect_log(struct disk *d)
 	struct stat st;
 	if (d->io->stat(d->dir, "store.db", &st) < 0)
 		return;
-	int rc = d->io->stat(d->dir, "store.db-wal", &st);
-	bool is_missing = rc == -ENOENT || (rc == 0 && st.st_size == 0);
-	if (is_missing && d->inspect.was_killed)
+	int state = look_at_log(d);
+	if (state == WAL_EMPTY && d->inspect.was_killed)
 		warn(d, "store.db-wal is missing or empty after a kill",
 		    "what was stored last is not known any more: stop, and "
 		    "put it back from where it went");
-	else if (rc == 0 && is_log_damaged(d))
+	else if (state == WAL_DAMAGED)
 		warn(d, "store.db-wal is damaged",
 		    "what was stored after the damage is not known any more: "
 		    "compare with a backup; bodies/ holds the messages");
+	d->inspect.is_log_torn = state >= WAL_TORN;
+}
+
+/* Nothing is lost by it. The commands are complete; 1 is a warning. */
+static int refuse(struct disk *d, const char *why, int rc, struct err *e)
+{
+	return err_set(e, rc,
+	    "store: store.db is damaged (%.60s); to go on with all that can be "
+	    "read: S='%.256s'; postern salvage \"$S\" \"$S.new\"; "
+	    "[ $? -lt 2 ] && mv \"$S\" \"$S.damaged\" && "
+	    "mv \"$S.new\" \"$S\"",
+	    why, d->path);
 }
 
 static int settle_log(struct disk *d)
@@ -157,6 +169,8 @@ int inspect_settle_log(struct disk *d, struct err *e)
 	}
 	if (rc == 0)
 		return 0;
+	if (store_io_errno(rc) == -EIO)
+		return refuse(d, "its log cannot be read or written", rc, e);
 	if (store_io_errno(rc) != -ENOSPC)
 		return err_errno(
 		    e, rc, "store: cannot write %s/store.db-wal", d->path);
@@ -167,14 +181,22 @@ int inspect_settle_log(struct disk *d, struct err *e)
 	return 0;
 }
 
-/* Nothing is lost by it. The commands are complete; 1 is a warning. */
-static int refuse(struct disk *d, const char *why, int rc, struct err *e)
+int inspect_renew_log(struct disk *d, struct err *e)
 {
-	return err_set(e, rc,
-	    "store: store.db is damaged (%.60s); to go on with all that can be "
-	    "read: S='%.256s'; postern salvage $S $S.new; [ $? -lt 2 ] && "
-	    "mv $S $S.damaged && mv $S.new $S",
-	    why, d->path);
+	if (!d->inspect.is_log_torn)
+		return 0;
+	int rc = rows_renew_log(d->rows);
+	/* On a full disk what is there can still be sent. */
+	if (rc == -ENOSPC || rc == -EBUSY) {
+		warn(d, "store.db-wal could not be begun anew",
+		    "make room, end what else reads it, and start again: until "
+		    "then salvage may hold mail that it could be sure of");
+		return 0;
+	}
+	return rc == 0
+		   ? 0
+		   : err_errno(e, rc,
+			 "store: cannot begin %s/store.db-wal anew", d->path);
 }
 
 int inspect_failure(struct disk *d, sqlite3 *db, int rc, struct err *e)

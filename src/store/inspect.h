@@ -13,6 +13,7 @@ struct disk;
 struct inspect {
 	bool was_killed;   /* the last process did not close the store */
 	bool was_failed;   /* it closed it after an error */
+	bool is_log_torn;  /* it has frames that SQLite does not take */
 	bool is_new;       /* store.db had no tables */
 	bool is_in_use;    /* the lock file says so, of us */
 	uint64_t nameless; /* rows of bodies whose ids are damaged */
@@ -39,6 +40,12 @@ void inspect_log(struct disk *d);
  * with e filled.
  */
 int inspect_settle_log(struct disk *d, struct err *e);
+/*
+ * When all is open: where SQLite would go on in the middle of a log, it begins
+ * anew, so that what is behind is never taken for newer. 0, or a negative errno
+ * with e filled.
+ */
+int inspect_renew_log(struct disk *d, struct err *e);
 /*
  * After an unclean end, check a database that is not too large for that. 0,
  * or a negative errno with e filled.

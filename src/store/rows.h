@@ -107,3 +107,8 @@ int rows_purge_spent(struct rows *r, int64_t before_day);
 int rows_wal_pages(const struct rows *r);
 /* Carry the log into the database, as far as readers permit. */
 int rows_checkpoint(struct rows *r);
+/*
+ * All of it, and begin the log anew, with salts of its own. Nobody reads. 0 or
+ * a negative errno.
+ */
+int rows_renew_log(struct rows *r);

@@ -3,6 +3,7 @@
  * kept for a while, what is forgotten, the log.
  */
 #include <store/rows_internal.h>
+#include <store/schema.h>
 
 #include <errno.h>
 
@@ -212,4 +213,13 @@ int rows_checkpoint(struct rows *r)
 	    r->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	/* A reader in the way: the next one carries on. */
 	return rc == SQLITE_BUSY ? 0 : sqlite_errno(r->db, rc);
+}
+
+int rows_renew_log(struct rows *r)
+{
+	int rc =
+	    sqlite_errno(r->db, sqlite3_wal_checkpoint_v2(r->db, NULL,
+				    SQLITE_CHECKPOINT_RESTART, NULL, NULL));
+	/* The next one that writes does it. */
+	return rc == 0 ? schema_mark(r->db) : rc;
 }

@@ -203,7 +203,9 @@ static int keep(struct copying *c, const struct candidate *k)
 		c->report->without_body++;
 	else
 		return 0;
-	bind_body(q, k, &k->place);
+	/* The place may be another one's by now, which would go with it. */
+	const struct place nowhere = { .size = k->place.size };
+	bind_body(q, k, k->is_good ? &k->place : &nowhere);
 	if (!k->is_open)
 		sqlite_bind_int(q, 8, k->died_ms);
 	return sqlite_run(q);

@@ -153,6 +153,27 @@ static int add_recipients(struct salvage_found *f, const struct id *id)
 	return rc < 0 || count ? rc : buf_add_str(&f->line, " unknown");
 }
 
+/* It is what somebody's mail program wrote, and the list has lines. */
+static int add_masked(struct salvage_found *f, struct span s)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < s.len; i++) {
+		bool is_shown = s.ptr[i] >= ' ' && s.ptr[i] < 0x7f;
+		rc = buf_printf(&f->line, "%c", is_shown ? s.ptr[i] : '?');
+	}
+	return rc;
+}
+
+static int add_sender(struct salvage_found *f, sqlite3_stmt *q)
+{
+	int rc = buf_printf(&f->line, "from <%.*s>, user %.*s, Message-ID <",
+	    SPAN_FMT(sqlite_column_span(q, 1)),
+	    SPAN_FMT(sqlite_column_span(q, 0)));
+	if (rc == 0)
+		rc = add_masked(f, sqlite_column_span(q, 2));
+	return rc == 0 ? buf_add_str(&f->line, ">") : rc;
+}
+
 static int add_envelope(struct salvage_found *f, const struct id *id)
 {
 	sqlite3_stmt *q = f->q[Q_MESSAGE];
@@ -161,11 +182,7 @@ static int add_envelope(struct salvage_found *f, const struct id *id)
 	if (rc == 0)
 		rc = buf_add_str(&f->line, "sender and user unknown");
 	else if (rc > 0)
-		rc = buf_printf(&f->line,
-		    "from <%.*s>, user %.*s, Message-ID <%.*s>",
-		    SPAN_FMT(sqlite_column_span(q, 1)),
-		    SPAN_FMT(sqlite_column_span(q, 0)),
-		    SPAN_FMT(sqlite_column_span(q, 2)));
+		rc = add_sender(f, q);
 	(void)sqlite3_reset(q);
 	if (rc == 0)
 		rc = buf_add_str(&f->line, "; to");

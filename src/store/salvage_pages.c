@@ -17,7 +17,6 @@ enum {
 
 struct page {
 	uint64_t in_log; /* where its bytes are there; 0: not */
-	uint32_t frame;  /* which one, from 1 */
 	uint8_t trust;   /* enum salvage_trust */
 	bool is_seen;
 };
@@ -28,17 +27,13 @@ struct salvage_pages {
 	size_t page_size, usable;
 	uint32_t count;
 	struct page *pages; /* by number, from 1 */
-	const char *doubt;
-	bool has_format; /* the next two are known */
+	const char *doubt;  /* why all is in doubt; NULL: it is not */
+	bool has_format;    /* the next two are known */
 	uint32_t application_id, version;
-	bool is_all_in_doubt; /* not only what is older than a hole */
 
 	/* While the log is read. */
-	uint32_t frame;    /* the last one */
-	uint32_t last_bad; /* the last bad one before a good one; 0: none */
-	uint32_t bad;      /* the first bad one; 0: none */
-	uint32_t ends;     /* of transactions behind it */
-	uint32_t limit;    /* the first frame that does not count; 0: none */
+	uint32_t frame; /* the last one */
+	uint32_t limit; /* the first frame that does not count; 0: none */
 	struct wal_frame *open; /* of a transaction that has not ended */
 	size_t open_count, open_cap;
 	int rc;
@@ -59,21 +54,18 @@ static void doubt_all(struct salvage_pages *p, const char *why)
 {
 	if (!p->doubt)
 		p->doubt = why;
-	p->is_all_in_doubt = true;
 }
 
 /* --- the log --- */
 
-/* First look: where does it end? As in wal_is_damaged. */
+/* Where SQLite would end. */
 static bool find_end(const struct wal_frame *f, void *ctx)
 {
 	struct salvage_pages *p = ctx;
 	p->frame++;
-	if (!f->is_whole && p->bad == 0)
-		p->bad = p->frame;
-	if (p->bad && f->is_of_this_log && f->pages != 0)
-		p->ends++;
-	return true;
+	if (!f->is_whole)
+		p->limit = p->frame;
+	return f->is_whole;
 }
 
 static int grow_pages(struct salvage_pages *p, uint32_t count)
@@ -103,8 +95,7 @@ static int keep_open(struct salvage_pages *p, const struct wal_frame *f)
 		p->open = open;
 		p->open_cap = cap;
 	}
-	p->open[p->open_count] = *f;
-	p->open[p->open_count++].pages = p->frame;
+	p->open[p->open_count++] = *f;
 	return 0;
 }
 
@@ -116,7 +107,6 @@ static int take_transaction(struct salvage_pages *p)
 		rc = grow_pages(p, f->page);
 		if (rc == 0) {
 			p->pages[f->page].in_log = f->offset;
-			p->pages[f->page].frame = f->pages;
 		}
 	}
 	p->open_count = 0;
@@ -129,11 +119,8 @@ static bool take_frame(const struct wal_frame *f, void *ctx)
 	p->frame++;
 	if (p->limit && p->frame >= p->limit)
 		return false;
-	if (!f->is_whole) {
-		p->bad = p->frame;
+	if (!f->is_whole)
 		return true;
-	}
-	p->last_bad = p->bad;
 	if (f->page != 0)
 		p->rc = keep_open(p, f);
 	if (p->rc == 0 && f->pages != 0)
@@ -143,14 +130,20 @@ static bool take_frame(const struct wal_frame *f, void *ctx)
 
 /*
  * SQLite takes it up to the first bad frame. What is behind a damaged one is
- * read here too, but what is older may have been changed by what was damaged.
+ * read here too. It need not be newer: a start may have gone on at the hole,
+ * and left there what was written before.
  */
-static int read_log(struct salvage_pages *p)
+static int read_log(struct salvage_pages *p, bool was_killed)
 {
 	size_t page_size = 0;
+	int state = wal_look(p->io, p->log);
+	if (state < 0)
+		return state;
+	if (state == WAL_EMPTY && was_killed)
+		doubt_all(p, "the log is missing");
+	if (state >= WAL_DAMAGED)
+		doubt_all(p, "the log is damaged");
 	int rc = wal_walk(p->io, p->log, &page_size, find_end, p);
-	if (rc > 0)
-		doubt_all(p, "the log cannot be read");
 	if (rc != 0 || page_size == 0)
 		return rc < 0 ? rc : 0;
 	if (p->page_size == 0)
@@ -159,12 +152,10 @@ static int read_log(struct salvage_pages *p)
 		doubt_all(p, "the log belongs to another database");
 		return 0;
 	}
-	if (p->bad && p->ends < 2)
-		p->limit = p->bad; /* torn by a power cut */
-	p->frame = p->bad = 0;
+	if (state >= WAL_DAMAGED)
+		p->limit = 0;
+	p->frame = 0;
 	rc = wal_walk(p->io, p->log, &page_size, take_frame, p);
-	if (p->last_bad && !p->doubt)
-		p->doubt = "the log is damaged";
 	return rc < 0 ? rc : p->rc;
 }
 
@@ -226,7 +217,9 @@ static int read_first(struct salvage_pages *p)
 		uint32_t said = get32(page + 28);
 		if (said > p->count && said - p->count <= CUT_MAX)
 			rc = grow_pages(p, said);
-		if (!walk_free(p, get32(page + 32), get32(page + 36)))
+		/* It is of no use when it may be out of date. */
+		if (!p->doubt &&
+		    !walk_free(p, get32(page + 32), get32(page + 36)))
 			doubt_all(p, "the list of free pages is damaged");
 	}
 	free(page);
@@ -264,17 +257,11 @@ static void guess_page_size(struct salvage_pages *p)
 		p->page_size = size;
 }
 
-/* The list of free pages is as old as the first page. */
 static void judge(struct salvage_pages *p)
 {
-	bool is_all = p->is_all_in_doubt ||
-		      (p->count && p->pages[1].frame <= p->last_bad);
-	for (uint32_t i = 1; p->doubt && i <= p->count; i++) {
-		struct page *page = &p->pages[i];
-		if (page->trust == SALVAGE_SURE &&
-		    (is_all || page->frame <= p->last_bad))
-			page->trust = SALVAGE_DOUBT;
-	}
+	for (uint32_t i = 1; p->doubt && i <= p->count; i++)
+		if (p->pages[i].trust == SALVAGE_SURE)
+			p->pages[i].trust = SALVAGE_DOUBT;
 }
 
 static int open_all(struct salvage_pages *p, int dir, bool was_killed)
@@ -286,8 +273,8 @@ static int open_all(struct salvage_pages *p, int dir, bool was_killed)
 	if (rc < 0)
 		return rc;
 	guess_page_size(p);
-	if (log_size > 0)
-		rc = read_log(p);
+	if (p->log >= 0)
+		rc = read_log(p, was_killed);
 	else if (was_killed)
 		doubt_all(p, "the log is missing");
 	if (rc < 0)

@@ -41,7 +41,7 @@ static const char tables[] =
     " WITHOUT ROWID;"
     "CREATE TEMP TABLE nth (n INTEGER PRIMARY KEY);";
 
-/* What rows look like: b id, i number, t name, T any text. */
+/* What rows look like: b id, i number, t name, T text as it came. */
 enum kind {
 	KIND_MESSAGE = 0,
 	KIND_RECIPIENT,
@@ -60,7 +60,7 @@ static const struct {
 	size_t least; /* columns of the oldest format */
 	const char *sql;
 } kinds[KIND_COUNT] = {
-	[KIND_MESSAGE] = { "bittiiiiitiiti", 6,
+	[KIND_MESSAGE] = { "bittiiiiitiiTi", 6,
 	    "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
 	    " ?10, ?11, ?12, ?13, ?14) ON CONFLICT DO NOTHING" },
 	/* Of two that are both in doubt the one that is over. */
@@ -154,7 +154,7 @@ static bool fits(const struct salvage_value *v, char column)
 	case 't':
 		return v->type == SALVAGE_TEXT && is_name(v->bytes);
 	default:
-		return v->type == SALVAGE_TEXT && span_is_utf8(v->bytes);
+		return v->type == SALVAGE_TEXT;
 	}
 }
 

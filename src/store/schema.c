@@ -216,6 +216,11 @@ static int check_version(
 	return 0;
 }
 
+int schema_mark(sqlite3 *db)
+{
+	return migrate(db, VERSION);
+}
+
 int schema_prepare(
     sqlite3 *db, const char *path, bool *out_is_new, struct err *e)
 {

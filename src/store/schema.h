@@ -52,6 +52,8 @@ enum {
  */
 int schema_prepare(
     sqlite3 *db, const char *path, bool *out_is_new, struct err *e);
+/* A row of it is written, and says what it said. 0 or a negative errno. */
+int schema_mark(sqlite3 *db);
 /* Is it a database of ours, of a format that is known here, or new? */
 bool schema_is_known(uint32_t application_id, uint32_t version);
 /* Settings of the reading connection. */

@@ -20,7 +20,7 @@ enum {
 struct walk {
 	const struct store_io *io;
 	int fd;
-	uint64_t offset;
+	uint64_t offset, end;
 	unsigned char header[HEADER_SIZE];
 	unsigned char *frame; /* FRAME_SIZE + PAGE_MAX bytes */
 	size_t page_size;
@@ -67,13 +67,31 @@ static bool take_header(struct walk *w)
 	return is_sum(w, w->header + 24);
 }
 
-/* 1, or 0 at the end. */
-static int next_frame(struct walk *w)
+/* What the disk does not give back is zeros. */
+static bool read_part(struct walk *w, unsigned char *out, size_t len)
+{
+	uint64_t at = w->offset + (uint64_t)(out - w->frame);
+	bool is_read = store_io_read(w->io, w->fd, out, len, at) == 0;
+	if (!is_read)
+		memset(out, 0, len);
+	return is_read;
+}
+
+/* False at the end. Sums of later frames go on when only the page is gone. */
+static bool next_frame(struct walk *w, bool *is_unreadable)
 {
 	size_t len = FRAME_SIZE + w->page_size;
-	int rc = store_io_read(w->io, w->fd, w->frame, len, w->offset);
+	if (w->end - w->offset < len)
+		return false;
+	bool is_read = read_part(w, w->frame, len);
+	if (!is_read) {
+		bool has_page =
+		    read_part(w, w->frame + FRAME_SIZE, w->page_size);
+		is_read = read_part(w, w->frame, FRAME_SIZE) && has_page;
+	}
+	*is_unreadable = !is_read;
 	w->offset += len;
-	return rc == -EBADMSG ? 0 : rc < 0 ? rc : 1;
+	return true;
 }
 
 /* The sum goes on from what is written there, whole or not. */
@@ -92,39 +110,41 @@ static void look_at(struct walk *w, struct wal_frame *out)
 	w->sum[1] = get_big(w->frame + 20);
 }
 
-static int walk_frames(struct walk *w,
+static void walk_frames(struct walk *w,
     bool (*each)(const struct wal_frame *frame, void *ctx), void *ctx)
 {
 	struct wal_frame frame;
-	int rc;
-	while ((rc = next_frame(w)) > 0) {
+	bool is_unreadable;
+	do {
+		if (!next_frame(w, &is_unreadable))
+			return;
 		look_at(w, &frame);
-		if (!each(&frame, ctx))
-			return 0;
-	}
-	return rc;
+		frame.is_unreadable = is_unreadable;
+	} while (each(&frame, ctx));
 }
 
 int wal_walk(const struct store_io *io, int fd, size_t *page_size,
     bool (*each)(const struct wal_frame *frame, void *ctx), void *ctx)
 {
 	struct walk w = { .io = io, .fd = fd, .offset = HEADER_SIZE };
-	int rc = store_io_read(io, fd, w.header, HEADER_SIZE, 0);
+	struct stat st;
+	int rc = io->stat(fd, "", &st);
 	if (rc < 0)
-		return rc == -EBADMSG ? 0 : rc;
+		return rc;
+	w.end = (uint64_t)st.st_size;
 	/* It is synced before the first frame. */
-	if (!take_header(&w)) {
-		char c;
-		ssize_t n = io->pread(fd, &c, 1, HEADER_SIZE);
-		return n < 0 ? (int)n : n > 0;
-	}
+	if (w.end <= HEADER_SIZE)
+		return 0;
+	if (store_io_read(io, fd, w.header, HEADER_SIZE, 0) < 0 ||
+	    !take_header(&w))
+		return 1;
 	*page_size = w.page_size;
 	w.frame = malloc(FRAME_SIZE + PAGE_MAX);
 	if (!w.frame)
 		return -ENOMEM;
-	rc = walk_frames(&w, each, ctx);
+	walk_frames(&w, each, ctx);
 	free(w.frame);
-	return rc;
+	return 0;
 }
 
 /*
@@ -132,26 +152,35 @@ int wal_walk(const struct store_io *io, int fd, size_t *page_size,
  * the last: two that end behind the first bad frame mean that one of them was
  * whole once.
  */
-struct damage {
-	bool is_torn;
-	int ends;
+struct look {
+	enum wal_state state;
+	bool is_broken; /* a frame was not whole */
+	int ends;       /* of transactions, from there on */
 };
 
-static bool look_for_damage(const struct wal_frame *frame, void *ctx)
+static bool look_at_state(const struct wal_frame *frame, void *ctx)
 {
-	struct damage *d = ctx;
-	d->is_torn = d->is_torn || !frame->is_whole;
-	if (d->is_torn && frame->is_of_this_log && frame->pages != 0)
-		d->ends++;
-	return d->ends < 2;
+	struct look *l = ctx;
+	if (l->state == WAL_EMPTY)
+		l->state = WAL_WHOLE;
+	if (frame->is_unreadable)
+		l->state = WAL_DAMAGED;
+	l->is_broken = l->is_broken || !frame->is_whole;
+	if (!l->is_broken || !frame->is_of_this_log)
+		return true;
+	l->ends += frame->pages != 0;
+	enum wal_state state = l->ends < 2 ? WAL_TORN : WAL_DAMAGED;
+	if (state > l->state)
+		l->state = state;
+	return true;
 }
 
-int wal_is_damaged(const struct store_io *io, int fd)
+int wal_look(const struct store_io *io, int fd)
 {
-	struct damage d = { .ends = 0 };
+	struct look l = { .state = WAL_EMPTY };
 	size_t page_size;
-	int rc = wal_walk(io, fd, &page_size, look_for_damage, &d);
-	return rc != 0 ? rc : d.ends == 2;
+	int rc = wal_walk(io, fd, &page_size, look_at_state, &l);
+	return rc > 0 ? WAL_DAMAGED : rc < 0 ? rc : (int)l.state;
 }
 
 static int rewrite(const struct store_io *io, int fd, char *chunk)

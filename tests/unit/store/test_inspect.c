@@ -119,6 +119,12 @@ static void empty_log(void)
 	cut("store.db-wal", 0);
 }
 
+/* Each start writes more. */
+static void short_log(void)
+{
+	cut("store.db-wal", 4000);
+}
+
 static void bad_log_header(void)
 {
 	overwrite("store.db-wal", 10, "?");
@@ -163,6 +169,7 @@ static const struct {
 	{ nothing, NULL, 2 * COUNT },
 	{ no_log, "store.db-wal is missing", COUNT },
 	{ empty_log, "store.db-wal is missing", COUNT },
+	{ short_log, "store.db-wal is missing", COUNT },
 	{ bad_log_header, "store.db-wal is damaged", COUNT },
 	{ bad_log_salt, "store.db-wal is damaged", COUNT },
 	{ bad_log_page, "store.db-wal is damaged", COUNT },
