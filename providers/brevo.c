@@ -138,7 +138,7 @@ static int add_body(struct letter *l, const struct brevo_settings *s)
 		writer_text(&l->w, "htmlContent", c->html);
 	letter_parts(l, "attachment", LETTER_ALL);
 	rc = add_headers(l, s);
-	letter_words(l, "tags", &s->tags, letter_find(l->mail, "X-Mailin-Tag"));
+	letter_words(l, "tags", &s->tags, letter_find_text(l, "X-Mailin-Tag"));
 	return rc < 0 ? rc : writer_close(&l->w, "}");
 }
 

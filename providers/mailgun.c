@@ -281,16 +281,17 @@ static void classify_bad_request(const struct postern_response *response,
 	    STR(""), text);
 }
 
-static void classify_success(
+static void classify_success(const struct postern_response *response,
     const json_t *body, struct postern_str text, struct postern_outcome *out)
 {
 	if (str_istarts(text, STR("Queued"))) {
 		answer_set(out, POSTERN_ACCEPTED, STR(""), text);
 		answer_set_id(out, answer_member(body, "id"));
 	} else {
-		answer_set(out, POSTERN_ACCOUNT, STR(""),
+		answer_foreign(response,
 		    STR("not an answer to messages.mime: check url and "
-			"domain"));
+			"domain"),
+		    out);
 	}
 }
 
@@ -308,7 +309,7 @@ static void mailgun_classify(const void *settings,
 	if (answer_is_torn(response, body)) {
 		/* Unknown, as answer_default has said. */
 	} else if (status >= 200 && status < 300) {
-		classify_success(body, text, out);
+		classify_success(response, body, text, out);
 	} else if (status == 400) {
 		classify_bad_request(response, text, out);
 	} else {

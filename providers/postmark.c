@@ -84,7 +84,7 @@ static struct postern_str find_either(
 
 static void add_steering(struct letter *l)
 {
-	struct postern_str tag = letter_find(l->mail, "X-PM-Tag");
+	struct postern_str tag = letter_find_text(l, "X-PM-Tag");
 	struct postern_str links =
 	    find_either(l, "X-PM-TrackLinks", "X-PM-Track-Links");
 	struct postern_str opens =
@@ -98,18 +98,23 @@ static void add_steering(struct letter *l)
 		writer_bool(&l->w, "TrackOpens", str_ieq(opens, STR("true")));
 }
 
-/* The queue id comes back with the events, as does what the sender gave. */
+/*
+ * The queue id comes back with the events, as does what the sender gave, who
+ * cannot give another queue id.
+ */
 static void add_metadata(struct letter *l)
 {
 	const struct postern_str prefix = STR("X-PM-Metadata-");
+	const struct postern_str own = STR("postern_id");
 
 	writer_open(&l->w, "Metadata", "{");
-	writer_text(&l->w, "postern_id", str_of(l->mail->id));
+	writer_text(&l->w, own.ptr, str_of(l->mail->id));
 	for (size_t i = 0; i < l->mail->header_count; i++) {
 		const struct postern_header *h = &l->mail->headers[i];
-		if (h->name.len > prefix.len && str_istarts(h->name, prefix))
-			writer_pair(
-			    &l->w, str_from(h->name, prefix.len), h->value);
+		struct postern_str name = str_from(h->name, prefix.len);
+		if (name.len > 0 && str_istarts(h->name, prefix) &&
+		    !str_ieq(name, own))
+			writer_pair(&l->w, name, letter_decode(l, h->value));
 	}
 	(void)writer_close(&l->w, "}");
 }

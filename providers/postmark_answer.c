@@ -13,8 +13,8 @@
 static const struct verdict verdicts[] = {
 	{ .code = "10", .result = POSTERN_ACCOUNT },
 	{ .code = "100", .result = POSTERN_TRANSIENT },
-	/* By its documents such a message is usually not processed. */
-	{ .code = "101", .result = POSTERN_TRANSIENT },
+	/* Such a message is usually not processed, but may have been. */
+	{ .code = "101", .result = POSTERN_UNKNOWN },
 	{ .code = "300", .result = POSTERN_REJECTED },
 	{ .code = "400", .result = POSTERN_ACCOUNT, .is_about_sender = true },
 	{ .code = "401", .result = POSTERN_ACCOUNT, .is_about_sender = true },
@@ -28,12 +28,18 @@ static const struct verdict verdicts[] = {
 	{ .code = "412", .result = POSTERN_ACCOUNT, .is_about_sender = true },
 	{ .code = "413", .result = POSTERN_ACCOUNT },
 	{ .code = "422", .result = POSTERN_ACCOUNT },
+	{ .code = "429", .result = POSTERN_THROTTLED },
 	{ .code = "614", .result = POSTERN_ACCOUNT },
 	/* The stream may have been named by the message. */
 	{ .code = "1235", .result = POSTERN_ACCOUNT, .is_about_sender = true },
 	{ .code = "1236", .result = POSTERN_ACCOUNT, .is_about_sender = true },
 	{ .code = "1480", .result = POSTERN_ACCOUNT },
 	{ .code = NULL },
+};
+
+/* 300 that may be about a recipient: nothing was taken, asked one by one. */
+static const struct verdict untold = {
+	.code = "300", .result = POSTERN_REJECTED, .is_unnamed = true
 };
 
 /* 300 with "Invalid 'To' ...", "Error parsing 'Cc' ...". */
@@ -54,6 +60,20 @@ static bool is_about_recipient(struct postern_str text)
 			    str_istarts(rest, str_of(lists[k])))
 				return true;
 		}
+	}
+	return false;
+}
+
+/* Names a field that is the same for all recipients. */
+static bool is_about_message(struct postern_str text)
+{
+	static const char *const fields[] = { "'From'", "'Reply-To'",
+		"'ReplyTo'", "attachment", "metadata", "subject", "body",
+		"header", "tag", "stream", NULL };
+
+	for (size_t i = 0; fields[i]; i++) {
+		if (str_has(text, fields[i]))
+			return true;
 	}
 	return false;
 }
@@ -139,6 +159,18 @@ static void classify_inactive(const struct postern_response *response,
 
 /* --- all answers --- */
 
+/* With 422 new codes of accounts came so far: no mail is to fail for one. */
+static void classify_unlisted(const struct postern_response *response,
+    struct postern_str code, struct postern_str text,
+    struct postern_outcome *out)
+{
+	bool is_api_error = response->status == 422;
+
+	answer_set(
+	    out, is_api_error ? POSTERN_ACCOUNT : out->result, code, text);
+	out->is_about_sender = is_api_error;
+}
+
 static void classify_code(const struct postern_response *response, int code,
     struct postern_str text, struct postern_outcome *out)
 {
@@ -149,12 +181,14 @@ static void classify_code(const struct postern_response *response, int code,
 	v = verdict_find(verdicts, str_of(digits));
 	if (code == 300 && is_about_recipient(text))
 		v = &bad_recipient;
+	else if (code == 300 && !is_about_message(text))
+		v = &untold;
 	if (code == 406)
 		classify_inactive(response, text, out);
 	else if (v)
 		verdict_give(v, response, text, out);
 	else
-		answer_set(out, out->result, str_of(digits), text);
+		classify_unlisted(response, str_of(digits), text, out);
 }
 
 static void classify_success(const struct postern_response *response,
@@ -164,8 +198,8 @@ static void classify_success(const struct postern_response *response,
 	struct postern_str id = answer_member(body, "MessageID");
 
 	if (id.len == 0 && !str_has(text, "Message accepted")) {
-		answer_set(out, POSTERN_ACCOUNT, STR(""),
-		    STR("not an answer of Postmark: check url"));
+		answer_foreign(
+		    response, STR("not an answer of Postmark: check url"), out);
 		return;
 	}
 	answer_set(out, POSTERN_ACCEPTED, STR(""), text);

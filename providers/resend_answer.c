@@ -40,8 +40,8 @@ static const struct verdict verdicts[] = {
 	{ .code = "monthly_quota_exceeded",
 	    .result = POSTERN_THROTTLED,
 	    .wait_s = QUOTA_WAIT_S },
-	{ .code = "application_error", .result = POSTERN_TRANSIENT },
-	{ .code = "internal_server_error", .result = POSTERN_TRANSIENT },
+	{ .code = "application_error", .result = POSTERN_UNKNOWN },
+	{ .code = "internal_server_error", .result = POSTERN_UNKNOWN },
 	{ .code = "service_unavailable", .result = POSTERN_TRANSIENT },
 	{ .code = NULL },
 };
@@ -55,6 +55,11 @@ static const struct verdict bad_recipient = { .code = "validation_error",
 	.refusal = POSTERN_REFUSED_RECIPIENT,
 	.is_unnamed = true };
 
+/* May be one of the recipients: nothing was taken, so asked one by one. */
+static const struct verdict untold = { .code = "validation_error",
+	.result = POSTERN_REJECTED,
+	.is_unnamed = true };
+
 static const struct verdict *judge(
     int status, struct postern_str name, struct postern_str text)
 {
@@ -65,7 +70,8 @@ static const struct verdict *judge(
 	if (str_has(text, "`to`") || str_has(text, "`cc`") ||
 	    str_has(text, "`bcc`"))
 		return &bad_recipient;
-	return verdict_find(verdicts, name);
+	/* Which field it is about is quoted, when it is told. */
+	return str_has(text, "`") ? verdict_find(verdicts, name) : &untold;
 }
 
 void resend_classify(const void *settings,
@@ -81,8 +87,8 @@ void resend_classify(const void *settings,
 	if (answer_is_torn(response, body)) {
 		/* Unknown, as answer_default has said. */
 	} else if (response->status >= 200 && response->status < 300) {
-		answer_take(
-		    out, body, "id", STR("not an answer of Resend: check url"));
+		answer_take(response, body, "id",
+		    STR("not an answer of Resend: check url"), out);
 	} else if (v) {
 		verdict_give(v, response, text, out);
 	} else {

@@ -95,9 +95,6 @@ static void classify_error(const struct postern_response *response,
 	v = verdict_find(verdicts, str_of(digits));
 	if (v)
 		verdict_give(v, response, text, out);
-	else if (response->status == 500 && text.len > 0)
-		/* SendLayer's own, not of a gateway before it. */
-		answer_set(out, POSTERN_TRANSIENT, STR(""), text);
 	else
 		answer_set(out, out->result,
 		    code != 0 ? str_of(digits) : STR(""), text);
@@ -114,8 +111,8 @@ void sendlayer_classify(const void *settings,
 		/* Unknown, as answer_default has said. */
 	} else if (response->status >= 200 && response->status < 300 &&
 		   !json_object_get(body, "Errors")) {
-		answer_take(out, body, "MessageID",
-		    STR("not an answer of SendLayer: check url"));
+		answer_take(response, body, "MessageID",
+		    STR("not an answer of SendLayer: check url"), out);
 	} else {
 		classify_error(response, body, out);
 	}

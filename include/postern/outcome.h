@@ -35,6 +35,12 @@ struct postern_response {
 	/* As in struct postern_mail, recipient_count of them; NULL: not told.
 	 */
 	const struct postern_str *recipients;
+	/*
+	 * What became of an earlier try of this call, with the same
+	 * attempt_key, is not known. When false, each earlier one was
+	 * answered, and not taken.
+	 */
+	bool is_repeat;
 };
 
 enum {

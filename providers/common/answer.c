@@ -8,6 +8,7 @@
 #include <common/date.h>
 #include <common/str.h>
 
+#include <stddef.h>
 #include <stdio.h>
 
 enum {
@@ -181,15 +182,31 @@ void answer_set_id(struct postern_outcome *out, struct postern_str id)
 	out->provider_id[id.len] = '\0';
 }
 
-void answer_take(struct postern_outcome *out, const json_t *body,
-    const char *member, struct postern_str foreign)
+/* Whether it begins as JSON that is more than a word. */
+static bool looks_like_json(struct postern_str body)
+{
+	while (body.len > 0 && strchr(" \t\r\n", body.ptr[0]))
+		body = str_from(body, 1);
+	return body.len > 0 && (body.ptr[0] == '{' || body.ptr[0] == '[');
+}
+
+void answer_foreign(const struct postern_response *response,
+    struct postern_str foreign, struct postern_outcome *out)
+{
+	answer_set(out,
+	    looks_like_json(response->body) ? POSTERN_UNKNOWN : POSTERN_ACCOUNT,
+	    STR(""), foreign);
+}
+
+void answer_take(const struct postern_response *response, const json_t *body,
+    const char *member, struct postern_str foreign, struct postern_outcome *out)
 {
 	struct postern_str id = answer_member(body, member);
 
 	if (id.len > 0)
 		answer_set(out, POSTERN_ACCEPTED, STR(""), STR(""));
 	else
-		answer_set(out, POSTERN_ACCOUNT, STR(""), foreign);
+		answer_foreign(response, foreign, out);
 	answer_set_id(out, id);
 }
 
@@ -200,5 +217,6 @@ void answer_reject(struct postern_outcome *out, size_t i)
 
 bool answer_names_recipients(const struct postern_response *response)
 {
-	return response->size >= sizeof(*response) && response->recipients;
+	return response->size >= offsetof(struct postern_response, is_repeat) &&
+	       response->recipients;
 }

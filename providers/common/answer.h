@@ -57,11 +57,16 @@ void answer_set(struct postern_outcome *out, enum postern_class result,
 /* Take over the provider's id without angle brackets, cut to its room. */
 void answer_set_id(struct postern_outcome *out, struct postern_str id);
 /*
- * Of a success: accepted with the id in that member of body; without one it is
- * no answer of this API, for which account and foreign, a sentence, is said.
+ * Of a success without what this API says of one: a page of somebody else is
+ * account, but JSON may be of the API all the same, so the mail may have been
+ * taken and that is unknown. foreign is the sentence that is said.
  */
-void answer_take(struct postern_outcome *out, const json_t *body,
-    const char *member, struct postern_str foreign);
+void answer_foreign(const struct postern_response *response,
+    struct postern_str foreign, struct postern_outcome *out);
+/* Of a success: accepted with the id in that member of body; else foreign. */
+void answer_take(const struct postern_response *response, const json_t *body,
+    const char *member, struct postern_str foreign,
+    struct postern_outcome *out);
 /* Name recipient i as refused. */
 void answer_reject(struct postern_outcome *out, size_t i);
 /* Whether the addresses are there to be looked through; older cores have none.

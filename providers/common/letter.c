@@ -337,6 +337,19 @@ struct postern_str letter_find(
 	return str_make(NULL, 0);
 }
 
+struct postern_str letter_decode(struct letter *l, struct postern_str value)
+{
+	/* Want of memory sticks in the request. */
+	return str_of(l->w.host->decode(l->w.r, value));
+}
+
+struct postern_str letter_find_text(struct letter *l, const char *name)
+{
+	struct postern_str value = letter_find(l->mail, name);
+
+	return value.len > 0 ? letter_decode(l, value) : STR("");
+}
+
 struct postern_str letter_or_space(struct postern_str text)
 {
 	return text.len > 0 ? text : STR(" ");

@@ -94,5 +94,8 @@ bool letter_has_kind(
 /* The value of the first field of this name; ptr NULL when there is none. */
 struct postern_str letter_find(
     const struct postern_mail *mail, const char *name);
+/* The same as text for people, encoded words decoded; empty when absent. */
+struct postern_str letter_find_text(struct letter *l, const char *name);
+struct postern_str letter_decode(struct letter *l, struct postern_str value);
 /* text, or a space: for a member that must not be empty. */
 struct postern_str letter_or_space(struct postern_str text);

@@ -181,9 +181,10 @@ static void on_response(
 {
 	struct delivery *d = container_of(http, struct delivery, attempt.http);
 	const struct config_provider *p = d->attempt.provider;
-	const struct provider_asked asked =
+	struct provider_asked asked =
 	    provider_call_asked(d->attempt.call, clock_wall_ms() / 1000);
 
+	asked.is_repeat = d->attempt.is_pinned;
 	provider_classify(p->module, p->settings, response, &asked,
 	    d->rejected_bits, &d->result);
 	if (may_repeat(d)) {

@@ -104,7 +104,8 @@ static void ask_module(const struct postern_provider *p, const void *settings,
 		.is_cut = response->fault == HTTP_FAULT_CUT,
 		.recipient_count = asked->recipient_count,
 		.now = asked->now,
-		.recipients = asked->recipients };
+		.recipients = asked->recipients,
+		.is_repeat = asked->is_repeat };
 
 	while (shown.header_count < response->header_count &&
 	       shown.header_count < HEADERS_SHOWN_MAX) {

@@ -169,6 +169,7 @@ struct provider_asked {
 	size_t recipient_count;
 	const struct postern_str *recipients; /* NULL: not known any more */
 	int64_t now;                          /* seconds */
+	bool is_repeat; /* as in struct postern_response */
 };
 
 /* Borrowed from a call that was built. */

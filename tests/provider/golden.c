@@ -235,6 +235,7 @@ struct answer {
 	struct http_response response;
 	size_t recipient_count;
 	struct postern_str recipients[RECIPIENTS_MAX]; /* when told */
+	bool is_repeat;
 };
 
 /* "a@b.example,c@d.example" */
@@ -258,6 +259,8 @@ static void parse_status(struct answer *a, struct span line)
 		unsigned long long n;
 		if (span_eq(word, SPAN("cut")))
 			a->response.fault = HTTP_FAULT_CUT;
+		else if (span_eq(word, SPAN("repeat")))
+			a->is_repeat = true;
 		else if (span_starts_with(word, SPAN("recipients=")) &&
 			 span_parse_u64(span_from(word, 11), 100, &n))
 			a->recipient_count = (size_t)n;
@@ -351,7 +354,8 @@ static void check_answer(const struct postern_provider *p, struct span block)
 	const struct provider_asked asked = { .recipient_count =
 						  a.recipient_count,
 		.recipients = a.recipients[0].ptr ? a.recipients : NULL,
-		.now = 1440938160 };
+		.now = 1440938160,
+		.is_repeat = a.is_repeat };
 	provider_classify(p, settings, &a.response, &asked, rejected, &result);
 	buf_init(&got, TEXT_MAX);
 	render_outcome(&result, a.recipient_count, &got);

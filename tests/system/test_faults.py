@@ -32,6 +32,8 @@ PROVIDERS = {
 }
 # Others document that after these nothing was taken.
 AMBIGUOUS = {"postmark", "brevo", "sendlayer", "resend"}
+UNCERTAIN = {module: "unknown" if module in AMBIGUOUS else "transient"
+             for module in PROVIDERS}
 BACKUP = "mailgun"
 PAUSE_S = 60
 SLOW_DOWN = {"message": "slow down"}
@@ -58,10 +60,8 @@ ROWS = {
         "Retry-After": str(PAUSE_S)}}, "throttled", 429),
     "pause-date": Row({"status": 429, "body": SLOW_DOWN, "headers": {
         "Retry-After": by_date()}}, "throttled", 429),
-    "error-500": Row({"status": 500}, "transient", 500),
-    "error-502": Row({"status": 502, "body": PAGE}, {
-        module: "unknown" if module in AMBIGUOUS else "transient"
-        for module in PROVIDERS}, 502),
+    "error-500": Row({"status": 500}, UNCERTAIN, 500),
+    "error-502": Row({"status": 502, "body": PAGE}, UNCERTAIN, 502),
     "error-503": Row({"status": 503}, "transient", 503),
     "error-401": Row({"status": 401}, "account", 401),
     "error-400": Row({"status": 400}, "rejected", 400),

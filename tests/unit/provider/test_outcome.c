@@ -34,7 +34,8 @@ static struct provider_result run(
 	static uint8_t bits[2];
 	const struct provider_asked asked = { .recipient_count = recipients,
 		.recipients = asked_for,
-		.now = 1000 };
+		.now = 1000,
+		.is_repeat = true };
 
 	provider_classify(&provider, NULL, &response, &asked, bits, &result);
 	return result;
@@ -84,6 +85,7 @@ START_TEST(lets_the_module_judge_an_answer)
 	ck_assert_int_eq(seen.status, 200);
 	ck_assert_int_eq(seen.now, 1000);
 	ck_assert_ptr_eq(seen.recipients, asked_for);
+	ck_assert(seen.is_repeat);
 	ck_assert_int_eq(
 	    run(HTTP_FAULT_CUT, 202, 1).outcome.result, POSTERN_ACCEPTED);
 	ck_assert(seen.is_cut);
