@@ -59,7 +59,7 @@ ROWS = {
     "pause-seconds": Row({"status": 429, "body": SLOW_DOWN, "headers": {
         "Retry-After": str(PAUSE_S)}}, "throttled", 429),
     "pause-date": Row({"status": 429, "body": SLOW_DOWN, "headers": {
-        "Retry-After": by_date()}}, "throttled", 429),
+        "Retry-After": "{date}"}}, "throttled", 429),
     "error-500": Row({"status": 500}, UNCERTAIN, 500),
     "error-502": Row({"status": 502, "body": PAGE}, UNCERTAIN, 502),
     "error-503": Row({"status": 503}, "transient", 503),
@@ -112,7 +112,7 @@ class Faults(Case):
             fault = dict(ROWS[row].fault)
             if "headers" in fault:
                 fault["headers"] = {
-                    name: value.replace("{healthy}", self.sandbox.url)
+                    name: value.format(healthy=self.sandbox.url, date=by_date())
                     for name, value in fault["headers"].items()}
             for module in self.modules:
                 sandbox.fault(module, **fault)
