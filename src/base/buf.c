@@ -203,6 +203,22 @@ void buf_shrink(struct buf *b, size_t keep)
 	}
 }
 
+void buf_fit(struct buf *b)
+{
+	char *data = NULL;
+
+	assert(!b->is_secret);
+	if (buf_len(b) == 0) {
+		buf_finish(b);
+		return;
+	}
+	data = realloc(b->data, b->end + 1);
+	if (data) {
+		b->data = data;
+		b->cap = b->end;
+	}
+}
+
 char *buf_take_cstr(struct buf *b)
 {
 	if (!b->data)

@@ -59,6 +59,8 @@ void buf_consume(struct buf *b, size_t n);
 void buf_clear(struct buf *b);
 /* Give memory above keep bytes back when the buffer is empty. */
 void buf_shrink(struct buf *b, size_t keep);
+/* Give the memory behind the live bytes back. Not for secrets. */
+void buf_fit(struct buf *b);
 /*
  * NUL-terminate and hand the memory to the caller (free it); the buffer is
  * empty afterwards. NULL for memory.

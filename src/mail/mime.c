@@ -23,12 +23,18 @@ enum {
 	DEPTH_MAX = 100
 };
 
+/* Of the texts so far, or of the HTML. */
+struct shown {
+	uint64_t bytes; /* in the message */
+	size_t group;   /* of the last one */
+};
+
 /* State of the walk through one tree; the first error sticks. */
 struct walk {
 	struct mime_view *view;
 	struct err *e;
 	size_t leaves, groups;
-	uint64_t text_bytes, html_bytes; /* in the message */
+	struct shown text, html;
 	bool is_related[MIME_PARTS_MAX]; /* the part may be shown inline */
 	int rc;
 };
@@ -56,51 +62,6 @@ struct leaf {
 	bool is_attached;
 };
 
-static void drop_log(
-    const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer ctx)
-{
-	(void)domain;
-	(void)level;
-	(void)text;
-	(void)ctx;
-}
-
-/* Of a leak checker, where there is one. */
-extern void leaks_ignore(void) __asm__("__lsan_disable") __attribute__((weak));
-extern void leaks_mind(void) __asm__("__lsan_enable") __attribute__((weak));
-
-/*
- * A message within the message goes as a file: it is not taken apart. GMime
- * loses the few bytes that said otherwise.
- */
-static void keep_messages_whole(void)
-{
-	static const char *const types[] = { "rfc822", "rfc2822", "global",
-		"news", "partial" };
-
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		g_mime_object_register_type(
-		    "message", types[i], GMIME_TYPE_PART);
-}
-
-void mime_library_init(void)
-{
-	static bool is_done;
-
-	if (is_done)
-		return;
-	is_done = true;
-	/* GLib's own warnings about odd messages are no event of ours. */
-	(void)g_log_set_default_handler(drop_log, NULL);
-	if (leaks_ignore)
-		leaks_ignore();
-	g_mime_init();
-	if (leaks_mind)
-		leaks_mind();
-	mime_stream_library_init();
-	keep_messages_whole();
-}
-
 /* --- text --- */
 
 static void fail(struct walk *w, int rc)
@@ -113,6 +74,15 @@ static void refuse(struct walk *w, const char *reason)
 {
 	if (w->rc == 0)
 		w->rc = err_set(w->e, -EINVAL, "%s", reason);
+}
+
+static void fail_part(struct walk *w, int rc)
+{
+	if (rc == -EBADMSG)
+		refuse(w, "a part of the message has too many blank lines in "
+			  "its encoding");
+	else
+		fail(w, rc);
 }
 
 /* Encoded words can hold line breaks; a field of one line cannot. */
@@ -240,24 +210,6 @@ static void keep_addresses(struct walk *w, GMimeMessage *m,
 
 /* --- leaves --- */
 
-/* Where the bytes of a leaf lie; a place of length 0 when it has none. */
-static struct mime_place place_of(GMimeObject *leaf)
-{
-	GMimeDataWrapper *content = NULL;
-	struct mime_place place = { .length = 0 };
-	GMimeStream *stream;
-
-	if (GMIME_IS_PART(leaf))
-		content = g_mime_part_get_content(GMIME_PART(leaf));
-	if (!content)
-		return place;
-	stream = g_mime_data_wrapper_get_stream(content);
-	place.offset = (uint64_t)stream->bound_start;
-	place.length = (uint64_t)g_mime_stream_length(stream);
-	place.encoding = (int)g_mime_data_wrapper_get_encoding(content);
-	return place;
-}
-
 static int decode(struct walk *w, const struct mime_place *place, uint64_t size,
     struct buf *out)
 {
@@ -301,7 +253,7 @@ static void keep_body(struct walk *w, const struct leaf *leaf, bool is_html)
 	if (rc == 0)
 		rc = mime_bodies_note(b, is_html, leaf->stand.group, before);
 	if (rc < 0)
-		fail(w, rc);
+		fail_part(w, rc);
 }
 
 /* "image/png", lower case; a type that is none becomes the general one. */
@@ -403,7 +355,7 @@ static void keep_part(struct walk *w, const struct leaf *leaf)
 	if (rc == 0)
 		rc = mime_view_add_part(v, &part, &leaf->place);
 	if (rc < 0)
-		fail(w, rc);
+		fail_part(w, rc);
 }
 
 /* The first text of an alternative is one of its forms, another is a file. */
@@ -422,26 +374,40 @@ static bool is_another_form(const struct leaf *leaf, bool is_html)
 }
 
 /*
- * Whether a leaf is shown as part of the message's text, or is a file. What
- * has a name, or is meant for the HTML to refer to, is a file when it is not
- * the first text there is.
+ * A text with a name is a file, unless it is the first there is or the first
+ * of its kind in an alternative: some programs name the forms of a message.
+ */
+static bool is_named_file(const struct mime_bodies *b,
+    const struct shown *so_far, const struct leaf *leaf)
+{
+	bool is_form =
+	    leaf->stand.group > 0 && leaf->stand.group != so_far->group;
+
+	return leaf->name && !is_form && (b->has_text || b->has_html);
+}
+
+/*
+ * Whether a leaf is shown as part of the message's text, or is a file, as is
+ * what the HTML refers to when it is not the first text there is.
  */
 static bool is_body(struct walk *w, const struct leaf *leaf, bool is_html)
 {
 	const struct mime_bodies *b = &w->view->bodies;
-	uint64_t *bytes = is_html ? &w->html_bytes : &w->text_bytes;
+	struct shown *so_far = is_html ? &w->html : &w->text;
 	bool is_first = !(is_html ? b->has_html : b->has_text);
 
-	if (leaf->is_attached || *bytes + leaf->place.length > MIME_TEXT_MAX)
+	if (leaf->is_attached ||
+	    so_far->bytes + leaf->place.length > MIME_TEXT_MAX)
 		return false;
-	if (leaf->name && (b->has_text || b->has_html))
+	if (is_named_file(b, so_far, leaf))
 		return false;
 	if (!is_first && leaf->stand.in_related &&
 	    g_mime_object_get_content_id(leaf->object))
 		return false;
 	if (is_another_form(leaf, is_html))
 		return false;
-	*bytes += leaf->place.length;
+	so_far->bytes += leaf->place.length;
+	so_far->group = leaf->stand.group;
 	return true;
 }
 
@@ -450,7 +416,7 @@ static void visit_leaf(
 {
 	struct leaf leaf = { .object = o,
 		.stand = *stand,
-		.place = place_of(o),
+		.place = mime_place_of(o),
 		.type = keep_type(w, o),
 		.disposition = keep_disposition(w, o),
 		.name = name_of(o) };
@@ -474,11 +440,11 @@ static void keep_preface(
 	struct span text = span_of(preface ? preface : "");
 	int rc;
 
-	if (w->text_bytes + text.len > MIME_TEXT_MAX) {
+	if (w->text.bytes + text.len > MIME_TEXT_MAX) {
 		refuse(w, "the parts of the message have no boundary");
 		return;
 	}
-	w->text_bytes += text.len;
+	w->text.bytes += text.len;
 	rc = mime_bodies_add_lines(&w->view->bodies, stand->group, text);
 	if (rc < 0)
 		fail(w, rc);

@@ -142,19 +142,63 @@ static int add_escaped(struct buf *out, struct span text)
 	return rc;
 }
 
+static const char shown_begin[] = "<div style=\"white-space: pre-wrap\">";
+static const char shown_end[] = "</div>\r\n";
+
+static struct span content_of(
+    const struct mime_bodies *b, const struct mime_segment *s)
+{
+	struct span from = buf_span(s->is_html ? &b->html : &b->text);
+
+	return span_first(span_from(from, s->offset), s->len);
+}
+
+/* At most; so that the memory for all is asked for once. */
+static size_t shown_length(
+    const struct mime_bodies *b, const struct mime_segment *s)
+{
+	struct span content = content_of(b, s);
+	size_t length = content.len + sizeof("\r\n");
+
+	if (s->is_html)
+		return length;
+	for (size_t i = 0; i < content.len; i++) {
+		if (content.ptr[i] == '&')
+			length += sizeof("&amp;") - 2;
+		else if (content.ptr[i] == '<' || content.ptr[i] == '>')
+			length += sizeof("&lt;") - 2;
+	}
+	return length + sizeof(shown_begin) + sizeof(shown_end);
+}
+
 static int add_shown(
     struct buf *out, const struct mime_bodies *b, const struct mime_segment *s)
 {
-	struct span from = buf_span(s->is_html ? &b->html : &b->text);
-	struct span content = span_first(span_from(from, s->offset), s->len);
+	struct span content = content_of(b, s);
 	int rc;
 
 	if (s->is_html)
 		return buf_add_span(out, content);
-	rc = buf_add_str(out, "<div style=\"white-space: pre-wrap\">");
+	rc = buf_add_str(out, shown_begin);
 	if (rc == 0)
 		rc = add_escaped(out, content);
-	return rc < 0 ? rc : buf_add_str(out, "</div>\r\n");
+	return rc < 0 ? rc : buf_add_str(out, shown_end);
+}
+
+static int join(const struct mime_bodies *b, struct buf *joined)
+{
+	size_t length = 0;
+	int rc;
+
+	for (size_t i = 0; i < b->count; i++)
+		length += shown_length(b, &b->segments[i]);
+	rc = buf_reserve(joined, length);
+	for (size_t i = 0; rc == 0 && i < b->count; i++) {
+		rc = add_shown(joined, b, &b->segments[i]);
+		if (rc == 0 && i + 1 < b->count && b->segments[i].is_html)
+			rc = buf_add_str(joined, "\r\n");
+	}
+	return rc;
 }
 
 int mime_bodies_join(struct mime_bodies *b)
@@ -165,19 +209,14 @@ int mime_bodies_join(struct mime_bodies *b)
 
 	for (size_t i = 0; i < b->count; i++)
 		is_mixed = is_mixed || !b->segments[i].is_html;
-	if (!b->has_html || !is_mixed)
-		return 0;
-	buf_init(&joined, JOINED_MAX);
-	for (size_t i = 0; rc == 0 && i < b->count; i++) {
-		rc = add_shown(&joined, b, &b->segments[i]);
-		if (rc == 0 && i + 1 < b->count && b->segments[i].is_html)
-			rc = buf_add_str(&joined, "\r\n");
+	if (b->has_html && is_mixed) {
+		buf_init(&joined, JOINED_MAX);
+		rc = join(b, &joined);
+		buf_finish(rc < 0 ? &joined : &b->html);
+		if (rc == 0)
+			b->html = joined;
 	}
-	if (rc < 0) {
-		buf_finish(&joined);
-		return rc;
-	}
-	buf_finish(&b->html);
-	b->html = joined;
-	return 0;
+	buf_fit(&b->text);
+	buf_fit(&b->html);
+	return rc;
 }

@@ -42,6 +42,6 @@ int mime_bodies_add_lines(
     struct mime_bodies *b, size_t group, struct span lines);
 /*
  * After the last: text that has no form in the HTML is shown there too, where
- * it stood. 0 or -ENOMEM.
+ * it stood; memory beyond the texts goes. 0 or -ENOMEM.
  */
 int mime_bodies_join(struct mime_bodies *b);

@@ -18,6 +18,14 @@ struct message_stream {
 	int rc; /* of the first read that failed */
 };
 
+enum {
+	/*
+	 * Encoded bytes in a row that may stand for nothing, such as blank
+	 * lines: what one read of a decoder goes through at most.
+	 */
+	NOTHING_MAX = 64 * 1024
+};
+
 static GType stream_type;
 
 static struct message_stream *of(GMimeStream *stream)
@@ -147,6 +155,23 @@ int mime_stream_error(const struct _GMimeStream *stream)
 
 /* --- decoded bytes --- */
 
+struct mime_place mime_place_of(struct _GMimeObject *leaf)
+{
+	GMimeDataWrapper *content = NULL;
+	struct mime_place place = { .length = 0 };
+	GMimeStream *stream;
+
+	if (GMIME_IS_PART(leaf))
+		content = g_mime_part_get_content(GMIME_PART(leaf));
+	if (!content)
+		return place;
+	stream = g_mime_data_wrapper_get_stream(content);
+	place.offset = (uint64_t)stream->bound_start;
+	place.length = (uint64_t)g_mime_stream_length(stream);
+	place.encoding = (int)g_mime_data_wrapper_get_encoding(content);
+	return place;
+}
+
 static bool is_encoded(const struct mime_place *place)
 {
 	return place->encoding == GMIME_CONTENT_ENCODING_BASE64 ||
@@ -169,15 +194,25 @@ static GMimeStream *decode(
 	return decoded;
 }
 
-/* How many bytes, 0 at the end, or a negative errno. */
+/*
+ * How many bytes, 0 at the end, or a negative errno. A step that gives nothing
+ * is not the end yet: what was read may be blank lines.
+ */
 static ssize_t decode_more(GMimeStream *decoder, char *out, size_t len)
 {
 	GMimeStream *raw = GMIME_STREAM_FILTER(decoder)->source;
-	ssize_t n = g_mime_stream_read(decoder, out, len);
+	int64_t from = raw->position;
 
-	if (mime_stream_error(raw) < 0)
-		return mime_stream_error(raw);
-	return n > 0 ? n : 0;
+	do {
+		ssize_t n = g_mime_stream_read(decoder, out, len);
+		if (mime_stream_error(raw) < 0)
+			return mime_stream_error(raw);
+		if (n > 0)
+			return n;
+		if (g_mime_stream_eos(decoder))
+			return 0;
+	} while (raw->position - from < NOTHING_MAX);
+	return -EBADMSG;
 }
 
 void mime_reader_finish(struct mime_reader *r)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct _GMimeObject;
 struct _GMimeStream;
 
 enum {
@@ -22,6 +23,9 @@ struct mime_place {
 	uint64_t offset, length;
 	int encoding; /* GMime's number */
 };
+
+/* Where the bytes of a leaf lie; of length 0 when it has none. */
+struct mime_place mime_place_of(struct _GMimeObject *leaf);
 
 /* Once, in mime_library_init. */
 void mime_stream_library_init(void);
@@ -50,6 +54,9 @@ void mime_reader_finish(struct mime_reader *r);
  */
 int mime_reader_read(struct mime_reader *r, const struct mime_place *place,
     uint64_t offset, void *out, size_t len);
-/* How many decoded bytes there are; reads them. 0 or a negative errno. */
+/*
+ * How many decoded bytes there are; reads them. 0 or a negative errno:
+ * -EBADMSG when too much in a row stands for nothing to be read on a loop.
+ */
 int mime_reader_measure(
     struct mime_reader *r, const struct mime_place *place, uint64_t *size);

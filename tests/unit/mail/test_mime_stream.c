@@ -228,6 +228,49 @@ START_TEST(decodes_alike_over_every_edge)
 }
 END_TEST
 
+/* A step of decoding may give nothing, and more comes after it. */
+START_TEST(what_stands_for_nothing_is_not_the_end)
+{
+	static const struct {
+		const char *encoding, *before, *nothing, *after, *expected;
+	} cases[] = {
+		{ "base64", "aGVs\r\n", "\r\n", "bG8=", "hello" },
+		{ "base64", "", "\r\n", "aGVsbG8=", "hello" },
+		{ "quoted-printable", "hel", "=\r\n", "lo", "hello" },
+		{ "x-uuencode", "", "a preface\r\n",
+		    "begin 644 x\r\n%:&5L;&\\\r\n`\r\nend", "hello" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		buf_clear(&text);
+		add("From: a@x\r\nContent-Type: application/x\r\n"
+		    "Content-Transfer-Encoding: ");
+		add(cases[i].encoding);
+		add("\r\n\r\n");
+		add(cases[i].before);
+		add_times(5000, cases[i].nothing);
+		add(cases[i].after);
+		open_elsewhere(buf_span(&text));
+		ck_assert_msg(fields, "case %zu: %s", i, why.text);
+		check_part(0, span_of(cases[i].expected));
+	}
+}
+END_TEST
+
+START_TEST(too_much_of_nothing_is_refused)
+{
+	buf_clear(&text);
+	add("From: a@x\r\nContent-Type: application/x\r\n"
+	    "Content-Transfer-Encoding: base64\r\n\r\naGVs");
+	add_times(50000, "\r\n");
+	add("bG8=");
+	open_elsewhere(buf_span(&text));
+	ck_assert_ptr_null(fields);
+	ck_assert_int_eq(why.code, -EINVAL);
+	ck_assert_ptr_nonnull(strstr(why.text, "blank lines"));
+}
+END_TEST
+
 START_TEST(goes_back_as_far_as_it_is_asked)
 {
 	char got[4];
@@ -438,6 +481,8 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, decodes_what_is_odd);
 	tcase_add_test(t, decodes_alike_over_every_edge);
+	tcase_add_test(t, what_stands_for_nothing_is_not_the_end);
+	tcase_add_test(t, too_much_of_nothing_is_refused);
 	tcase_add_test(t, goes_back_as_far_as_it_is_asked);
 	tcase_add_test(t, two_parts_can_be_read_by_turns);
 	tcase_add_test(t, a_body_elsewhere_gives_the_same);

@@ -396,6 +396,58 @@ START_TEST(text_in_any_charset_becomes_utf8)
 }
 END_TEST
 
+START_TEST(the_forms_of_an_alternative_may_have_names)
+{
+	show("multipart/alternative; boundary=a",
+	    "--a" PART("text/plain; name=t.txt", "text") "--a" PART(
+		"text/html; name=\"body.html\"", "<p>html") "--a--\r\n");
+	check_bodies("text", "<p>html", 0);
+	show("multipart/alternative; boundary=a",
+	    "--a" PART("text/plain",
+		"text") "--a"
+			"\r\nContent-Type: multipart/related; "
+			"boundary=r\r\n\r\n"
+			"--r" PART("text/html; name=\"body.html\"",
+			    "<p>html") "--r" PART("image/png",
+			    "i") "--r--\r\n--a--\r\n");
+	check_bodies("text", "<p>html", 1);
+}
+END_TEST
+
+START_TEST(a_named_text_beside_a_form_is_a_file)
+{
+	show("multipart/alternative; boundary=a",
+	    "--a" PART("text/plain",
+		"text") "--a"
+			"\r\nContent-Type: multipart/mixed; "
+			"boundary=m\r\n\r\n"
+			"--m" PART("text/html", "<p>html") "--m" PART(
+			    "text/plain; name=n.txt",
+			    "notes") "--m--\r\n--a--\r\n");
+	check_bodies("text", "<p>html", 1);
+	check_span(fields->parts[0].filename, "n.txt");
+}
+END_TEST
+
+/* Each byte is three in UTF-8, or five in the HTML. */
+START_TEST(holds_no_more_than_the_texts)
+{
+	buf_clear(&text);
+	add("From: a@x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+	    "--b\r\nContent-Type: text/html; charset=tis-620\r\n\r\n");
+	for (size_t i = 0; i < 20000; i++)
+		add("\xa1\xa1\xa1\xa1\xa1\xa1\xa1\xa1\r\n");
+	add("--b\r\nContent-Type: text/plain\r\n\r\n");
+	for (size_t i = 0; i < 20000; i++)
+		add("&&&&&&&&\r\n");
+	add("--b--\r\n");
+	parse(buf_span(&text));
+	ck_assert_uint_gt(fields->html.len, 20000 * (3 + 5) * 8);
+	ck_assert_uint_le(
+	    mime_view_held(view), fields->text.len + fields->html.len + 16384);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("mail.mime_view");
@@ -423,6 +475,9 @@ static Suite *make_suite(void)
 	tcase_add_test(t, addresses_that_are_none_are_left_out);
 	tcase_add_test(t, several_authors_and_their_secretary_are_shown);
 	tcase_add_test(t, text_in_any_charset_becomes_utf8);
+	tcase_add_test(t, the_forms_of_an_alternative_may_have_names);
+	tcase_add_test(t, a_named_text_beside_a_form_is_a_file);
+	tcase_add_test(t, holds_no_more_than_the_texts);
 	suite_add_tcase(s, t);
 	return s;
 }
