@@ -7,6 +7,7 @@
 #include <common/words.h>
 
 #include <errno.h>
+#include <stdlib.h>
 
 int letter_init(struct letter *l, const struct letter_style *style,
     const struct postern_mail *mail, const struct postern_host *host,
@@ -217,19 +218,43 @@ void letter_parts(struct letter *l, const char *name, enum letter_parts which)
 
 /* --- header fields --- */
 
-static bool is_passing(const struct letter *l, size_t i,
-    bool (*may_pass)(const struct postern_header *h))
-{
-	const struct postern_header *headers = l->mail->headers;
+struct named {
+	struct postern_str name;
+	size_t index; /* of the field */
+};
 
-	if (!field_may_pass(headers[i].name) ||
-	    (may_pass && !may_pass(&headers[i])))
-		return false;
-	for (size_t k = 0; k < i && !l->style->header_name; k++) {
-		if (str_ieq(headers[k].name, headers[i].name))
-			return false;
+static int compare_named(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+	int order = str_icmp(x->name, y->name);
+
+	if (order != 0)
+		return order;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/*
+ * For each field of the message whether one before it has its name. NULL:
+ * memory, which the request remembers. Sorted, as there may be thousands.
+ */
+static bool *find_repeated(const struct letter *l)
+{
+	const struct postern_host *host = l->w.host;
+	size_t n = l->mail->header_count;
+	struct named *names = host->alloc(l->w.r, (n + 1) * sizeof(*names));
+	bool *is_repeated = host->alloc(l->w.r, n + 1);
+
+	if (!names || !is_repeated)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		names[i].name = l->mail->headers[i].name;
+		names[i].index = i;
 	}
-	return true;
+	qsort(names, n, sizeof(*names), compare_named);
+	for (size_t i = 0; i < n; i++)
+		is_repeated[names[i].index] =
+		    i > 0 && str_ieq(names[i - 1].name, names[i].name);
+	return is_repeated;
 }
 
 static void add_header(struct letter *l, const struct postern_header *h)
@@ -249,15 +274,23 @@ void letter_headers(struct letter *l, const char *name,
     const struct postern_header *more, size_t count)
 {
 	bool is_list = l->style->header_name != NULL, is_open = false;
+	const struct postern_header *fields = l->mail->headers;
 	size_t own = l->mail->header_count;
+	const bool *is_repeated = is_list ? NULL : find_repeated(l);
 
+	if (!is_list && !is_repeated)
+		return;
 	for (size_t i = 0; i < own + count; i++) {
-		if (i < own && !is_passing(l, i, may_pass))
+		const struct postern_header *h =
+		    i < own ? &fields[i] : &more[i - own];
+		if (i < own &&
+		    (!field_may_pass(h->name) || (may_pass && !may_pass(h)) ||
+			(is_repeated && is_repeated[i])))
 			continue;
 		if (!is_open)
 			writer_open(&l->w, name, is_list ? "[" : "{");
 		is_open = true;
-		add_header(l, i < own ? &l->mail->headers[i] : &more[i - own]);
+		add_header(l, h);
 	}
 	if (is_open)
 		(void)writer_close(&l->w, is_list ? "]" : "}");

@@ -11,10 +11,17 @@
 
 #include <base/clock.h>
 #include <base/log.h>
+#include <mail/mime.h>
 
 enum {
 	/* A large body may take longer: one second more for each of these. */
-	BYTES_PER_EXTRA_SECOND = 512 * 1024
+	BYTES_PER_EXTRA_SECOND = 512 * 1024,
+	/*
+	 * Bytes of memory for one of text at most: decoded, as UTF-8, and once
+	 * more in the HTML, where a byte may become five.
+	 */
+	BYTES_PER_TEXT = 7,
+	SLICE = 16 /* deliveries that go on in one turn of the loop */
 };
 
 static void count_start(const struct delivery *d)
@@ -63,12 +70,20 @@ static void log_attempt(const struct delivery *d, uint64_t total_ms)
 /* --- a turn --- */
 
 /*
- * While a message is taken apart as much of it may be in memory as it is
- * large, when it is all text; then what is known to stay until the answer.
+ * While a message is taken apart as much memory is set aside for it as it may
+ * need when it is all text; then what is known to stay until the answer.
  */
 static bool wants_content(const struct delivery *d)
 {
 	return d->attempt.provider->module->flags & POSTERN_NEEDS_CONTENT;
+}
+
+static uint64_t bytes_at_most(const struct delivery *d)
+{
+	uint64_t size = message_size(d->message);
+	uint64_t text = size < 2 * MIME_TEXT_MAX ? size : 2 * MIME_TEXT_MAX;
+
+	return size - text + BYTES_PER_TEXT * text;
 }
 
 /* One is always taken apart, however large, or it never could be. */
@@ -77,12 +92,13 @@ static bool has_room(const struct delivery *d)
 	uint64_t before = d->owner->content_bytes;
 
 	return before == 0 ||
-	       before + message_size(d->message) <= d->owner->content_max;
+	       before + bytes_at_most(d) <= d->owner->content_max;
 }
 
 static void enter(struct delivery *d)
 {
-	d->attempt.content_bytes = message_size(d->message);
+	d->owner->content_bytes -= d->attempt.content_bytes;
+	d->attempt.content_bytes = bytes_at_most(d);
 	d->owner->content_bytes += d->attempt.content_bytes;
 }
 
@@ -118,12 +134,18 @@ static bool take_turn(struct delivery *d)
 
 void attempt_wake(struct deliver *owner)
 {
+	unsigned count = 0;
+
 	while (!list_is_empty(&owner->content_queue)) {
 		struct delivery *d = container_of(
 		    owner->content_queue.next, struct delivery, attempt.turn);
 
 		if (!owner->is_draining && !has_room(d))
 			return;
+		if (count++ == SLICE) {
+			deliver_end_turn_later(owner);
+			return;
+		}
 		list_remove(&d->attempt.turn);
 		enter(d);
 		round_go(d);
@@ -173,6 +195,8 @@ static void repeat(struct delivery *d)
 	d->attempt.is_repeated = true;
 	counter_sub(&deliver_counter(d, d->attempt.provider)->inflight, 1);
 	free_call(d);
+	if (wants_content(d))
+		enter(d); /* it is taken apart again */
 	ask_grant(d);
 }
 

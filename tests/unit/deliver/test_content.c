@@ -8,15 +8,16 @@
 
 enum {
 	COUNT = 3,
+	MANY = 40, /* more than go on in one turn of the loop, twice */
 	MAX = 1000 * 1000,
 	LARGE = 700 * 1000, /* two are too much */
 	SMALL = 1000
 };
 
-static struct deliver_submission submissions[COUNT];
-static struct envelope envelopes[COUNT];
+static struct deliver_submission submissions[MANY];
+static struct envelope envelopes[MANY];
 static size_t answers, sent;
-static size_t body_size;
+static size_t count, body_size;
 
 static void on_answer(
     struct deliver_submission *s, const struct deliver_answer *a)
@@ -26,25 +27,36 @@ static void on_answer(
 	sent += a->verdict == DELIVER_SENT;
 }
 
+static void submit(size_t i, size_t size)
+{
+	struct envelope *e = &envelopes[i];
+
+	envelope_init(e);
+	e->sender = SPAN("a@b.example");
+	e->user = SPAN("app");
+	ck_assert_int_eq(
+	    envelope_add_recipient(e,
+		&(struct envelope_recipient){ .address = SPAN("c@d.example") }),
+	    0);
+	submissions[i] = (struct deliver_submission){ .id = id_make(),
+		.envelope = e,
+		.message = rig_message(size),
+		.mode = CONFIG_MODE_DIRECT,
+		.on_answer = on_answer };
+	deliver_submit(rig.deliver, &submissions[i]);
+}
+
 static bool submit_all(void)
 {
-	for (size_t i = 0; i < COUNT; i++) {
-		struct envelope *e = &envelopes[i];
+	for (size_t i = 0; i < count; i++)
+		submit(i, body_size);
+	return true;
+}
 
-		envelope_init(e);
-		e->sender = SPAN("a@b.example");
-		e->user = SPAN("app");
-		ck_assert_int_eq(envelope_add_recipient(e,
-				     &(struct envelope_recipient){
-					 .address = SPAN("c@d.example") }),
-		    0);
-		submissions[i] = (struct deliver_submission){ .id = id_make(),
-			.envelope = e,
-			.message = rig_message(body_size),
-			.mode = CONFIG_MODE_DIRECT,
-			.on_answer = on_answer };
-		deliver_submit(rig.deliver, &submissions[i]);
-	}
+static bool submit_small_behind_large(void)
+{
+	for (size_t i = 0; i < count; i++)
+		submit(i, i == 0 ? LARGE : SMALL);
 	return true;
 }
 
@@ -55,13 +67,13 @@ static bool is_one_called(void)
 
 static bool are_all_called(void)
 {
-	return rig.open_calls == COUNT;
+	return rig.open_calls == count;
 }
 
 static bool release_until_answered(void)
 {
 	rig_release(200);
-	return answers == COUNT;
+	return answers == count;
 }
 
 /* Those that wait have no mark to lose: the client comes again. */
@@ -88,12 +100,13 @@ static void setup(void)
 	rig.script[4] = stuck;
 	rig.deliver->content_max = MAX;
 	answers = sent = 0;
+	count = COUNT;
 	body_size = LARGE;
 }
 
 static void teardown(void)
 {
-	for (size_t i = 0; i < COUNT; i++)
+	for (size_t i = 0; i < count; i++)
 		envelope_finish(&envelopes[i]);
 	rig_teardown();
 }
@@ -110,6 +123,40 @@ START_TEST(large_messages_are_taken_apart_in_turn)
 }
 END_TEST
 
+START_TEST(what_a_text_may_become_counts)
+{
+	static const rig_step steps[] = { submit_all, is_one_called,
+		release_until_answered, NULL };
+
+	body_size = MAX / 4;
+	rig_run(steps);
+	ck_assert_uint_eq(rig.most_open_calls, 1);
+	ck_assert_uint_eq(sent, COUNT);
+}
+END_TEST
+
+static bool make_room(void)
+{
+	rig.deliver->content_max = UINT64_MAX;
+	attempt_wake(rig.deliver);
+	ck_assert_uint_gt(rig.open_calls, 1);
+	ck_assert_uint_lt(rig.open_calls, MANY / 2);
+	return true;
+}
+
+START_TEST(those_who_waited_go_on_some_at_a_time)
+{
+	static const rig_step steps[] = { submit_small_behind_large,
+		is_one_called, make_room, are_all_called,
+		release_until_answered, NULL };
+
+	count = MANY;
+	rig.deliver->content_max = 0;
+	rig_run(steps);
+	ck_assert_uint_eq(sent, MANY);
+}
+END_TEST
+
 /* A file stays where it is: once it is counted, the next may come. */
 START_TEST(what_is_attached_keeps_nobody_waiting)
 {
@@ -117,6 +164,7 @@ START_TEST(what_is_attached_keeps_nobody_waiting)
 		release_until_answered, NULL };
 
 	rig.content_type = "application/octet-stream";
+	rig.deliver->content_max = (uint64_t)10 * LARGE;
 	rig_run(steps);
 	ck_assert_uint_eq(sent, COUNT);
 	ck_assert_uint_eq(rig.deliver->content_bytes, 0);
@@ -180,6 +228,8 @@ static Suite *make_suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, large_messages_are_taken_apart_in_turn);
+	tcase_add_test(t, what_a_text_may_become_counts);
+	tcase_add_test(t, those_who_waited_go_on_some_at_a_time);
 	tcase_add_test(t, what_is_attached_keeps_nobody_waiting);
 	tcase_add_test(t, small_ones_all_at_once);
 	tcase_add_test(t, whose_client_left_while_it_waited_is_not_sent);
