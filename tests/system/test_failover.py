@@ -4,6 +4,7 @@ import re
 import shutil
 import signal
 import threading
+import time
 import unittest
 
 from harness import Case, eventually, http
@@ -246,7 +247,7 @@ class Limits(Case):
 
     def test_calls_stay_within_what_it_says(self):
         self.sandbox.limit("sendgrid", calls=20, per_s=2)
-        smtp, ids = self.client(), []
+        began, smtp, ids = time.monotonic(), self.client(), []
         for i in range(50):
             code, text = self.send(smtp, subject=f"number {i}")
             self.assertEqual(code, 250, text)
@@ -255,8 +256,10 @@ class Limits(Case):
             self.final(queue_id)
         counts = self.sandbox.counts()["sendgrid"]
         self.assertEqual(counts["accepted"], 50)
-        # Blindly, at least one call would have been refused in each period.
-        self.assertLessEqual(counts["limited"], 1, counts)
+        # Blindly, at least one call would have been refused in each period, of
+        # which a slow run has more than three.
+        periods = (time.monotonic() - began) // 2
+        self.assertLessEqual(counts["limited"], max(1, periods // 2), counts)
 
 
 if __name__ == "__main__":
