@@ -137,14 +137,16 @@ void inspect_log(struct disk *d)
 	d->inspect.is_log_torn = state >= WAL_TORN;
 }
 
-/* Nothing is lost by it. The commands are complete; 1 is a warning. */
+/*
+ * Nothing is lost by it. The commands are complete; 1 is a warning. A path may
+ * have spaces, and double quotes would be escaped in the log.
+ */
 static int refuse(struct disk *d, const char *why, int rc, struct err *e)
 {
 	return err_set(e, rc,
 	    "store: store.db is damaged (%.60s); to go on with all that can be "
-	    "read: S='%.256s'; postern salvage \"$S\" \"$S.new\"; "
-	    "[ $? -lt 2 ] && mv \"$S\" \"$S.damaged\" && "
-	    "mv \"$S.new\" \"$S\"",
+	    "read: (IFS=; S='%.256s'; postern salvage $S $S.new; "
+	    "[ $? -lt 2 ] && mv $S $S.damaged && mv $S.new $S)",
 	    why, d->path);
 }
 

@@ -52,7 +52,7 @@ class Salvage(Case):
         eventually(lambda: server.child.poll() is not None, "it is refused")
         server.log_file.close()
         self.assertNotEqual(server.child.returncode, 0)
-        commands = re.search(r"S='.*mv \$S\.new \$S", server.log())
+        commands = re.search(r"\(IFS=; S='.*mv \$S\.new \$S\)", server.log())
         self.assertTrue(commands, server.log())
         self.assertIn(str(spool), commands[0])
         done = subprocess.run(
