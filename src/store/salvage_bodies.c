@@ -179,23 +179,33 @@ static void bind_body(
 	sqlite_bind_int(q, 7, k->priority);
 }
 
-static int copy_body(struct copying *c, const struct candidate *k)
+/* As pass; -EBADMSG, too, when it is not what it was when it was looked at. */
+static int pass_again(
+    struct copying *c, const struct place *p, int fd, uint64_t offset)
 {
 	uint32_t crc;
-	int rc = open_in(c, k->place.segment);
-	if (rc == 0)
-		rc = open_out(c, k->place.segment);
-	if (rc == 0)
-		rc = pass(c, &k->place, c->out.fd, k->place.offset, &crc);
-	return rc;
+	int rc = pass(c, p, fd, offset, &crc);
+	return rc == 0 && crc != p->crc ? -EBADMSG : rc;
+}
+
+static int copy_body(struct copying *c, const struct candidate *k)
+{
+	if (open_in(c, k->place.segment) < 0)
+		return -EBADMSG;
+	int rc = open_out(c, k->place.segment);
+	return rc == 0 ? pass_again(c, &k->place, c->out.fd, k->place.offset)
+		       : rc;
 }
 
 /* Open ones need theirs; those of the dead are a courtesy. */
-static int keep(struct copying *c, const struct candidate *k)
+static int keep(struct copying *c, struct candidate *k)
 {
 	sqlite3_stmt *q = c->q[k->is_open ? Q_KEEP : Q_KEEP_DEAD];
 	int rc = k->is_good ? copy_body(c, k) : 0;
-	if (rc < 0)
+	/* The disk gave it once, and not again. */
+	if (rc == -EBADMSG)
+		k->is_good = false;
+	else if (rc < 0)
 		return rc;
 	if (k->is_good)
 		c->report->bodies++;
@@ -211,23 +221,27 @@ static int keep(struct copying *c, const struct candidate *k)
 	return sqlite_run(q);
 }
 
-static int write_text(struct copying *c, const struct candidate *k)
+static int write_text(struct copying *c, struct candidate *k)
 {
 	char text[ID_TEXT_SIZE];
-	uint32_t crc;
 	int fd = -1;
-	int rc = open_in(c, k->place.segment);
+	int rc = open_in(c, k->place.segment) < 0 ? -EBADMSG : 0;
 	id_format(k->id, text);
 	if (rc == 0)
 		rc = salvage_found_begin(c->found, text, &fd);
-	if (rc < 0)
-		return rc;
-	rc = pass(c, &k->place, fd, 0, &crc);
-	int ended = salvage_found_end(c->found, fd);
+	if (rc == 0)
+		rc = pass_again(c, &k->place, fd, 0);
+	if (rc == -EBADMSG) {
+		k->is_good = false;
+		rc = 0;
+		if (fd >= 0)
+			return salvage_found_drop(c->found, text, fd);
+	}
+	int ended = fd >= 0 ? salvage_found_end(c->found, fd) : 0;
 	return rc < 0 ? rc : ended;
 }
 
-static int finish(struct copying *c, const struct candidate *k)
+static int finish(struct copying *c, struct candidate *k)
 {
 	bool is_partial = !k->is_known || k->has_gaps;
 	int rc = 0;

@@ -11,6 +11,7 @@
 
 enum {
 	PATH_SIZE = 4096 + 32,
+	NAME_SIZE = 64,
 	LINE_MAX_BYTES = 64 * 1024 * 1024
 };
 
@@ -105,13 +106,18 @@ static int make(struct salvage_found *f)
 	return f->list < 0 ? f->list : 0;
 }
 
+static void format_name(const char *text, char out[NAME_SIZE])
+{
+	(void)snprintf(out, NAME_SIZE, "%s.eml", text);
+}
+
 int salvage_found_begin(struct salvage_found *f, const char *text, int *out_fd)
 {
-	char name[64];
+	char name[NAME_SIZE];
 	int rc = make(f);
 	if (rc < 0)
 		return rc;
-	(void)snprintf(name, sizeof(name), "%s.eml", text);
+	format_name(text, name);
 	int fd = f->p->io->open(f->dir, name, O_WRONLY | O_CREAT | O_EXCL);
 	if (fd < 0)
 		return fd;
@@ -125,6 +131,14 @@ int salvage_found_end(struct salvage_found *f, int fd)
 	(void)f->p->io->close(fd);
 	f->files += rc == 0;
 	return rc;
+}
+
+int salvage_found_drop(struct salvage_found *f, const char *text, int fd)
+{
+	char name[NAME_SIZE];
+	format_name(text, name);
+	(void)f->p->io->close(fd);
+	return f->p->io->unlink(f->dir, name);
 }
 
 /* --- the list --- */

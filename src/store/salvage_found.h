@@ -17,6 +17,8 @@ void salvage_found_close(struct salvage_found *f); /* accepts NULL */
 int salvage_found_begin(struct salvage_found *f, const char *name, int *out_fd);
 /* It is. */
 int salvage_found_end(struct salvage_found *f, int fd);
+/* It could not be read after all. */
+int salvage_found_drop(struct salvage_found *f, const char *name, int fd);
 /* A line: of NAME.eml nothing is known. */
 int salvage_found_note(struct salvage_found *f, const char *name);
 /* A line: the envelope as far as it is known; has_text: of one that begun. */
