@@ -230,6 +230,13 @@ static void bind_value(sqlite3_stmt *q, int i, const struct salvage_value *v)
 		    q, i, v->bytes.ptr, v->bytes.len, SQLITE_STATIC);
 }
 
+/* Only of these anybody asks; those that are over may be millions. */
+static bool is_open(const struct salvage_record *r)
+{
+	int64_t state = r->values[3].number;
+	return state < STORE_SENT || state == STORE_HELD;
+}
+
 static int note_doubt(struct salvage_rows *s, const struct salvage_record *r)
 {
 	bind_value(s->note_doubt, 1, &r->values[0]);
@@ -260,7 +267,7 @@ int salvage_rows_take(struct salvage_rows *s, const struct salvage_record *r,
 		sqlite_bind_int(q, 20, r->trust);
 	int rc = sqlite_run(q);
 	if (rc == 0 && kind == KIND_RECIPIENT && r->trust != SALVAGE_SURE &&
-	    sqlite3_changes(s->db) > 0)
+	    is_open(r) && sqlite3_changes(s->db) > 0)
 		rc = note_doubt(s, r);
 	return rc;
 }
