@@ -45,6 +45,8 @@ struct salvage {
 static int take_lock(struct salvage *s, struct err *e)
 {
 	char c = '\0';
+	/* Unless it says how it ended. */
+	s->was_killed = true;
 	s->lock = s->io->open(s->from, "lock", O_RDONLY);
 	if (s->lock == -ENOENT)
 		return 0;
@@ -58,18 +60,17 @@ static int take_lock(struct salvage *s, struct err *e)
 	if (rc < 0)
 		return err_errno(e, rc, "cannot lock %s/lock", s->from_path);
 	(void)s->io->pread(s->lock, &c, 1, 0);
-	s->was_killed = c >= '0' && c <= '9';
+	s->was_killed = c != 'c' && c != 'f';
 	return 0;
 }
 
 static int check_format(struct salvage *s, struct err *e)
 {
-	uint32_t application_id, version;
-	if (!salvage_pages_format(s->pages, &application_id, &version) ||
-	    schema_is_known(application_id, version))
+	uint32_t version;
+	if (salvage_pages_format(s->pages, &version) != SCHEMA_NEWER)
 		return 0;
 	return err_set(e, -ENOTSUP,
-	    "%s/store.db is not of Postern, or of a newer version",
+	    "%s/store.db was written by a newer version: use that one",
 	    s->from_path);
 }
 
@@ -191,10 +192,15 @@ static void claim_counts(struct salvage *s)
 	static const char *const names[] = {
 		[SALVAGE_QUOTA] = "quota", [SALVAGE_SPENT] = "spent"
 	};
+	uint32_t version;
+	enum schema_format format = salvage_pages_format(s->pages, &version);
+	bool is_old = format == SCHEMA_KNOWN && version < SCHEMA_WITH_SPENT;
 	if (!s->owners)
 		return;
 	for (enum salvage_owner o = SALVAGE_QUOTA; o <= SALVAGE_SPENT; o++) {
 		struct tree t = { .s = s, .owner = o };
+		if (o == SALVAGE_SPENT && is_old)
+			continue;
 		uint32_t root = s->report->pages
 				    ? salvage_find_root(s->reader, names[o])
 				    : 0;

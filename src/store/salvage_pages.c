@@ -10,6 +10,7 @@
 enum {
 	HEADER_SIZE = 100,
 	PAGE_SIZE = 4096, /* where nothing says so */
+	LOCK_BYTE = 1 << 30,
 	/* 1 TiB of pages of 4 KiB: more is damage. */
 	COUNT_MAX = 1 << 28,
 	CUT_MAX = 1 << 20 /* likewise, of pages that are missing */
@@ -28,8 +29,8 @@ struct salvage_pages {
 	uint32_t count;
 	struct page *pages; /* by number, from 1 */
 	const char *doubt;  /* why all is in doubt; NULL: it is not */
-	bool has_format;    /* the next two are known */
-	uint32_t application_id, version;
+	enum schema_format format;
+	uint32_t version;
 
 	/* While the log is read. */
 	uint32_t frame; /* the last one */
@@ -210,9 +211,12 @@ static int read_first(struct salvage_pages *p)
 		doubt_all(p, "the first page of store.db is damaged");
 	} else {
 		p->usable -= page[20] <= 32 ? page[20] : 0;
-		p->has_format = true;
 		p->version = get32(page + 60);
-		p->application_id = get32(page + 68);
+		/* A new one has no more than this page. */
+		if (p->version > 0 || p->count == 1)
+			p->format = schema_format(get32(page + 68), p->version);
+		if (p->format == SCHEMA_FOREIGN)
+			doubt_all(p, "what store.db says of itself is damaged");
 		/* More than there are: the file was cut. */
 		uint32_t said = get32(page + 28);
 		if (said > p->count && said - p->count <= CUT_MAX)
@@ -372,16 +376,18 @@ void salvage_pages_set_seen(struct salvage_pages *p, uint32_t number)
 
 uint32_t salvage_pages_unseen(const struct salvage_pages *p)
 {
+	/* SQLite locks bytes of this one, and never writes it. */
+	uint32_t lock_page = LOCK_BYTE / (uint32_t)p->page_size + 1;
 	uint32_t n = 0;
 	for (uint32_t i = 1; i <= p->count; i++)
-		n += !p->pages[i].is_seen && p->pages[i].trust != SALVAGE_FREE;
+		n += !p->pages[i].is_seen && i != lock_page &&
+		     p->pages[i].trust != SALVAGE_FREE;
 	return n;
 }
 
-bool salvage_pages_format(
-    const struct salvage_pages *p, uint32_t *application_id, uint32_t *version)
+enum schema_format salvage_pages_format(
+    const struct salvage_pages *p, uint32_t *version)
 {
-	*application_id = p->application_id;
 	*version = p->version;
-	return p->has_format;
+	return p->format;
 }

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include <store/store_internal.h>
+#include <store/schema.h>
 
 enum {
 	SALVAGE_PAGE_MAX = 65536
@@ -44,8 +44,8 @@ int salvage_pages_read(
 void salvage_pages_set_seen(struct salvage_pages *p, uint32_t number);
 /* How many are neither that nor free. */
 uint32_t salvage_pages_unseen(const struct salvage_pages *p);
-/* What the first page says of the tables; false: it cannot be read. */
-bool salvage_pages_format(
-    const struct salvage_pages *p, uint32_t *application_id, uint32_t *version);
+/* What the first page says of the tables; SCHEMA_FOREIGN: it is damaged. */
+enum schema_format salvage_pages_format(
+    const struct salvage_pages *p, uint32_t *version);
 /* Why pages are in doubt; NULL: they are not. */
 const char *salvage_pages_doubt(const struct salvage_pages *p);

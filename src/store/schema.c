@@ -137,7 +137,8 @@ static const char *const migrations[] = { version_1, version_2, version_3,
 	version_4, version_5, version_6, version_7, version_8, version_9 };
 
 enum {
-	VERSION = sizeof(migrations) / sizeof(migrations[0])
+	VERSION = sizeof(migrations) / sizeof(migrations[0]),
+	VERSION_MAX = 1000
 };
 
 /*
@@ -203,10 +204,14 @@ static int check_version(
 		rc = sqlite_exec_int(db, "PRAGMA user_version", &version);
 	if (rc < 0)
 		return fail(db, rc, "read the format", path, e);
-	if (app != APPLICATION_ID && (app != 0 || version != 0))
-		return err_set(
-		    e, -EINVAL, "store: %s is not a database of Postern", path);
-	if (version > VERSION || version < 0)
+	enum schema_format format =
+	    schema_format((uint32_t)app, (uint32_t)version);
+	if (format == SCHEMA_FOREIGN)
+		return err_set(e, -EINVAL,
+		    "store: %s is not a database of Postern; if it was one, it "
+		    "is damaged: see postern salvage",
+		    path);
+	if (format == SCHEMA_NEWER)
 		return err_set(e, -ENOTSUP,
 		    "store: %s was written by a newer version (format %lld, "
 		    "this one knows up to %d): start the newer version, or "
@@ -242,10 +247,14 @@ int schema_prepare(
 	return rc < 0 ? fail(db, rc, "make the tables", path, e) : 0;
 }
 
-bool schema_is_known(uint32_t application_id, uint32_t version)
+enum schema_format schema_format(uint32_t application_id, uint32_t version)
 {
-	return (application_id == APPLICATION_ID && version <= VERSION) ||
-	       (application_id == 0 && version == 0);
+	if (application_id == 0 && version == 0)
+		return SCHEMA_KNOWN;
+	/* No format that will ever be has so high a number. */
+	if (application_id != APPLICATION_ID || version > VERSION_MAX)
+		return SCHEMA_FOREIGN;
+	return version <= VERSION ? SCHEMA_KNOWN : SCHEMA_NEWER;
 }
 
 /* Nor here a temporary file: there may be no folder it can be made in. */

@@ -54,7 +54,17 @@ int schema_prepare(
     sqlite3 *db, const char *path, bool *out_is_new, struct err *e);
 /* A row of it is written, and says what it said. 0 or a negative errno. */
 int schema_mark(sqlite3 *db);
-/* Is it a database of ours, of a format that is known here, or new? */
-bool schema_is_known(uint32_t application_id, uint32_t version);
+enum schema_format {
+	SCHEMA_FOREIGN = 0, /* not ours, or damaged */
+	SCHEMA_KNOWN,       /* ours, of a format that is known here, or new */
+	SCHEMA_NEWER
+};
+
+/* By what the first page of a database says. */
+enum schema_format schema_format(uint32_t application_id, uint32_t version);
+/* What providers were handed is counted from this format on. */
+enum {
+	SCHEMA_WITH_SPENT = 9
+};
 /* Settings of the reading connection. */
 int schema_prepare_reader(sqlite3 *db, struct err *e);

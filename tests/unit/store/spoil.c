@@ -3,6 +3,7 @@
 
 #include <base/clock.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -135,4 +136,38 @@ void spoil_sql(const char *text, bool is_log_kept)
 	ck_assert_msg(sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK,
 	    "%s", sqlite3_errmsg(db));
 	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+static struct {
+	dev_t dev;
+	ino_t ino;
+	off_t from, to; /* the same: there is none */
+	unsigned good;  /* so many reads go well first */
+} sector;
+
+ssize_t __real_pread(int fd, void *out, size_t len, off_t at);
+ssize_t __wrap_pread(int fd, void *out, size_t len, off_t at);
+ssize_t __wrap_pread(int fd, void *out, size_t len, off_t at)
+{
+	struct stat st;
+	bool is_bad = at < sector.to && at + (off_t)len > sector.from &&
+		      fstat(fd, &st) == 0 && st.st_dev == sector.dev &&
+		      st.st_ino == sector.ino;
+	if (!is_bad || (sector.good > 0 && sector.good--))
+		return __real_pread(fd, out, len, at);
+	errno = EIO;
+	return -1;
+}
+
+void spoil_sector(const char *file, off_t at, unsigned good)
+{
+	char path[200];
+	struct stat st;
+	spoil_name(path, file);
+	ck_assert_int_eq(stat(path, &st), 0);
+	sector.dev = st.st_dev;
+	sector.ino = st.st_ino;
+	sector.from = at / SPOIL_PAGE * SPOIL_PAGE;
+	sector.to = sector.from + SPOIL_PAGE;
+	sector.good = good;
 }

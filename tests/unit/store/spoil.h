@@ -9,8 +9,9 @@
 #include <store/salvage.h>
 
 enum {
-	SPOIL_MAX = 400, /* messages */
-	SPOIL_SIZE = 700 /* bytes of each */
+	SPOIL_MAX = 400,  /* messages */
+	SPOIL_SIZE = 700, /* bytes of each */
+	SPOIL_PAGE = 4096
 };
 
 extern struct spoil {
@@ -43,6 +44,9 @@ off_t spoil_size_of(const char *file);
 void spoil_overwrite(const char *file, off_t at, const void *bytes, size_t n);
 /* By SQLite; is_log_kept: as if it was killed then. */
 void spoil_sql(const char *text, bool is_log_kept);
+
+/* The system cannot read the page at that offset, after so many times. */
+void spoil_sector(const char *file, off_t at, unsigned good);
 
 /* Whole directories. */
 void spoil_copy(const char *from, const char *to);

@@ -4,6 +4,8 @@
  */
 #include "spoil.h"
 
+#include <store/spool.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -12,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	PAGE = 4096,
+	PAGE = SPOIL_PAGE,
 	MESSAGES = 60,
 	FULL = SPOIL_MAX, /* for trees of more than one level */
 	SIZE = SPOIL_SIZE
@@ -457,6 +459,30 @@ START_TEST(a_message_with_a_wrong_place_takes_no_other_with_it)
 }
 END_TEST
 
+/* It is read once to see what it is, and once more: for either place. */
+START_TEST(a_body_that_is_read_only_once_is_lost)
+{
+	char list[8192];
+	spoil_fill(13);
+	struct id id = spoil.told[12].id;
+	ck_assert(spoil.told[12].is_spooled);
+	spoil_end_closed();
+	if (_i)
+		delete_row("recipient", "message", id);
+	spoil_sector("bodies/80000000.msg", SPOOL_BODY_START - 1, 1);
+	spoil_salvage();
+	ck_assert_uint_eq(spoil.report.messages, 13);
+	ck_assert_uint_eq(spoil.report.without_body, _i ? 0 : 1);
+	ck_assert_uint_eq(spoil.report.unreadable, _i ? 1 : 0);
+	ck_assert_uint_eq(spoil.report.files, 0);
+	read_list(list, sizeof(list));
+	ck_assert_ptr_nonnull(strstr(list, "its text cannot be read"));
+	if (!_i)
+		ck_assert_int_eq(fix_verify(&spoil.f, id, 12, SIZE), -EBADMSG);
+	fix_finish(&spoil.f);
+}
+END_TEST
+
 START_TEST(what_is_in_use_or_in_the_way_is_left_alone)
 {
 	struct err e;
@@ -496,6 +522,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, without_a_database_the_texts_are_kept);
 	tcase_add_test(tc, what_a_message_calls_itself_is_not_judged);
 	tcase_add_test(tc, a_message_with_a_wrong_place_takes_no_other_with_it);
+	tcase_add_loop_test(tc, a_body_that_is_read_only_once_is_lost, 0, 2);
 	tcase_add_test(tc, what_is_in_use_or_in_the_way_is_left_alone);
 	suite_add_tcase(s, tc);
 	return s;

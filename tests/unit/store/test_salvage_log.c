@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -15,37 +14,6 @@ enum {
 	FRAME = 24 + PAGE,
 	MESSAGES = 60
 };
-
-/* Bytes of the log that the disk does not give back; none: from = to. */
-static struct {
-	dev_t dev;
-	ino_t ino;
-	off_t from, to;
-} sector;
-
-ssize_t __real_pread(int fd, void *out, size_t len, off_t at);
-ssize_t __wrap_pread(int fd, void *out, size_t len, off_t at);
-ssize_t __wrap_pread(int fd, void *out, size_t len, off_t at)
-{
-	struct stat st;
-	if (at < sector.to && at + (off_t)len > sector.from &&
-	    fstat(fd, &st) == 0 && st.st_dev == sector.dev &&
-	    st.st_ino == sector.ino) {
-		errno = EIO;
-		return -1;
-	}
-	return __real_pread(fd, out, len, at);
-}
-
-static void break_sector(const char *path, off_t at)
-{
-	struct stat st;
-	ck_assert_int_eq(stat(path, &st), 0);
-	sector.dev = st.st_dev;
-	sector.ino = st.st_ino;
-	sector.from = at / PAGE * PAGE;
-	sector.to = sector.from + PAGE;
-}
 
 static off_t frames(void)
 {
@@ -113,6 +81,21 @@ START_TEST(without_its_log_nothing_is_sent_again)
 		(void)state_of(spoil.told[i].id, &is_pinned);
 		ck_assert_int_eq(is_pinned, was == STORE_STARTED);
 	}
+	fix_finish(&spoil.f);
+}
+END_TEST
+
+/* It is no end that nothing tells of. */
+START_TEST(without_its_lock_it_was_not_closed)
+{
+	char path[200];
+	fill_log();
+	spoil_name(path, "store.db-wal");
+	ck_assert_int_eq(unlink(path), 0);
+	spoil_name(path, "lock");
+	ck_assert_int_eq(_i ? truncate(path, 0) : unlink(path), 0);
+	spoil_salvage();
+	check_nothing_is_sent_again();
 	fix_finish(&spoil.f);
 }
 END_TEST
@@ -194,13 +177,11 @@ END_TEST
 /* Of its header, the middle, the last frame. */
 START_TEST(a_bad_sector_of_the_log_is_not_all_of_it)
 {
-	char path[200];
 	struct err e = { 0 };
 	fill_log();
 	off_t size = spoil_size_of("store.db-wal");
 	const off_t at[] = { 0, size / 2, size - 1 };
-	spoil_name(path, "store.db-wal");
-	break_sector(path, at[_i]);
+	spoil_sector("store.db-wal", at[_i], 0);
 	struct store_settings settings = spoil.f.settings;
 	settings.path = spoil.damaged;
 	ck_assert_ptr_null(store_open(&settings, &e));
@@ -219,6 +200,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, without_its_log_nothing_is_sent_again, 0,
 	    sizeof(sizes) / sizeof(sizes[0]));
+	tcase_add_loop_test(tc, without_its_lock_it_was_not_closed, 0, 2);
 	tcase_add_test(tc, what_lies_behind_a_hole_is_not_newer);
 	tcase_add_loop_test(tc, a_start_goes_on_in_a_log_without_a_hole, 0, 2);
 	tcase_add_test(tc, damage_at_the_very_end_is_seen);
