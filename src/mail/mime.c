@@ -42,13 +42,15 @@ struct walk {
 /* Which forms of the text a multipart/alternative has had so far. */
 struct forms {
 	bool has_text, has_html;
+	struct mime_choice choice;
 };
 
 /* Where an entity stands. */
 struct stand {
 	bool in_related;
 	struct forms *forms; /* directly in multipart/alternative, or NULL */
-	size_t group;        /* number of the outermost of these, or 0 */
+	const struct mime_choice *choice; /* of the innermost, or NULL */
+	size_t group;                     /* number of the outermost, or 0 */
 	unsigned depth;
 };
 
@@ -251,7 +253,7 @@ static void keep_body(struct walk *w, const struct leaf *leaf, bool is_html)
 	if (rc == 0)
 		rc = add_text(w, leaf, out);
 	if (rc == 0)
-		rc = mime_bodies_note(b, is_html, leaf->stand.group, before);
+		rc = mime_bodies_note(b, is_html, leaf->stand.choice, before);
 	if (rc < 0)
 		fail_part(w, rc);
 }
@@ -314,6 +316,7 @@ static struct span keep_parameter(
 	return keep_text(w, g_mime_object_get_content_type_parameter(o, name));
 }
 
+/* As mime_scan says it of the whole message. */
 static enum mime_kind kind_of(
     const struct leaf *leaf, const struct mime_part *part)
 {
@@ -321,8 +324,12 @@ static enum mime_kind kind_of(
 		return !leaf->is_attached || part->method.len > 0
 			   ? MIME_CALENDAR
 			   : MIME_FILE;
-	return leaf->stand.forms && !leaf->is_attached ? MIME_ALTERNATIVE
-						       : MIME_FILE;
+	return leaf->stand.forms && !leaf->is_attached &&
+		       span_starts_with(leaf->type, SPAN("text/")) &&
+		       !span_eq(leaf->type, SPAN("text/plain")) &&
+		       !span_eq(leaf->type, SPAN("text/html"))
+		   ? MIME_ALTERNATIVE
+		   : MIME_FILE;
 }
 
 static void describe(
@@ -445,7 +452,7 @@ static void keep_preface(
 		return;
 	}
 	w->text.bytes += text.len;
-	rc = mime_bodies_add_lines(&w->view->bodies, stand->group, text);
+	rc = mime_bodies_add_lines(&w->view->bodies, stand->choice, text);
 	if (rc < 0)
 		fail(w, rc);
 }
@@ -462,7 +469,10 @@ static struct stand stand_within(struct walk *w, GMimeObject *o,
 		s.in_related = true;
 	if (!g_mime_content_type_is_type(type, "multipart", "alternative"))
 		return s;
+	forms->choice.outer = outer->choice;
+	forms->choice.first = w->view->bodies.count;
 	s.forms = forms;
+	s.choice = &forms->choice;
 	if (s.group == 0)
 		s.group = ++w->groups;
 	return s;
@@ -488,9 +498,11 @@ static void visit(struct walk *w, GMimeObject *o, const struct stand *stand)
 	count = g_mime_multipart_get_count(GMIME_MULTIPART(o));
 	if (count == 0)
 		keep_preface(w, GMIME_MULTIPART(o), stand);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
+		forms.choice.part = w->view->bodies.count;
 		visit(w, g_mime_multipart_get_part(GMIME_MULTIPART(o), i),
 		    &inner);
+	}
 }
 
 /* --- the whole --- */

@@ -1,6 +1,7 @@
 /*
- * The HTML is a sequence of segments. A text becomes one of them until HTML of
- * the same multipart/alternative comes: then the two are forms of one thing.
+ * The HTML is a sequence of segments. A text becomes one of them until HTML
+ * comes in a later part of the same multipart/alternative: then the two are
+ * forms of one thing. Beside each other in one part they are not.
  * Where nothing is marked as an alternative, a text before the first HTML is
  * taken for its other form, as programs mean it that confuse the two; a text
  * after it, such as the footer of a list, is not.
@@ -53,43 +54,48 @@ static int add_segment(
 	return 0;
 }
 
-/* Texts that the HTML about to come is another form of. */
-static void drop_other_forms(struct mime_bodies *b, size_t group)
+/*
+ * Texts that the HTML about to come is another form of: those in earlier parts
+ * of an alternative it is within, not those that stand beside it in a part.
+ */
+static void drop_other_forms(
+    struct mime_bodies *b, const struct mime_choice *in)
 {
-	size_t kept = 0;
-
-	if (group == 0 && b->has_html)
-		return;
-	for (size_t i = 0; i < b->count; i++) {
-		const struct mime_segment *s = &b->segments[i];
-		if (s->is_html || s->group != group)
-			b->segments[kept++] = *s;
+	for (size_t i = 0; i < b->count && !in && !b->has_html; i++)
+		b->segments[i].is_dropped |=
+		    !b->segments[i].is_html && b->segments[i].is_free;
+	for (; in; in = in->outer) {
+		for (size_t i = in->first; i < in->part; i++)
+			b->segments[i].is_dropped |= !b->segments[i].is_html;
 	}
-	b->count = kept;
 }
 
-/* Whether HTML of the same alternative was there already. */
-static bool has_other_form(const struct mime_bodies *b, size_t group)
+/* Whether HTML was in an earlier part of an alternative. */
+static bool has_other_form(
+    const struct mime_bodies *b, const struct mime_choice *in)
 {
-	const struct mime_segment *last =
-	    b->count > 0 ? &b->segments[b->count - 1] : NULL;
-
-	return group > 0 && last && last->is_html && last->group == group;
+	for (; in; in = in->outer) {
+		for (size_t i = in->first; i < in->part; i++) {
+			if (b->segments[i].is_html)
+				return true;
+		}
+	}
+	return false;
 }
 
-int mime_bodies_note(
-    struct mime_bodies *b, bool is_html, size_t group, size_t offset)
+int mime_bodies_note(struct mime_bodies *b, bool is_html,
+    const struct mime_choice *in, size_t offset)
 {
 	const struct buf *body = is_html ? &b->html : &b->text;
 	struct mime_segment s = { .is_html = is_html,
-		.group = group,
+		.is_free = !in,
 		.offset = offset,
 		.len = buf_len(body) - offset };
 	int rc = 0;
 
 	if (is_html)
-		drop_other_forms(b, group);
-	if (is_html || !has_other_form(b, group))
+		drop_other_forms(b, in);
+	if (is_html || !has_other_form(b, in))
 		rc = add_segment(b, &s);
 	b->has_text = b->has_text || !is_html;
 	b->has_html = b->has_html || is_html;
@@ -107,7 +113,7 @@ int mime_bodies_part(struct mime_bodies *b, bool is_html)
 }
 
 int mime_bodies_add_lines(
-    struct mime_bodies *b, size_t group, struct span lines)
+    struct mime_bodies *b, const struct mime_choice *in, struct span lines)
 {
 	int rc = mime_bodies_part(b, false);
 	size_t before = buf_len(&b->text);
@@ -119,7 +125,7 @@ int mime_bodies_add_lines(
 		if (rc == 0 && !is_last)
 			rc = buf_add_str(&b->text, "\r\n");
 	}
-	return rc < 0 ? rc : mime_bodies_note(b, false, group, before);
+	return rc < 0 ? rc : mime_bodies_note(b, false, in, before);
 }
 
 static int add_escaped(struct buf *out, struct span text)
@@ -160,6 +166,8 @@ static size_t shown_length(
 	struct span content = content_of(b, s);
 	size_t length = content.len + sizeof("\r\n");
 
+	if (s->is_dropped)
+		return 0;
 	if (s->is_html)
 		return length;
 	for (size_t i = 0; i < content.len; i++) {
@@ -187,6 +195,7 @@ static int add_shown(
 
 static int join(const struct mime_bodies *b, struct buf *joined)
 {
+	bool was_html = false;
 	size_t length = 0;
 	int rc;
 
@@ -194,9 +203,14 @@ static int join(const struct mime_bodies *b, struct buf *joined)
 		length += shown_length(b, &b->segments[i]);
 	rc = buf_reserve(joined, length);
 	for (size_t i = 0; rc == 0 && i < b->count; i++) {
-		rc = add_shown(joined, b, &b->segments[i]);
-		if (rc == 0 && i + 1 < b->count && b->segments[i].is_html)
+		const struct mime_segment *s = &b->segments[i];
+		if (s->is_dropped)
+			continue;
+		if (was_html)
 			rc = buf_add_str(joined, "\r\n");
+		if (rc == 0)
+			rc = add_shown(joined, b, s);
+		was_html = s->is_html;
 	}
 	return rc;
 }
@@ -208,7 +222,8 @@ int mime_bodies_join(struct mime_bodies *b)
 	int rc = 0;
 
 	for (size_t i = 0; i < b->count; i++)
-		is_mixed = is_mixed || !b->segments[i].is_html;
+		is_mixed = is_mixed || !(b->segments[i].is_html ||
+					   b->segments[i].is_dropped);
 	if (b->has_html && is_mixed) {
 		buf_init(&joined, JOINED_MAX);
 		rc = join(b, &joined);

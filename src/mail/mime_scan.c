@@ -20,6 +20,7 @@ enum kind {
 	KIND_OTHER = 0,
 	KIND_ALTERNATIVE,
 	KIND_RELATED,
+	KIND_DIGEST,
 	KIND_MESSAGE
 };
 
@@ -180,6 +181,8 @@ static enum kind kind_of(struct span media)
 		return KIND_ALTERNATIVE;
 	if (span_ieq(media, SPAN("multipart/related")))
 		return KIND_RELATED;
+	if (span_ieq(media, SPAN("multipart/digest")))
+		return KIND_DIGEST;
 	return KIND_OTHER;
 }
 
@@ -189,6 +192,8 @@ static void begin_body(struct mime_scan *s)
 	struct span type = span_trim(span_make(s->type, s->type_len));
 	struct span media = media_of(type), boundary;
 
+	if (media.len == 0 && is_directly_in(s, KIND_DIGEST))
+		media = SPAN("message/rfc822"); /* RFC 2046 5.1.5 */
 	/* What is in a message that is a part of this one goes with it. */
 	if (!is_within(s, KIND_MESSAGE))
 		s->traits |= traits_of_part(s, type, media);

@@ -6,6 +6,8 @@
 
 #include <mail/header.h>
 #include <mail/mime.h>
+#include <mail/mime_scan.h>
+#include <postern/provider.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -396,6 +398,107 @@ START_TEST(text_in_any_charset_becomes_utf8)
 }
 END_TEST
 
+/* The shape Apple's mailer gives to text around a file. */
+START_TEST(a_text_beside_html_within_a_form_is_shown_in_both)
+{
+	show("multipart/alternative; boundary=a",
+	    "--a" PART("text/plain",
+		"plain") "--a"
+			 "\r\nContent-Type: multipart/mixed; "
+			 "boundary=m\r\n\r\n"
+			 "--m" PART("text/plain", "first") "--m" PART(
+			     "text/html", "<p>html") "--m" PART("image/png",
+			     "i") "--m" PART("text/plain",
+			     "last") "--m--\r\n--a--\r\n");
+	check_bodies("plain\r\nfirst\r\nlast",
+	    SHOWN("first") "<p>html\r\n" SHOWN("last"), 1);
+}
+END_TEST
+
+START_TEST(a_text_beside_an_alternative_within_a_form_is_shown_in_both)
+{
+	show("multipart/alternative; boundary=a",
+	    "--a" PART("text/plain",
+		"plain") "--a"
+			 "\r\nContent-Type: multipart/mixed; "
+			 "boundary=m\r\n\r\n--m"
+			 "\r\nContent-Type: multipart/alternative; "
+			 "boundary=i\r\n\r\n--i" PART(
+			     "text/html", "<p>html") "--i" PART("text/plain",
+			     "its text") "--i--\r\n--m" PART("text/plain",
+			     "last") "--m--\r\n--a--\r\n");
+	check_bodies(
+	    "plain\r\nits text\r\nlast", "<p>html\r\n" SHOWN("last"), 0);
+}
+END_TEST
+
+static unsigned traits_of_parts(void)
+{
+	unsigned traits = 0;
+
+	for (size_t i = 0; i < fields->part_count; i++) {
+		const struct mime_part *p = &fields->parts[i];
+		if (p->kind == MIME_CALENDAR)
+			traits |= POSTERN_CARRIES_CALENDAR;
+		if (p->kind == MIME_ALTERNATIVE)
+			traits |= POSTERN_CARRIES_ALTERNATIVES;
+		if (span_eq(p->type, SPAN("message/rfc822")))
+			traits |= POSTERN_CARRIES_NESTED;
+	}
+	return traits;
+}
+
+/* Who is chosen by the one is asked to carry the other. */
+START_TEST(parts_are_what_the_scan_of_the_message_said)
+{
+	static const struct {
+		const char *kind, *part;
+		unsigned expected;
+	} cases[] = {
+		{ "alternative", PART("text/x-amp-html", "x"),
+		    POSTERN_CARRIES_ALTERNATIVES },
+		{ "alternative", PART("text/watch-html", "x"),
+		    POSTERN_CARRIES_ALTERNATIVES },
+		{ "alternative", PART("text/plain", "x"), 0 },
+		{ "alternative", PART("application/ics", "x"), 0 },
+		{ "alternative", PART("image/png", "x"), 0 },
+		{ "alternative", PART("text/calendar", "x"),
+		    POSTERN_CARRIES_CALENDAR },
+		{ "mixed", PART("text/x-amp-html", "x"), 0 },
+		{ "mixed",
+		    "\r\nContent-Disposition: attachment" PART(
+			"text/calendar", "x"),
+		    0 },
+		{ "mixed",
+		    "\r\nContent-Disposition: attachment" PART(
+			"text/calendar; method=REPLY", "x"),
+		    POSTERN_CARRIES_CALENDAR },
+		{ "mixed", PART("message/rfc822", "A: b\r\n\r\n"),
+		    POSTERN_CARRIES_NESTED },
+		{ "digest", "\r\n\r\nA: b\r\n\r\n\r\n",
+		    POSTERN_CARRIES_NESTED },
+		{ "digest", PART("text/html", "x"), 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mime_scan scan = { .depth = 0 };
+		char type[64], body[512];
+
+		(void)snprintf(type, sizeof(type), "multipart/%s; boundary=b",
+		    cases[i].kind);
+		(void)snprintf(body, sizeof(body),
+		    "--b" PART("text/plain", "text") "--b%s--b--\r\n",
+		    cases[i].part);
+		show(type, body);
+		mime_scan_feed(&scan, buf_span(&text));
+		ck_assert_msg(scan.traits == cases[i].expected,
+		    "case %zu: the scan says %x", i, scan.traits);
+		ck_assert_msg(traits_of_parts() == cases[i].expected,
+		    "case %zu: the parts say %x", i, traits_of_parts());
+	}
+}
+END_TEST
+
 START_TEST(the_forms_of_an_alternative_may_have_names)
 {
 	show("multipart/alternative; boundary=a",
@@ -475,6 +578,10 @@ static Suite *make_suite(void)
 	tcase_add_test(t, addresses_that_are_none_are_left_out);
 	tcase_add_test(t, several_authors_and_their_secretary_are_shown);
 	tcase_add_test(t, text_in_any_charset_becomes_utf8);
+	tcase_add_test(t, a_text_beside_html_within_a_form_is_shown_in_both);
+	tcase_add_test(
+	    t, a_text_beside_an_alternative_within_a_form_is_shown_in_both);
+	tcase_add_test(t, parts_are_what_the_scan_of_the_message_said);
 	tcase_add_test(t, the_forms_of_an_alternative_may_have_names);
 	tcase_add_test(t, a_named_text_beside_a_form_is_a_file);
 	tcase_add_test(t, holds_no_more_than_the_texts);
