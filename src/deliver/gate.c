@@ -192,7 +192,7 @@ static bool is_resort(
 
 	health_look(provider_of(d, i)->account, now_ms, &v);
 	at_ms = v.spend.is_out ? soon(d, v.spent_until_ms, now_ms) : v.early_ms;
-	note_chance(d, i, at_ms);
+	note_chance(d, i, at_ms > 0 ? at_ms : now_ms);
 	*failed_ms = v.failed_ms;
 	return v.state == BREAKER_OPEN && at_ms <= now_ms;
 }
