@@ -89,6 +89,23 @@ static int show(
 	return rc < 0 ? err_errno(e, rc, "the message could not be read") : 0;
 }
 
+/*
+ * Parts that go as base64 are larger in the request than in the message, and
+ * it is the request that is refused then.
+ */
+static int check_body(const struct provider_call *c,
+    const struct postern_provider *p, struct err *e)
+{
+	uint64_t size = c->request.body_size, max = p->limits.message_size;
+
+	if (!(p->flags & POSTERN_NEEDS_CONTENT) || max == 0 || size <= max)
+		return 0;
+	return err_set(e, -EMSGSIZE,
+	    "the message takes a request of %llu bytes, which is larger than "
+	    "the %llu that %s takes",
+	    (unsigned long long)size, (unsigned long long)max, p->name);
+}
+
 /* What a build that returned rc comes to. */
 static int judge(const struct provider_call *c,
     const struct postern_provider *p, int rc, struct err *e)
@@ -110,7 +127,7 @@ static int judge(const struct provider_call *c,
 	if (rc < 0)
 		return err_errno(
 		    e, rc, "provider type %s built no request", p->name);
-	return 0;
+	return check_body(c, p, e);
 }
 
 int provider_call_build(struct provider_call *c,

@@ -360,6 +360,35 @@ START_TEST(holds_to_the_limits_of_the_module)
 }
 END_TEST
 
+static int add_content(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	(void)host->method(r, "POST");
+	(void)host->url(r, "https://a.example/");
+	(void)mail;
+	return host->body_message(r, POSTERN_BASE64);
+}
+
+/* The message fits, its base64 does not. */
+START_TEST(counts_the_request_of_who_takes_content)
+{
+	struct provider_call *c;
+	struct err e;
+
+	on_build = add_content;
+	provider.limits.message_size = message_size(message);
+	ck_assert_int_eq(run(&c, &e), 0);
+	provider_call_free(c);
+	provider.flags = POSTERN_NEEDS_CONTENT;
+	ck_assert_int_eq(run(&c, &e), -EMSGSIZE);
+	ck_assert(strstr(e.text, "request of"));
+	provider_call_free(c);
+	provider.limits.message_size *= 2;
+	ck_assert_int_eq(run(&c, &e), 0);
+	provider_call_free(c);
+}
+END_TEST
+
 START_TEST(calls_small_messages_light)
 {
 	ck_assert(!provider_call_is_heavy(&provider, &input));
@@ -379,6 +408,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, tells_who_cannot_go_together);
 	tcase_add_test(t, sends_no_half_request);
 	tcase_add_test(t, holds_to_the_limits_of_the_module);
+	tcase_add_test(t, counts_the_request_of_who_takes_content);
 	tcase_add_test(t, calls_small_messages_light);
 	suite_add_tcase(s, t);
 	return s;
