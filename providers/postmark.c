@@ -41,6 +41,7 @@ static const struct letter_style style = {
 	.content = "Content",
 	.filename = "Name",
 	.type = "ContentType",
+	.has_type_parameters = true,
 	.content_id = "ContentID",
 	.id_prefix = "cid:",
 	.header_name = "Name",
@@ -182,7 +183,7 @@ const struct postern_provider postern_provider_v1 = {
 	.doc = "Postmark /email.",
 	.flags = POSTERN_NEEDS_CONTENT | POSTERN_CARRIES_INLINE |
 		 POSTERN_CARRIES_NESTED,
-	/* Of the size Postmark counts attachments in base64, as we do. */
+	/* Postmark counts attachments in base64, as the core does. */
 	.limits = { .recipients = 50, .message_size = 10000000 },
 	.fields = postmark_fields,
 	.settings_size = sizeof(struct postmark_settings),

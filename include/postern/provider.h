@@ -17,7 +17,11 @@
 
 #include <stdint.h>
 
-#define POSTERN_PROVIDER_ABI 1u
+/*
+ * Grows by one when modules built before can no longer be used: so when a
+ * struct grows that they see in an array, such as struct postern_part.
+ */
+#define POSTERN_PROVIDER_ABI 2u
 
 /* The request under construction; opaque, owned by the core. */
 struct postern_request;
@@ -165,8 +169,12 @@ enum {
 };
 
 struct postern_limits {
-	uint32_t recipients;   /* per call */
-	uint64_t message_size; /* raw bytes; larger is refused; 0: any */
+	uint32_t recipients; /* per call */
+	/*
+	 * Raw bytes; with POSTERN_NEEDS_CONTENT also of the request's body.
+	 * Larger goes to another provider, or is refused. 0: any.
+	 */
+	uint64_t message_size;
 };
 
 /*

@@ -181,6 +181,36 @@ static void add_content_id(struct letter *l, const struct postern_part *part)
 	writer_end(&l->w);
 }
 
+static bool is_token(struct postern_str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+		if (c <= ' ' || c >= 0x7f || strchr("()<>@,;:\\\"/[]?=", c))
+			return false;
+	}
+	return s.len > 0;
+}
+
+static void add_parameter(
+    struct letter *l, struct postern_str name, struct postern_str value)
+{
+	if (!l->style->has_type_parameters || !is_token(value))
+		return;
+	writer_more(&l->w, STR("; "));
+	writer_more(&l->w, name);
+	writer_more(&l->w, STR("="));
+	writer_more(&l->w, value);
+}
+
+static void add_type(struct letter *l, const struct postern_part *part)
+{
+	writer_begin(&l->w, l->style->type);
+	writer_more(&l->w, part->type);
+	add_parameter(l, STR("charset"), part->charset);
+	add_parameter(l, STR("method"), part->method);
+	writer_end(&l->w);
+}
+
 static void add_part(struct letter *l, size_t i)
 {
 	const struct letter_style *s = l->style;
@@ -189,7 +219,7 @@ static void add_part(struct letter *l, size_t i)
 	writer_open(&l->w, NULL, "{");
 	writer_part(&l->w, s->content, i);
 	if (s->type)
-		writer_text(&l->w, s->type, part->type);
+		add_type(l, part);
 	writer_text(&l->w, s->filename, part->filename);
 	if (s->disposition)
 		writer_text(&l->w, s->disposition,

@@ -23,9 +23,10 @@ struct letter_style {
 	bool encodes_names;       /* as RFC 2047 has it; OBJECTS only */
 	/* Members of an attachment; NULL: the API has none such. */
 	const char *content, *filename, *type;
-	const char *disposition; /* inline, or attachment */
-	const char *content_id;  /* of an inline one */
-	const char *id_prefix;   /* of its value; NULL: none */
+	bool has_type_parameters; /* "text/csv; charset=utf-8" is a type */
+	const char *disposition;  /* inline, or attachment */
+	const char *content_id;   /* of an inline one */
+	const char *id_prefix;    /* of its value; NULL: none */
 	/* Members of a header in a list; NULL: a map, where a name is once. */
 	const char *header_name, *header_value;
 };

@@ -7,6 +7,16 @@
 #include <mail/header.h>
 
 #include <errno.h>
+#include <stddef.h>
+
+/* Modules go through arrays of these by the size they were built with. */
+_Static_assert(
+    POSTERN_PROVIDER_ABI == 2 &&
+	sizeof(struct postern_part) == offsetof(struct postern_part, method) +
+					   sizeof(struct postern_str) &&
+	sizeof(struct postern_address) == 2 * sizeof(struct postern_str) &&
+	sizeof(struct postern_header) == 2 * sizeof(struct postern_str),
+    "an element of an array grew: so must POSTERN_PROVIDER_ABI");
 
 static struct postern_str to_str(struct span s)
 {

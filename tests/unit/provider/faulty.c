@@ -32,6 +32,9 @@ const struct postern_provider SYMBOL = {
 #ifdef FAULT_ABI
 	.abi = POSTERN_PROVIDER_ABI + 1,
 	.name = "faulty_abi",
+#elif defined FAULT_OLD
+	.abi = 1, /* before struct postern_part grew */
+	.name = "faulty_old",
 #else
 	.abi = POSTERN_PROVIDER_ABI,
 #endif

@@ -42,6 +42,7 @@ START_TEST(refuses_faulty_modules)
 {
 	static const char *const cases[][2] = {
 		{ "faulty_abi", "interface" },
+		{ "faulty_old", "interface 1" },
 		{ "faulty_size", "bytes" },
 		{ "faulty_name", "calls itself another" },
 		{ "faulty_table", "empty table" },
