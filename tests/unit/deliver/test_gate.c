@@ -232,47 +232,6 @@ START_TEST(who_waits_for_a_place_goes_elsewhere_when_it_opens)
 }
 END_TEST
 
-static struct health_call spent; /* all of the budget of a */
-
-static void tune_budget(struct config *c)
-{
-	struct config_provider *p = c->providers.items;
-
-	tune(c);
-	p[0].budget.per_day = 1;
-	c->queue.retry_cap_ms = 3600 * 1000;
-}
-
-static bool spend_the_budget(void)
-{
-	memset(&spent, 0, sizeof(spent));
-	spent.recipients = 1;
-	ck_assert_int_eq(
-	    health_enter(provider(0)->account, &spent, clock_mono_ms()),
-	    HEALTH_GO);
-	return true;
-}
-
-static bool give_the_budget_back(void)
-{
-	health_cancel(&spent, clock_mono_ms());
-	return true;
-}
-
-/* The other opens only in an hour; a could be had at once. */
-START_TEST(a_budget_that_is_given_back_meanwhile_is_used)
-{
-	static const rig_step steps[] = { spend_the_budget, take_the_place,
-		submit, is_queued, give_the_budget_back, open_its_breaker,
-		is_sent, rig_is_quiet, NULL };
-
-	rig.tune = tune_budget;
-	rig_routes("  - {name: all, providers: [a, c]}\n");
-	rig_run(steps);
-	rig_assert_calls("a");
-}
-END_TEST
-
 enum {
 	BACKLOG = 200000
 };
@@ -423,7 +382,6 @@ static Suite *make_suite(void)
 	tcase_add_test(t, not_for_long_when_there_is_another_provider);
 	tcase_add_test(t, a_drain_waits_for_no_place);
 	tcase_add_test(t, who_waits_for_a_place_goes_elsewhere_when_it_opens);
-	tcase_add_test(t, a_budget_that_is_given_back_meanwhile_is_used);
 	tcase_add_test(t, what_waits_for_others_puts_off_nothing);
 	tcase_add_test(t, a_turn_is_waited_for);
 	tcase_add_test(
