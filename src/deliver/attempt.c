@@ -81,7 +81,8 @@ static bool wants_content(const struct delivery *d)
 static uint64_t bytes_at_most(const struct delivery *d)
 {
 	uint64_t size = message_size(d->message);
-	uint64_t text = size < 2 * MIME_TEXT_MAX ? size : 2 * MIME_TEXT_MAX;
+	uint64_t most = UINT64_C(2) * MIME_TEXT_MAX;
+	uint64_t text = size < most ? size : most;
 
 	return size - text + BYTES_PER_TEXT * text;
 }
