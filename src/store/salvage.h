@@ -15,6 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Stands for a recipient whose row is lost, so that others keep their number.
+ */
+#define SALVAGE_UNREADABLE "unreadable@salvage.invalid"
+
 struct salvage_report {
 	uint32_t pages, damaged_pages;
 	uint32_t torn_pages; /* of which some rows can be read */

@@ -39,7 +39,7 @@ static const char *const statements[Q_COUNT_ALL] = {
 		     " WHERE message = place.message AND " SCHEMA_IS_OPEN "),"
 		     " EXISTS (SELECT 1 FROM recipient"
 		     " WHERE message = place.message AND state = 5"
-		     " AND address = 'unreadable@salvage.invalid')"
+		     " AND address = '" SALVAGE_UNREADABLE "')"
 		     " FROM place ORDER BY message, trust DESC, is_dead",
 	[Q_KEEP] = "INSERT INTO body VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[Q_KEEP_DEAD] =

@@ -34,7 +34,7 @@ static const char *const statements[Q_STATEMENTS] = {
 	[Q_GAPS] = "SELECT id FROM message WHERE (EXISTS (SELECT 1 FROM body"
 		   " WHERE message = id AND segment = 0) OR EXISTS (SELECT 1"
 		   " FROM recipient WHERE message = id AND state = 5"
-		   " AND address = 'unreadable@salvage.invalid'))"
+		   " AND address = '" SALVAGE_UNREADABLE "'))"
 		   " AND NOT EXISTS (SELECT 1 FROM listed WHERE message = id)",
 	[Q_STRANGERS] = "SELECT DISTINCT message FROM recipient WHERE"
 			" NOT EXISTS (SELECT 1 FROM message"
@@ -150,8 +150,7 @@ static int add_recipients(struct salvage_found *f, const struct id *id)
 	sqlite_bind_id(q, 1, id);
 	while ((rc = sqlite_next(q)) > 0) {
 		struct span address = sqlite_column_span(q, 0);
-		bool is_known =
-		    !span_eq(address, SPAN("unreadable@salvage.invalid"));
+		bool is_known = !span_eq(address, SPAN(SALVAGE_UNREADABLE));
 		rc = buf_printf(&f->line, "%s ", count++ ? "," : "");
 		if (rc == 0 && is_known)
 			rc = buf_printf(&f->line, "<%.*s> %s",

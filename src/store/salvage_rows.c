@@ -26,7 +26,7 @@ enum {
 	" WHERE a.message = recipient.message) + 1 + recipient.n,"             \
 	" recipient.n, ?1, '', 64, 0, '', ?2, 0, 0 FROM recipient WHERE "
 #define IS_UNREADABLE                                                          \
-	"(recipient.address = 'unreadable@salvage.invalid'"                    \
+	"(recipient.address = '" SALVAGE_UNREADABLE "'"                        \
 	" AND recipient.state = 5)"
 
 static const char tables[] =
@@ -334,7 +334,7 @@ static int fill_gaps(
 		" FROM up WHERE n + 1 < (SELECT coalesce(max(recipients), 0)"
 		" FROM message)) INSERT INTO nth SELECT n FROM up",
 		"INSERT INTO recipient SELECT id, n,"
-		" 'unreadable@salvage.invalid', 5, 0, ?1, '', 0, 0, ''"
+		" '" SALVAGE_UNREADABLE "', 5, 0, ?1, '', 0, 0, ''"
 		" FROM message JOIN nth ON n < recipients"
 		" WHERE NOT EXISTS (SELECT 1 FROM recipient AS r"
 		" WHERE r.message = id AND r.n = nth.n)",

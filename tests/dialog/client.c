@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -74,9 +75,10 @@ static bool receive(struct client *c)
 	n = c->tls ? SSL_read(c->tls, chunk, sizeof(chunk))
 		   : recv(c->fd, chunk, sizeof(chunk), 0);
 	if (n <= 0) {
-		c->is_over =
-		    n == 0 || (c->tls && SSL_get_error(c->tls, (int)n) ==
-					     SSL_ERROR_ZERO_RETURN);
+		/* Reset: it closed while some of ours was on its way. */
+		c->is_over = c->tls ? SSL_get_error(c->tls, (int)n) ==
+					  SSL_ERROR_ZERO_RETURN
+				    : n == 0 || errno == ECONNRESET;
 		return false;
 	}
 	ck_assert_int_eq(buf_add(&c->in, chunk, (size_t)n), 0);
@@ -99,6 +101,19 @@ const char *client_line(struct client *c)
 	ck_assert(len > 0 && line[len - 1] == '\r');
 	line[len - 1] = '\0';
 	return line;
+}
+
+void client_say(struct client *c, const char *text)
+{
+	client_send(c, text, strlen(text), strlen(text));
+}
+
+void client_expect(struct client *c, const char *start)
+{
+	const char *line = client_line(c);
+
+	ck_assert_msg(line && !strncmp(line, start, strlen(start)),
+	    "expected %s, got %s", start, line ? line : "nothing");
 }
 
 bool client_sees_close(struct client *c)

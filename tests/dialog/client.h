@@ -24,6 +24,9 @@ void client_send(struct client *c, const char *data, size_t len, size_t step);
  * of the connection or the deadline.
  */
 const char *client_line(struct client *c);
+/* Text as it is. The next line must begin with start. */
+void client_say(struct client *c, const char *text);
+void client_expect(struct client *c, const char *start);
 /* Whether the server closed, with nothing more said. */
 bool client_sees_close(struct client *c);
 void client_eof(struct client *c);

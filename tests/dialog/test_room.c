@@ -47,29 +47,17 @@ static void tear_down(void)
 	certs_finish(&certs);
 }
 
-static void expect(struct client *c, const char *start)
-{
-	const char *line = client_line(c);
-
-	ck_assert_msg(line && !strncmp(line, start, strlen(start)),
-	    "expected %s, got %s", start, line ? line : "nothing");
-}
-
-static void say(struct client *c, const char *text)
-{
-	client_send(c, text, strlen(text), strlen(text));
-}
-
 /* A session with a recipient. */
 static void open_transaction(struct client *c)
 {
 	client_open(c, server.port);
-	say(c, "EHLO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n");
-	expect(c, "220 ");
+	client_say(
+	    c, "EHLO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n");
+	client_expect(c, "220 ");
 	while (strncmp(client_line(c), "250-", 4) == 0)
 		;
-	expect(c, "250 2.1.0");
-	expect(c, "250 2.1.5");
+	client_expect(c, "250 2.1.0");
+	client_expect(c, "250 2.1.5");
 }
 
 static void be_short_of_memory(bool is_so)
@@ -84,9 +72,9 @@ static void send_half(struct client *c)
 	static char text[LARGE];
 
 	memset(text, 'x', sizeof(text));
-	say(c, "BDAT 20018\r\nFrom: a@b.test\r\n\r\n");
+	client_say(c, "BDAT 20018\r\nFrom: a@b.test\r\n\r\n");
 	client_send(c, text, sizeof(text), sizeof(text));
-	expect(c, "250 2.0.0 Ok: 20018 bytes");
+	client_expect(c, "250 2.0.0 Ok: 20018 bytes");
 }
 
 struct sight {
@@ -133,8 +121,8 @@ START_TEST(hands_over_what_is_complete_when_memory_is_short_by_way_of_a_file)
 	send_half(&c);
 	ck_assert_uint_eq(look().bodies, 0);
 	be_short_of_memory(true);
-	say(&c, "BDAT 0 LAST\r\n");
-	expect(&c, "250 2.0.0 Ok: queued as");
+	client_say(&c, "BDAT 0 LAST\r\n");
+	client_expect(&c, "250 2.0.0 Ok: queued as");
 	ck_assert_uint_eq(look().bodies, 1);
 	client_close(&c);
 }
@@ -148,12 +136,12 @@ START_TEST(reads_no_content_while_memory_is_short_and_keeps_none_in_it)
 	open_transaction(&c);
 	send_half(&c);
 	be_short_of_memory(true);
-	say(&c, "BDAT 4 LAST\r\nhi\r\n");
+	client_say(&c, "BDAT 4 LAST\r\nhi\r\n");
 	await_paused(1);
 	ck_assert_uint_eq(look().bodies, 1);
 	ck_assert_uint_eq(look().submitted, 0);
 	be_short_of_memory(false);
-	expect(&c, "250 2.0.0 Ok: queued as");
+	client_expect(&c, "250 2.0.0 Ok: queued as");
 	client_close(&c);
 }
 END_TEST
@@ -170,8 +158,8 @@ START_TEST(keeps_in_memory_what_no_file_can_take)
 	open_transaction(&c);
 	send_half(&c);
 	be_short_of_memory(true);
-	say(&c, "BDAT 0 LAST\r\n");
-	expect(&c, "250 2.0.0 Ok: queued as");
+	client_say(&c, "BDAT 0 LAST\r\n");
+	client_expect(&c, "250 2.0.0 Ok: queued as");
 	ck_assert_uint_eq(look().bodies, 0);
 	client_close(&c);
 }
@@ -188,7 +176,7 @@ START_TEST(reads_no_large_content_either)
 
 	server_start(&server, &settings, &certs.tls);
 	open_transaction(&c);
-	say(&c, "BDAT 300018\r\nFrom: a@b.test\r\n\r\n");
+	client_say(&c, "BDAT 300018\r\nFrom: a@b.test\r\n\r\n");
 	memset(text, 'x', sizeof(text));
 	client_send(&c, text, sizeof(text), sizeof(text));
 	while (look().bodies == 0)
@@ -197,7 +185,7 @@ START_TEST(reads_no_large_content_either)
 	client_send(&c, text, 300000 - sizeof(text), sizeof(text));
 	await_paused(1);
 	be_short_of_memory(false);
-	expect(&c, "250 2.0.0 Ok: 300018 bytes");
+	client_expect(&c, "250 2.0.0 Ok: 300018 bytes");
 	client_close(&c);
 }
 END_TEST
@@ -245,14 +233,14 @@ START_TEST(goes_on_with_a_few_in_a_turn)
 	server_start(&server, &settings, &certs.tls);
 	for (size_t i = 0; i < MANY; i++) {
 		open_transaction(&c[i]);
-		say(&c[i], "DATA\r\n");
-		expect(&c[i], "354");
-		say(&c[i], "From: a@b.test\r\n\r\nhi\r\n.\r\n");
+		client_say(&c[i], "DATA\r\n");
+		client_expect(&c[i], "354");
+		client_say(&c[i], "From: a@b.test\r\n\r\nhi\r\n.\r\n");
 	}
 	await_paused(MANY);
 	onloop_call(server.loop, let_go, &watcher);
 	for (size_t i = 0; i < MANY; i++)
-		expect(&c[i], "250 2.0.0 Ok: queued as");
+		client_expect(&c[i], "250 2.0.0 Ok: queued as");
 	onloop_call(server.loop, end_watch, &watcher);
 	ck_assert_uint_eq(look().submitted, MANY);
 	/* Two slices of 16, should one be seen late. */
@@ -270,15 +258,15 @@ START_TEST(lets_direct_mode_pass_those_who_wait_for_the_disk)
 	fakes.unsynced = BEHIND;
 	server_start(&server, &settings, &certs.tls);
 	open_transaction(&stored);
-	say(&stored, "DATA\r\n");
-	expect(&stored, "354");
+	client_say(&stored, "DATA\r\n");
+	client_expect(&stored, "354");
 	await_paused(1);
 	settings.user.mode = CONFIG_MODE_DIRECT;
 	open_transaction(&direct);
-	say(&direct, "DATA\r\n");
-	expect(&direct, "354");
-	say(&direct, "From: a@b.test\r\n\r\nhi\r\n.\r\n");
-	expect(&direct, "250 2.0.0 Ok: queued as");
+	client_say(&direct, "DATA\r\n");
+	client_expect(&direct, "354");
+	client_say(&direct, "From: a@b.test\r\n\r\nhi\r\n.\r\n");
+	client_expect(&direct, "250 2.0.0 Ok: queued as");
 	ck_assert_uint_eq(look().paused, 1);
 	client_close(&direct);
 	client_close(&stored);

@@ -41,19 +41,6 @@ static void tear_down(void)
 	certs_finish(&certs);
 }
 
-static void expect(struct client *c, const char *start)
-{
-	const char *line = client_line(c);
-
-	ck_assert_msg(line && !strncmp(line, start, strlen(start)),
-	    "expected %s, got %s", start, line ? line : "nothing");
-}
-
-static void say(struct client *c, const char *text)
-{
-	client_send(c, text, strlen(text), strlen(text));
-}
-
 static void await_sessions(struct server *s, size_t count)
 {
 	uint64_t deadline = clock_mono_ms() + 20000;
@@ -69,15 +56,15 @@ START_TEST(limits_sessions_of_one_address)
 	settings.config.smtp.sessions_per_ip = 1;
 	server_start(&server, &settings, &certs.tls);
 	client_open(&a, server.port);
-	expect(&a, "220 ");
+	client_expect(&a, "220 ");
 	client_open(&b, server.port);
-	expect(&b, "421 4.7.0 Too many connections from 127.0.0.1");
+	client_expect(&b, "421 4.7.0 Too many connections from 127.0.0.1");
 	ck_assert(client_sees_close(&b));
 	client_close(&b);
 	client_close(&a);
 	await_sessions(&server, 0);
 	client_open(&b, server.port);
-	expect(&b, "220 ");
+	client_expect(&b, "220 ");
 	client_close(&b);
 	server_stop(&server);
 	ck_assert_uint_eq(counter_get(&server.counters.listeners[0]
@@ -95,9 +82,9 @@ START_TEST(limits_sessions_in_all)
 	settings.config.smtp.sessions_total = 1;
 	server_start(&server, &settings, &certs.tls);
 	client_open(&a, server.port);
-	expect(&a, "220 ");
+	client_expect(&a, "220 ");
 	client_open(&b, server.port);
-	expect(&b, "421 4.3.2 Too busy, try again later (");
+	client_expect(&b, "421 4.3.2 Too busy, try again later (");
 	ck_assert(client_sees_close(&b));
 	client_close(&b);
 	client_close(&a);
@@ -114,7 +101,7 @@ START_TEST(cannot_say_it_before_a_handshake)
 	server_start(&server, &settings, &certs.tls);
 	client_open(&a, server.port);
 	ck_assert(client_start_tls(&a));
-	expect(&a, "220 ");
+	client_expect(&a, "220 ");
 	client_open(&b, server.port);
 	ck_assert(client_sees_close(&b));
 	client_close(&b);
@@ -132,19 +119,19 @@ START_TEST(turns_clients_away_while_the_store_is_broken)
 	settings.listener.user = "alice";
 	server_start(&server, &settings, &certs.tls);
 	client_open(&a, server.port);
-	expect(&a, "220 ");
+	client_expect(&a, "220 ");
 	fakes.store_rc = -EIO;
-	say(&a, "HELO x\r\nMAIL FROM:<a@b.test>\r\n");
-	expect(&a, "250 mx.test");
-	expect(&a, "451 4.3.0 Queue file write error (");
+	client_say(&a, "HELO x\r\nMAIL FROM:<a@b.test>\r\n");
+	client_expect(&a, "250 mx.test");
+	client_expect(&a, "451 4.3.0 Queue file write error (");
 	client_open(&b, server.port);
-	expect(&b, "421 4.3.2 Not accepting mail");
+	client_expect(&b, "421 4.3.2 Not accepting mail");
 	ck_assert(client_sees_close(&b));
 	client_close(&b);
 	/* Who never stores anything is served. */
 	settings.user.mode = CONFIG_MODE_DIRECT;
 	client_open(&b, server.port);
-	expect(&b, "220 ");
+	client_expect(&b, "220 ");
 	client_close(&a);
 	client_close(&b);
 	server_stop(&server);
@@ -161,9 +148,9 @@ START_TEST(limits_connects_of_one_address)
 	server_start(&server, &settings, &certs.tls);
 	for (int i = 0; i < 3; i++) {
 		client_open(&a, server.port);
-		expect(&a, i < 2 ? "220 "
-				 : "421 4.7.0 Too many connections from "
-				   "127.0.0.1");
+		client_expect(&a, i < 2 ? "220 "
+					: "421 4.7.0 Too many connections from "
+					  "127.0.0.1");
 		client_close(&a);
 	}
 	server_stop(&server);
@@ -182,25 +169,25 @@ START_TEST(turns_away_networks_that_failed_to_log_in)
 	server_start(&server, &settings, &certs.tls);
 	client_open(&a, server.port);
 	client_open(&b, server.port);
-	expect(&a, "220 ");
-	expect(&b, "220 ");
-	say(&a, "EHLO x\r\nAUTH PLAIN AGFsaWNlAHdyb25n\r\n"
-		"AUTH PLAIN AGFsaWNlAHdyb25n\r\n");
+	client_expect(&a, "220 ");
+	client_expect(&b, "220 ");
+	client_say(&a, "EHLO x\r\nAUTH PLAIN AGFsaWNlAHdyb25n\r\n"
+		       "AUTH PLAIN AGFsaWNlAHdyb25n\r\n");
 	while (strncmp(client_line(&a), "535 5.7.8", 9) != 0)
 		;
-	expect(&a, "535 5.7.8");
-	expect(&a, "421 4.7.0 Too many failed authentications (");
+	client_expect(&a, "535 5.7.8");
+	client_expect(&a, "421 4.7.0 Too many failed authentications (");
 	ck_assert(client_sees_close(&a));
 	/* One inside: the right password is not even looked at. */
-	say(&b, "EHLO x\r\nAUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n");
+	client_say(&b, "EHLO x\r\nAUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n");
 	while (strncmp(client_line(&b), "250-", 4) == 0)
 		;
-	expect(&b, "421 4.7.0 Too many failed authentications (");
+	client_expect(&b, "421 4.7.0 Too many failed authentications (");
 	ck_assert(client_sees_close(&b));
 	client_close(&b);
 	/* And one at the door. */
 	client_open(&b, server.port);
-	expect(&b, "421 4.7.0 Too many failed authentications");
+	client_expect(&b, "421 4.7.0 Too many failed authentications");
 	ck_assert(client_sees_close(&b));
 	client_close(&a);
 	client_close(&b);
@@ -245,14 +232,14 @@ START_TEST(refuses_who_talks_before_it_is_greeted)
 	(void)pthread_mutex_lock(&standstill.lock);
 	loop_post(server.loop, &standstill.task);
 	client_open(&c, server.port);
-	say(&c, "HELO x\r\n");
+	client_say(&c, "HELO x\r\n");
 	(void)pthread_mutex_unlock(&standstill.lock);
 	if (_i) {
-		expect(&c, "554 5.5.0 SMTP protocol synchronization (");
+		client_expect(&c, "554 5.5.0 SMTP protocol synchronization (");
 		ck_assert(client_sees_close(&c));
 	} else {
-		expect(&c, "220 mx.test");
-		expect(&c, "250 mx.test");
+		client_expect(&c, "220 mx.test");
+		client_expect(&c, "250 mx.test");
 	}
 	client_close(&c);
 	server_stop(&server);
@@ -269,16 +256,18 @@ START_TEST(limits_sessions_of_one_user)
 	server_start(&server, &settings, &certs.tls);
 	for (int i = 0; i < 3; i++) {
 		client_open(&c[i], server.port);
-		say(&c[i], "EHLO x\r\nAUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n");
-		expect(&c[i], "220 ");
+		client_say(
+		    &c[i], "EHLO x\r\nAUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n");
+		client_expect(&c[i], "220 ");
 		while (strncmp(client_line(&c[i]), "250-", 4) == 0)
 			;
 		if (i != 1) {
-			expect(&c[i], "235 2.7.0");
+			client_expect(&c[i], "235 2.7.0");
 			continue;
 		}
-		expect(&c[i], "421 4.7.0 Too many sessions of this user, at "
-			      "most 1 at the same time (");
+		client_expect(&c[i],
+		    "421 4.7.0 Too many sessions of this user, at "
+		    "most 1 at the same time (");
 		ck_assert(client_sees_close(&c[i]));
 		client_close(&c[0]);
 		client_close(&c[1]);
@@ -299,24 +288,24 @@ START_TEST(gives_idle_clients_less_time_under_stress)
 	server_start(&server, &settings, &certs.tls);
 	for (int i = 0; i < 8; i++) {
 		client_open(&c[i], server.port);
-		expect(&c[i], "220 ");
+		client_expect(&c[i], "220 ");
 	}
-	say(&c[0], "FOO\r\n");
-	expect(&c[0], "500 5.5.1");
+	client_say(&c[0], "FOO\r\n");
+	client_expect(&c[0], "500 5.5.1");
 	ck_assert(!peers_is_stressed(server.service.peers));
 	client_open(&c[8], server.port);
-	expect(&c[8], "220 ");
+	client_expect(&c[8], "220 ");
 	ck_assert(peers_is_stressed(server.service.peers));
 	/* What everyone must do is no junk, and no error goes through. */
-	say(&c[1], "EHLO x\r\nRSET\r\nRSET\r\n");
+	client_say(&c[1], "EHLO x\r\nRSET\r\nRSET\r\n");
 	while (strncmp(client_line(&c[1]), "250-", 4) == 0)
 		;
-	expect(&c[1], "250 2.0.0");
-	expect(&c[1], "250 2.0.0");
-	expect(&c[1], "421 4.7.0 Too many errors");
-	say(&c[0], "FOO\r\n");
-	expect(&c[0], "500 5.5.1");
-	expect(&c[0], "421 4.7.0 Too many errors");
+	client_expect(&c[1], "250 2.0.0");
+	client_expect(&c[1], "250 2.0.0");
+	client_expect(&c[1], "421 4.7.0 Too many errors");
+	client_say(&c[0], "FOO\r\n");
+	client_expect(&c[0], "500 5.5.1");
+	client_expect(&c[0], "421 4.7.0 Too many errors");
 	await_sessions(&server, 7);
 	client_close(&c[8]);
 	await_sessions(&server, 6);
@@ -343,26 +332,27 @@ START_TEST(drains_who_is_idle_now_and_others_later)
 	server.service.on_empty = count_empty;
 	server.service.ctx = &empty;
 	client_open(&idle, server.port);
-	expect(&idle, "220 ");
+	client_expect(&idle, "220 ");
 	client_open(&busy, server.port);
-	expect(&busy, "220 ");
-	say(&busy, "HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n"
-		   "DATA\r\nFrom: a@b.test\r\n");
-	expect(&busy, "250 mx.test");
-	expect(&busy, "250 2.1.0");
-	expect(&busy, "250 2.1.5");
-	expect(&busy, "354");
+	client_expect(&busy, "220 ");
+	client_say(&busy,
+	    "HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n"
+	    "DATA\r\nFrom: a@b.test\r\n");
+	client_expect(&busy, "250 mx.test");
+	client_expect(&busy, "250 2.1.0");
+	client_expect(&busy, "250 2.1.5");
+	client_expect(&busy, "354");
 
 	server_drain(&server);
-	expect(&idle, "421 4.3.2 Shutting down");
+	client_expect(&idle, "421 4.3.2 Shutting down");
 	ck_assert(client_sees_close(&idle));
 	client_open(&late, server.port);
-	expect(&late, "421 4.3.2 Shutting down");
+	client_expect(&late, "421 4.3.2 Shutting down");
 	ck_assert(client_sees_close(&late));
 	/* A message being received is received. */
-	say(&busy, "\r\nhi\r\n.\r\n");
-	expect(&busy, "250 2.0.0 Ok: queued as");
-	expect(&busy, "421 4.3.2 Shutting down");
+	client_say(&busy, "\r\nhi\r\n.\r\n");
+	client_expect(&busy, "250 2.0.0 Ok: queued as");
+	client_expect(&busy, "421 4.3.2 Shutting down");
 	ck_assert(client_sees_close(&busy));
 	client_close(&idle);
 	client_close(&late);
@@ -382,13 +372,13 @@ START_TEST(drains_inside_a_transaction_at_the_next_command)
 	settings.listener.user = "alice";
 	server_start(&server, &settings, &certs.tls);
 	client_open(&c, server.port);
-	expect(&c, "220 ");
-	say(&c, "HELO x\r\nMAIL FROM:<a@b.test>\r\n");
-	expect(&c, "250 mx.test");
-	expect(&c, "250 2.1.0");
+	client_expect(&c, "220 ");
+	client_say(&c, "HELO x\r\nMAIL FROM:<a@b.test>\r\n");
+	client_expect(&c, "250 mx.test");
+	client_expect(&c, "250 2.1.0");
 	server_drain(&server);
-	say(&c, "RCPT TO:<c@d.test>\r\n");
-	expect(&c, "421 4.3.2 Shutting down (");
+	client_say(&c, "RCPT TO:<c@d.test>\r\n");
+	client_expect(&c, "421 4.3.2 Shutting down (");
 	ck_assert(client_sees_close(&c));
 	client_close(&c);
 	server_stop(&server);
@@ -451,17 +441,18 @@ START_TEST(answers_who_only_stopped_sending)
 	client_open(&c, server.port);
 	if (_i)
 		ck_assert(client_start_tls(&c));
-	say(&c, "HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n"
-		"DATA\r\nFrom: a@b.test\r\n\r\nhi\r\n.\r\n");
+	client_say(&c,
+	    "HELO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n"
+	    "DATA\r\nFrom: a@b.test\r\n\r\nhi\r\n.\r\n");
 	client_eof(&c);
-	expect(&c, "220 ");
-	expect(&c, "250 mx.test");
-	expect(&c, "250 2.1.0");
-	expect(&c, "250 2.1.5");
-	expect(&c, "354");
+	client_expect(&c, "220 ");
+	client_expect(&c, "250 mx.test");
+	client_expect(&c, "250 2.1.0");
+	client_expect(&c, "250 2.1.5");
+	client_expect(&c, "354");
 	await_sight(&waits_without_input);
 	onloop_call(server.loop, answer, NULL);
-	expect(&c, "250 2.0.0 Ok: queued as");
+	client_expect(&c, "250 2.0.0 Ok: queued as");
 	ck_assert(client_sees_close(&c));
 	client_close(&c);
 	await_sessions(&server, 0);
@@ -483,13 +474,14 @@ START_TEST(slows_who_is_refused_over_and_over)
 	fakes.store_rc = -ENOSPC;
 	open_for_alice(CONFIG_TLS_NONE);
 	client_open(&c, server.port);
-	say(&c, "HELO x\r\nMAIL FROM:<a@b.test>\r\nMAIL FROM:<a@b.test>\r\n"
-		"MAIL FROM:<a@b.test>\r\nNOOP\r\n");
-	expect(&c, "220 ");
-	expect(&c, "250 mx.test");
-	expect(&c, "452 4.3.1");
-	expect(&c, "452 4.3.1");
-	expect(&c, "452 4.3.1");
+	client_say(&c,
+	    "HELO x\r\nMAIL FROM:<a@b.test>\r\nMAIL FROM:<a@b.test>\r\n"
+	    "MAIL FROM:<a@b.test>\r\nNOOP\r\n");
+	client_expect(&c, "220 ");
+	client_expect(&c, "250 mx.test");
+	client_expect(&c, "452 4.3.1");
+	client_expect(&c, "452 4.3.1");
+	client_expect(&c, "452 4.3.1");
 	await_sight(&is_slowed);
 	client_close(&c);
 	server_stop(&server);
@@ -519,11 +511,11 @@ START_TEST(aborts_sessions_in_every_state)
 	server_start(&server, &settings, &certs.tls);
 	for (size_t i = 0; i < COUNT; i++) {
 		client_open(&c[i], server.port);
-		expect(&c[i], "220 ");
-		say(&c[i], words[i]);
+		client_expect(&c[i], "220 ");
+		client_say(&c[i], words[i]);
 	}
-	say(&c[0], "NOOP\r\n");
-	expect(&c[0], "250 ");
+	client_say(&c[0], "NOOP\r\n");
+	client_expect(&c[0], "250 ");
 	server_stop(&server);
 	for (size_t i = 0; i < COUNT; i++)
 		client_close(&c[i]);
@@ -554,7 +546,7 @@ static void *client_thread(void *arg)
 		client_open(&c, s->port);
 		(void)client_start_tls(&c);
 		(void)client_line(&c);
-		say(&c, "HELO x\r\nNOOP\r\nQUIT\r\n");
+		client_say(&c, "HELO x\r\nNOOP\r\nQUIT\r\n");
 		while (client_line(&c))
 			;
 		client_close(&c);

@@ -40,19 +40,6 @@ static void tear_down(void)
 	certs_finish(&certs);
 }
 
-static void expect(struct client *c, const char *start)
-{
-	const char *line = client_line(c);
-
-	ck_assert_msg(line && !strncmp(line, start, strlen(start)),
-	    "expected %s, got %s", start, line ? line : "nothing");
-}
-
-static void say(struct client *c, const char *text)
-{
-	client_send(c, text, strlen(text), strlen(text));
-}
-
 /* New sessions begin with it. */
 static void reload(void *config)
 {
@@ -73,9 +60,9 @@ static void trust_xclient(void)
 static void expect_admitted(struct client *c, const char *xclient)
 {
 	client_open(c, server.port);
-	expect(c, "220 ");
-	say(c, xclient);
-	expect(c, "220 ");
+	client_expect(c, "220 ");
+	client_say(c, xclient);
+	client_expect(c, "220 ");
 }
 
 START_TEST(counts_clients_of_a_proxy_and_not_the_proxy)
@@ -91,9 +78,9 @@ START_TEST(counts_clients_of_a_proxy_and_not_the_proxy)
 	expect_admitted(&b, "XCLIENT ADDR=198.51.100.2\r\n");
 	expect_admitted(&c, "XCLIENT ADDR=IPV6:2001:db8::1\r\n");
 	client_open(&d, server.port);
-	expect(&d, "220 ");
-	say(&d, "XCLIENT ADDR=IPV6:2001:db8::2\r\n");
-	expect(&d, "421 4.7.0 Too many connections from 2001:db8::2 (");
+	client_expect(&d, "220 ");
+	client_say(&d, "XCLIENT ADDR=IPV6:2001:db8::2\r\n");
+	client_expect(&d, "421 4.7.0 Too many connections from 2001:db8::2 (");
 	ck_assert(client_sees_close(&d));
 	client_close(&a);
 	client_close(&b);
@@ -114,15 +101,15 @@ START_TEST(stays_at_its_listener_when_a_reload_puts_others_there)
 	trust_xclient();
 	server_start(&server, &settings, &certs.tls);
 	client_open(&c, server.port);
-	expect(&c, "220 ");
+	client_expect(&c, "220 ");
 	ck_assert(network_parse(SPAN("192.0.2.0/24"), &nobody));
 	later[0] = settings.listener;
 	later[0].allow_from = (struct postern_list){ &nobody, 1 };
 	reloaded = settings.config;
 	reloaded.listeners = (struct postern_list){ later, 1 };
 	onloop_call(server.loop, reload, &reloaded);
-	say(&c, "XCLIENT ADDR=198.51.100.1\r\n");
-	expect(&c, "220 ");
+	client_say(&c, "XCLIENT ADDR=198.51.100.1\r\n");
+	client_expect(&c, "220 ");
 	client_close(&c);
 	server_stop(&server);
 }
@@ -163,10 +150,10 @@ START_TEST(takes_no_certificate_of_a_proxy_for_its_client)
 	trust_xclient();
 	server_start(&server, &settings, &certs.tls);
 	client_open(&c, server.port);
-	expect(&c, "220 ");
+	client_expect(&c, "220 ");
 	onloop_call(server.loop, give_proof, NULL);
-	say(&c, "XCLIENT ADDR=198.51.100.1\r\n");
-	expect(&c, "220 ");
+	client_say(&c, "XCLIENT ADDR=198.51.100.1\r\n");
+	client_expect(&c, "220 ");
 	onloop_call(server.loop, see_proof, &seen);
 	ck_assert(!seen.is_there);
 	ck_assert(seen.is_secret);
@@ -185,18 +172,18 @@ START_TEST(ends_sessions_of_users_that_are_shut_out)
 
 	server_start(&server, &settings, &certs.tls);
 	client_open(&c, server.port);
-	say(&c, "EHLO x\r\nAUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n");
-	expect(&c, "220 ");
+	client_say(&c, "EHLO x\r\nAUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n");
+	client_expect(&c, "220 ");
 	while (strncmp(client_line(&c), "250-", 4) == 0)
 		;
-	expect(&c, "235 ");
+	client_expect(&c, "235 ");
 	reloaded = settings.config;
 	user = settings.user;
 	user.disabled = true;
 	reloaded.users = (struct postern_list){ &user, _i ? 0 : 1 };
 	onloop_call(server.loop, reload, &reloaded);
-	say(&c, "MAIL FROM:<a@b.test>\r\n");
-	expect(&c, "421 4.7.0 User was removed or disabled (");
+	client_say(&c, "MAIL FROM:<a@b.test>\r\n");
+	client_expect(&c, "421 4.7.0 User was removed or disabled (");
 	ck_assert(client_sees_close(&c));
 	client_close(&c);
 	server_stop(&server);
@@ -224,19 +211,19 @@ START_TEST(minds_the_pace_after_a_chunk_that_was_dropped)
 	settings.config.smtp.min_data_rate = 1000000000;
 	server_start(&server, &settings, &certs.tls);
 	client_open(&c, server.port);
-	say(&c, "HELO x\r\nBDAT 1\r\nxMAIL FROM:<a@b.test>\r\n"
-		"RCPT TO:<c@d.test>\r\nDATA\r\n");
-	expect(&c, "220 ");
-	expect(&c, "250 ");
-	expect(&c, "503 ");
-	expect(&c, "250 ");
-	expect(&c, "250 ");
-	expect(&c, "354 ");
+	client_say(&c, "HELO x\r\nBDAT 1\r\nxMAIL FROM:<a@b.test>\r\n"
+		       "RCPT TO:<c@d.test>\r\nDATA\r\n");
+	client_expect(&c, "220 ");
+	client_expect(&c, "250 ");
+	client_expect(&c, "503 ");
+	client_expect(&c, "250 ");
+	client_expect(&c, "250 ");
+	client_expect(&c, "354 ");
 	while (!has_word(&c)) {
 		ck_assert_uint_lt(clock_mono_ms(), deadline);
-		say(&c, "x");
+		client_say(&c, "x");
 	}
-	expect(&c, "421 4.4.2 Timeout (");
+	client_expect(&c, "421 4.4.2 Timeout (");
 	client_close(&c);
 	server_stop(&server);
 }
@@ -292,7 +279,7 @@ START_TEST(holds_little_for_who_does_not_read)
 	ck_assert_uint_gt(sent, sizeof(words));
 	ck_assert_uint_le(held.in, 128 * 1024);
 	ck_assert_uint_le(held.out, 256 * 1024);
-	expect(&c, "220 ");
+	client_expect(&c, "220 ");
 	/* And goes on where it stood. */
 	for (const char *line; heard < ENOUGH && (line = client_line(&c));)
 		heard += strncmp(line, "250 ", 4) == 0;

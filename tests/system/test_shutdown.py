@@ -164,11 +164,21 @@ class Starting(Case):
             server.logged("takeover_waiting")
             yield server
 
+    def check_stop(self, server, pid, number):
+        os.kill(pid, number)
+        if SANITIZER == "thread":
+            # It takes a signal aside that comes on the way into poll, and
+            # about once in 300 times forgets it there.
+            try:
+                server.child.wait(5)
+            except subprocess.TimeoutExpired:
+                os.kill(pid, number)
+        self.assertEqual(server.child.wait(DEADLINE), 0, server.log())
+
     def test_a_stop_is_obeyed_at_once(self):
         for number in signal.SIGTERM, signal.SIGINT:
             with self.starting() as server:
-                server.child.send_signal(number)
-                self.assertEqual(server.child.wait(DEADLINE), 0, server.log())
+                self.check_stop(server, server.child.pid, number)
 
     def test_a_hangup_waits_for_its_turn(self):
         with self.starting() as server:
@@ -186,8 +196,7 @@ class Starting(Case):
             pid = server.child.pid
             with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
                 first = int(f.read())
-            os.kill(first, signal.SIGTERM)
-            self.assertEqual(server.child.wait(DEADLINE), 0, server.log())
+            self.check_stop(server, first, signal.SIGTERM)
 
 
 class Late(Case):

@@ -2,44 +2,20 @@
  * The cache of grants under a clock of the test's: a fake module that asks
  * for one request, and an http that answers when the test says.
  */
-#include <support/unit.h>
+#include "steps.h"
 
-#include <deliver/grants.h>
+#include <support/unit.h>
 
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <base/clock.h>
-#include <base/counters.h>
-#include <config/config.h>
-#include <http/http.h>
-#include <loop/blocking.h>
-#include <loop/loop.h>
 #include <provider/provider.h>
 
 enum {
-	DEADLINE_TICKS = 20000,
 	WAITERS = 4,
 	HOUR_S = 3600
 };
-
-/* --- the clock --- */
-
-static uint64_t mono_ms;
-static const int64_t wall_base_ms = INT64_C(1440938160000);
-
-static uint64_t fake_mono_ns(void)
-{
-	return mono_ms * 1000000;
-}
-
-static int64_t fake_wall_ms(void)
-{
-	return wall_base_ms + (int64_t)mono_ms;
-}
 
 static void pass_seconds(uint64_t s)
 {
@@ -47,18 +23,6 @@ static void pass_seconds(uint64_t s)
 }
 
 /* --- the module --- */
-
-struct fake_settings {
-	const char *mark;
-};
-
-static const struct postern_field fake_fields[] = {
-	{ .name = "mark",
-	    .type = POSTERN_TYPE_STRING,
-	    .offset = offsetof(struct fake_settings, mark),
-	    .doc = "anything" },
-	{ .name = NULL },
-};
 
 /* Written between fetches, read in the pool. */
 static atomic_int lifetime_s, granted;
@@ -85,22 +49,6 @@ static int fake_prepare(const void *settings, struct postern_preparation *p,
 	return 0;
 }
 
-static int fake_build(const void *settings, const struct postern_mail *mail,
-    const struct postern_host *host, struct postern_request *r)
-{
-	(void)settings;
-	(void)mail;
-	return host->refuse(r, "not in this test");
-}
-
-static void fake_classify(const void *settings,
-    const struct postern_response *response, struct postern_outcome *out)
-{
-	(void)settings;
-	(void)response;
-	out->result = POSTERN_UNKNOWN;
-}
-
 static const struct postern_provider module = { .abi = POSTERN_PROVIDER_ABI,
 	.size = sizeof(struct postern_provider),
 	.name = "fake",
@@ -120,67 +68,7 @@ static const struct postern_provider *load_module(
 	return &module;
 }
 
-static int check_password(struct span record, struct err *e)
-{
-	(void)record;
-	(void)e;
-	return 0;
-}
-
-static struct config *load_config(const char *mark)
-{
-	static const struct config_helpers helpers = { load_module,
-		check_password, NULL, NULL };
-	struct config_report report = { .count = 0 };
-	char path[] = "/tmp/postern-grants-XXXXXX";
-	int fd = mkstemp(path);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_ge(dprintf(fd,
-			     "hostname: mail.example.com\n"
-			     "listeners:\n"
-			     "  - {name: l, address: '127.0.0.1:0', tls: none, "
-			     "allow_insecure: true}\n"
-			     "users: [{name: app, password_hash: x}]\n"
-			     "providers: [{name: a, type: fake, mark: %s}]\n",
-			     mark),
-	    0);
-	struct config *c = config_load(path, &helpers, &report);
-	if (!c)
-		config_report_print(&report, stderr);
-	ck_assert_ptr_nonnull(c);
-	config_report_finish(&report);
-	close(fd);
-	(void)unlink(path);
-	return c;
-}
-
 /* --- http --- */
-
-static struct http_call *open_call;
-static unsigned calls;
-
-int http_submit(struct http *h, struct http_call *call)
-{
-	(void)h;
-	ck_assert_ptr_null(open_call); /* one fetch at a time */
-	ck_assert(call->is_direct);
-	ck_assert(call->is_secret);
-	open_call = call;
-	calls++;
-	return 0;
-}
-
-static void answer_with(enum http_fault fault, int status)
-{
-	struct http_response r = {
-		.fault = fault, .status = status, .body = SPAN("")
-	};
-	struct http_call *call = open_call;
-
-	open_call = NULL;
-	call->on_done(call, &r);
-}
 
 static bool is_cancelled;
 
@@ -191,79 +79,23 @@ void http_cancel(struct http *h, struct http_call *call)
 		is_cancelled = true;
 }
 
-/* --- the rig --- */
-
-typedef bool (*step_fn)(void);
-
-static struct loop *loop;
-static struct blocking *pool;
-static struct grants *grants;
-static struct config *config;
-static struct counters counters;
 static struct grant_waiter waiters[WAITERS];
 static bool is_done[WAITERS];
-static const step_fn *next_step;
-static struct loop_timer tick;
-static unsigned ticks;
-
-static void on_settled(void *ctx)
-{
-	(void)ctx;
-}
-
-static void on_tick(struct loop_timer *t)
-{
-	ck_assert_msg(++ticks < DEADLINE_TICKS, "a step never came true");
-	while (*next_step && (*next_step)())
-		next_step++;
-	if (*next_step)
-		loop_timer_start(loop, t, 1);
-	else
-		loop_stop(loop);
-}
-
 static void setup(void)
 {
-	mono_ms = 1000000;
-	clock_override(fake_mono_ns, fake_wall_ms);
 	lifetime_s = HOUR_S;
 	granted = 0;
-	open_call = NULL;
-	calls = ticks = 0;
 	is_cancelled = false;
-	memset(&counters, 0, sizeof(counters));
 	memset(waiters, 0, sizeof(waiters));
 	memset(is_done, 0, sizeof(is_done));
-	loop = loop_new(0);
-	pool = blocking_new(1, 100);
-	config = load_config("x");
-	ck_assert(loop && pool);
-	grants = grants_new(&(struct grants_services){ .loop = loop,
-	    .pool = pool,
-	    .counters = &counters,
-	    .world = &provider_world_real,
-	    .on_settled = on_settled });
-	ck_assert_ptr_nonnull(grants);
+	set_up(load_module, "{name: a, type: fake, mark: x}");
 }
 
 static void teardown(void)
 {
 	for (size_t i = 0; i < WAITERS; i++)
 		provider_grant_unref(waiters[i].grant);
-	ck_assert(grants_is_idle(grants));
-	grants_free(grants);
-	config_unref(config);
-	blocking_free(pool);
-	loop_free(loop);
-	clock_override(NULL, NULL);
-}
-
-static void run(const step_fn *steps)
-{
-	next_step = steps;
-	loop_timer_init(&tick, on_tick);
-	loop_timer_start(loop, &tick, 0);
-	loop_run(loop);
+	tear_down();
 }
 
 static const struct config_provider *provider(void)
@@ -294,26 +126,18 @@ static void expect_key(size_t i, const char *key)
 
 /* --- steps --- */
 
+static bool is_fetching(void)
+{
+	if (!is_asked())
+		return false;
+	ck_assert(open_call->is_direct);
+	ck_assert(open_call->is_secret);
+	return true;
+}
+
 static bool ask_first(void)
 {
 	ck_assert(!ask(0));
-	return true;
-}
-
-static bool is_asked(void)
-{
-	return open_call != NULL;
-}
-
-static bool say_yes(void)
-{
-	answer_with(HTTP_FAULT_NONE, 200);
-	return true;
-}
-
-static bool say_no(void)
-{
-	answer_with(HTTP_FAULT_NONE, 403);
 	return true;
 }
 
@@ -328,7 +152,7 @@ static bool is_idle(void)
 	return grants_is_idle(grants);
 }
 
-#define FETCH ask_first, is_asked, say_yes, is_idle
+#define FETCH ask_first, is_fetching, say_yes, is_idle
 #define STEPS(...) run((const step_fn[]){ __VA_ARGS__, NULL })
 
 /* --- tests --- */
@@ -342,7 +166,7 @@ static bool ask_all(void)
 
 START_TEST(one_fetch_serves_all_who_wait)
 {
-	STEPS(ask_all, is_asked, say_yes, is_idle);
+	STEPS(ask_all, is_fetching, say_yes, is_idle);
 	ck_assert_uint_eq(calls, 1);
 	for (size_t i = 0; i < WAITERS; i++)
 		expect_key(i, "key-0");
@@ -393,7 +217,7 @@ static bool new_one_serves(void)
 
 START_TEST(fetched_anew_ahead_while_the_old_one_serves)
 {
-	STEPS(FETCH, use_it_ahead, is_asked, old_one_still_serves, say_yes,
+	STEPS(FETCH, use_it_ahead, is_fetching, old_one_still_serves, say_yes,
 	    is_idle, new_one_serves);
 	ck_assert_uint_eq(calls, 2);
 }
@@ -408,14 +232,14 @@ static bool need_it_late(void)
 
 START_TEST(waits_for_a_new_one_in_the_last_minute)
 {
-	STEPS(FETCH, need_it_late, is_asked, say_yes, is_idle);
+	STEPS(FETCH, need_it_late, is_fetching, say_yes, is_idle);
 	expect_key(1, "key-1");
 }
 END_TEST
 
 START_TEST(old_one_serves_to_its_very_end_when_there_is_no_new_one)
 {
-	STEPS(FETCH, need_it_late, is_asked, say_later, is_idle);
+	STEPS(FETCH, need_it_late, is_fetching, say_later, is_idle);
 	expect_key(1, "key-0");
 }
 END_TEST
@@ -434,9 +258,10 @@ static bool wait_a_minute(void)
 
 START_TEST(failed_refresh_keeps_the_old_one_and_pauses)
 {
-	STEPS(FETCH, use_it_ahead, is_asked, say_no, is_idle,
+	STEPS(FETCH, use_it_ahead, is_fetching, say_no, is_idle,
 	    old_one_still_serves, no_fetch_begins, wait_a_minute,
-	    old_one_still_serves, is_asked, say_yes, is_idle, new_one_serves);
+	    old_one_still_serves, is_fetching, say_yes, is_idle,
+	    new_one_serves);
 	ck_assert_uint_eq(calls, 3);
 	ck_assert_uint_eq(counter_get(&counters.providers[0].grants_failed), 1);
 }
@@ -459,7 +284,7 @@ static bool is_refused_at_once(void)
 
 START_TEST(without_any_it_fails_and_does_not_ask_again_at_once)
 {
-	STEPS(ask_first, is_asked, say_no, is_idle, is_refused,
+	STEPS(ask_first, is_fetching, say_no, is_idle, is_refused,
 	    is_refused_at_once, no_fetch_begins, wait_a_minute, FETCH);
 	ck_assert_uint_eq(calls, 2);
 	expect_key(0, "key-0");
@@ -468,7 +293,7 @@ END_TEST
 
 START_TEST(trouble_that_may_pass_is_transient)
 {
-	STEPS(ask_first, is_asked, say_later, is_idle);
+	STEPS(ask_first, is_fetching, say_later, is_idle);
 	ck_assert_ptr_null(waiters[0].grant);
 	ck_assert_int_eq(waiters[0].result, POSTERN_TRANSIENT);
 }
@@ -511,7 +336,7 @@ static bool expired_at_once(void)
 START_TEST(what_comes_expired_is_a_failure)
 {
 	lifetime_s = -10;
-	STEPS(ask_first, is_asked, expired_at_once, is_idle);
+	STEPS(ask_first, is_fetching, expired_at_once, is_idle);
 	ck_assert_ptr_null(waiters[0].grant);
 	ck_assert_int_eq(waiters[0].result, POSTERN_TRANSIENT);
 }
@@ -532,7 +357,7 @@ static bool minutes_serve(void)
 START_TEST(short_lives_are_halved)
 {
 	lifetime_s = 120;
-	STEPS(FETCH, minutes_serve, is_asked, say_yes, is_idle);
+	STEPS(FETCH, minutes_serve, is_fetching, say_yes, is_idle);
 	ck_assert(ask(3));
 	expect_key(3, "key-1");
 }
@@ -601,9 +426,11 @@ END_TEST
 
 /* --- configurations --- */
 
-static void change_config(const char *mark)
+#define MARKED(mark) "{name: a, type: fake, mark: " mark "}"
+
+static void change_config(const char *providers)
 {
-	struct config *c = load_config(mark);
+	struct config *c = load_config(load_module, providers);
 
 	config_unref(config);
 	config = c;
@@ -612,7 +439,7 @@ static void change_config(const char *mark)
 
 static bool same_settings(void)
 {
-	change_config("x");
+	change_config(MARKED("x"));
 	ck_assert(ask(1));
 	expect_key(1, "key-0");
 	return true;
@@ -620,7 +447,7 @@ static bool same_settings(void)
 
 static bool other_settings(void)
 {
-	change_config("y");
+	change_config(MARKED("y"));
 	return true;
 }
 
@@ -633,14 +460,14 @@ END_TEST
 
 static bool reload_twice(void)
 {
-	change_config("y");
-	change_config("z");
+	change_config(MARKED("y"));
+	change_config(MARKED("z"));
 	return true;
 }
 
 START_TEST(fetch_under_way_outlives_its_configuration)
 {
-	STEPS(ask_first, is_asked, reload_twice, say_yes, is_idle);
+	STEPS(ask_first, is_fetching, reload_twice, say_yes, is_idle);
 	expect_key(0, "key-0");
 }
 END_TEST
@@ -662,7 +489,7 @@ static bool is_called_off(void)
 
 START_TEST(drain_ends_what_nobody_waits_for)
 {
-	STEPS(FETCH, use_it_ahead, is_asked, drain, is_called_off, is_idle);
+	STEPS(FETCH, use_it_ahead, is_fetching, drain, is_called_off, is_idle);
 }
 END_TEST
 
@@ -675,7 +502,7 @@ END_TEST
 
 START_TEST(drain_lets_those_who_wait_have_it)
 {
-	STEPS(ask_first, is_asked, drain, say_yes, is_idle);
+	STEPS(ask_first, is_fetching, drain, say_yes, is_idle);
 	ck_assert(!is_cancelled);
 	expect_key(0, "key-0");
 }

@@ -1,71 +1,19 @@
 /* When accounts are asked, and what becomes of the question. */
+#include "steps.h"
+
 #include <support/unit.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <base/clock.h>
-#include <base/counters.h>
-#include <config/config.h>
-#include <deliver/grants.h>
 #include <deliver/inquiries.h>
 #include <health/health.h>
-#include <http/http.h>
-#include <loop/blocking.h>
-#include <loop/loop.h>
-#include <postern/provider.h>
-#include <provider/provider.h>
 
 enum {
-	DEADLINE_TICKS = 60 * 1000,
 	MINUTE_MS = 60 * 1000
 };
 
-/* --- time: the test's own, the loop's timers run all the same --- */
-
-static uint64_t mono_ms;
-
-static uint64_t fake_mono_ns(void)
-{
-	return mono_ms * 1000000;
-}
-
-static int64_t fake_wall_ms(void)
-{
-	return (int64_t)mono_ms + INT64_C(1700000000000);
-}
-
 /* --- a module that can be asked; "k" needs a grant for it --- */
-
-struct fake_settings {
-	const char *mark;
-};
-
-static const struct postern_field fake_fields[] = {
-	{ .name = "mark",
-	    .type = POSTERN_TYPE_STRING,
-	    .offset = offsetof(struct fake_settings, mark),
-	    .doc = "of an account" },
-	{ .name = NULL },
-};
-
-static int fake_build(const void *settings, const struct postern_mail *mail,
-    const struct postern_host *host, struct postern_request *r)
-{
-	(void)settings;
-	(void)mail;
-	return host->refuse(r, "no mail here");
-}
-
-static void fake_classify(const void *settings,
-    const struct postern_response *response, struct postern_outcome *out)
-{
-	(void)settings;
-	(void)response;
-	out->result = POSTERN_UNKNOWN;
-}
 
 static int fake_prepare(const void *settings, struct postern_preparation *p,
     const struct postern_host *host, struct postern_request *r)
@@ -115,65 +63,7 @@ static const struct postern_provider *load_module(
 	return strcmp(type, "keyed") == 0 ? &keyed : &plain;
 }
 
-static int check_password(struct span record, struct err *e)
-{
-	(void)record;
-	(void)e;
-	return 0;
-}
-
-static struct config *load_config(const char *providers)
-{
-	static const struct config_helpers helpers = { load_module,
-		check_password, NULL, NULL };
-	struct config_report report = { .count = 0 };
-	char path[] = "/tmp/postern-inquiries-XXXXXX";
-	int fd = mkstemp(path);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_ge(dprintf(fd,
-			     "hostname: mail.example.com\n"
-			     "listeners:\n"
-			     "  - {name: l, address: '127.0.0.1:0', tls: none, "
-			     "allow_insecure: true}\n"
-			     "users: [{name: app, password_hash: x}]\n"
-			     "providers: [%s]\n",
-			     providers),
-	    0);
-	struct config *c = config_load(path, &helpers, &report);
-	if (!c)
-		config_report_print(&report, stderr);
-	ck_assert_ptr_nonnull(c);
-	config_report_finish(&report);
-	close(fd);
-	(void)unlink(path);
-	return c;
-}
-
 /* --- http --- */
-
-static struct http_call *open_call;
-static unsigned calls;
-
-int http_submit(struct http *h, struct http_call *call)
-{
-	(void)h;
-	ck_assert_ptr_null(open_call); /* one asks for all */
-	open_call = call;
-	calls++;
-	return 0;
-}
-
-static void answer_with(enum http_fault fault, int status)
-{
-	struct http_response r = {
-		.fault = fault, .status = status, .body = SPAN("")
-	};
-	struct http_call *call = open_call;
-
-	open_call = NULL;
-	call->on_done(call, &r);
-}
 
 void http_cancel(struct http *h, struct http_call *call)
 {
@@ -182,66 +72,20 @@ void http_cancel(struct http *h, struct http_call *call)
 		answer_with(HTTP_FAULT_CANCELLED, 0);
 }
 
-/* --- the rig: two workers, as far as this goes --- */
+/* --- two workers, as far as this goes --- */
 
-typedef bool (*step_fn)(void);
-
-static struct loop *loop;
-static struct blocking *pool;
-static struct grants *grants;
 static struct inquiries *workers[2];
-static struct config *config;
-static struct counters counters;
-static const step_fn *next_step;
-static struct loop_timer tick;
-static unsigned ticks;
-
-static void on_settled(void *ctx)
-{
-	(void)ctx;
-}
-
-static void on_tick(struct loop_timer *t)
-{
-	ck_assert_msg(++ticks < DEADLINE_TICKS, "a step never came true");
-	while (*next_step && (*next_step)())
-		next_step++;
-	if (*next_step)
-		loop_timer_start(loop, t, 1);
-	else
-		loop_stop(loop);
-}
-
-static void run(const step_fn *steps)
-{
-	next_step = steps;
-	loop_timer_init(&tick, on_tick);
-	loop_timer_start(loop, &tick, 1);
-	loop_run(loop);
-}
 
 static void setup(const char *providers)
 {
-	mono_ms = 1000000;
-	clock_override(fake_mono_ns, fake_wall_ms);
-	open_call = NULL;
-	calls = ticks = 0;
-	loop = loop_new(0);
-	pool = blocking_new(1, 100);
-	config = load_config(providers);
-	ck_assert_int_eq(health_configure(config, NULL), 0);
-	grants = grants_new(&(struct grants_services){ .loop = loop,
-	    .pool = pool,
-	    .counters = &counters,
-	    .world = &provider_world_real,
-	    .on_settled = on_settled });
+	set_up(load_module, providers);
 	for (size_t i = 0; i < 2; i++)
 		workers[i] =
 		    inquiries_new(&(struct inquiries_services){ .loop = loop,
 				      .grants = grants,
 				      .on_settled = on_settled },
 			config);
-	ck_assert(grants && workers[0] && workers[1]);
+	ck_assert(workers[0] && workers[1]);
 }
 
 static void teardown(void)
@@ -251,12 +95,7 @@ static void teardown(void)
 		ck_assert(inquiries_is_idle(workers[i]));
 		inquiries_free(workers[i]);
 	}
-	ck_assert(grants_is_idle(grants));
-	grants_free(grants);
-	config_unref(config);
-	blocking_free(pool);
-	loop_free(loop);
-	clock_override(NULL, NULL);
+	tear_down();
 }
 
 static struct health_view look(void)
@@ -269,23 +108,6 @@ static struct health_view look(void)
 }
 
 /* --- steps --- */
-
-static bool is_asked(void)
-{
-	return open_call != NULL;
-}
-
-static bool say_yes(void)
-{
-	answer_with(HTTP_FAULT_NONE, 200);
-	return true;
-}
-
-static bool say_no(void)
-{
-	answer_with(HTTP_FAULT_NONE, 403);
-	return true;
-}
 
 static bool look_for_a_while(void)
 {

@@ -1,61 +1,11 @@
 /* What a provider is shown of a message, and that hostile ones cost little. */
+#include "look.h"
+
 #include <support/unit.h>
 
 #include <mail/header.h>
-#include <mail/mime.h>
 
 #include <errno.h>
-
-enum {
-	TEXT_MAX = 64 * 1024 * 1024
-};
-
-static struct message *message;
-static struct mime_view *view;
-static const struct mime_fields *fields;
-static struct err why;
-static struct buf text; /* for messages made by a loop */
-
-static void set_up(void)
-{
-	mime_library_init();
-	buf_init(&text, TEXT_MAX);
-	why = (struct err){ .code = 0 };
-}
-
-static void tear_down(void)
-{
-	mime_view_free(view);
-	message_unref(message);
-	buf_finish(&text);
-	view = NULL;
-	message = NULL;
-	fields = NULL;
-}
-
-static void parse(struct span raw)
-{
-	size_t length = header_length(raw);
-	struct buf header, body;
-
-	buf_init(&header, TEXT_MAX);
-	buf_init(&body, TEXT_MAX);
-	ck_assert_uint_gt(length, 0);
-	ck_assert_int_eq(buf_add(&header, raw.ptr, length), 0);
-	ck_assert_int_eq(buf_add_span(&body, raw), 0);
-	mime_view_free(view);
-	message_unref(message);
-	message = message_new(&header, &body, length);
-	ck_assert_ptr_nonnull(message);
-	view = mime_view_new(message, &why);
-	fields = view ? mime_view_fields(view) : NULL;
-}
-
-static void check_span(struct span got, const char *expected)
-{
-	ck_assert_msg(span_eq(got, span_of(expected)),
-	    "got \"%.*s\", not \"%s\"", SPAN_FMT(got), expected);
-}
 
 static void check_part(size_t i, const char *expected)
 {
@@ -66,21 +16,6 @@ static void check_part(size_t i, const char *expected)
 	ck_assert_uint_le(len, sizeof(got));
 	ck_assert_int_eq(mime_view_read(view, i, 0, got, len), 0);
 	check_span(span_make(got, len), expected);
-}
-
-static void add(const char *s)
-{
-	ck_assert_int_eq(buf_add_str(&text, s), 0);
-}
-
-static void add_times(size_t count, const char *s)
-{
-	int rc = 0;
-
-	/* An assertion of Check costs a system call. */
-	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = buf_add_str(&text, s);
-	ck_assert_int_eq(rc, 0);
 }
 
 START_TEST(decodes_header_fields)

@@ -2,17 +2,17 @@
  * Parts are decoded from where the message lies: the same from a file as from
  * memory, in whatever steps they are read, and counted before.
  */
+#include "look.h"
+
 #include <support/unit.h>
 
 #include <base/list.h>
 #include <mail/header.h>
-#include <mail/mime.h>
 
 #include <errno.h>
 #include <stdlib.h>
 
 enum {
-	TEXT_MAX = 64 * 1024 * 1024,
 	STEP = 997 /* of one read from a body elsewhere */
 };
 
@@ -45,54 +45,10 @@ static const struct message_source_ops ops = { .read = read_elsewhere,
 	.release = release_elsewhere };
 
 static struct elsewhere source;
-static struct message *message;
-static struct mime_view *view;
-static const struct mime_fields *fields;
-static struct err why;
-static struct buf text;
-
-static void set_up(void)
+static void begin(void)
 {
-	mime_library_init();
-	buf_init(&text, TEXT_MAX);
-	why = (struct err){ .code = 0 };
+	set_up();
 	source = (struct elsewhere){ .source.ops = &ops };
-}
-
-static void drop(void)
-{
-	mime_view_free(view);
-	message_unref(message);
-	view = NULL;
-	message = NULL;
-	fields = NULL;
-}
-
-static void tear_down(void)
-{
-	drop();
-	buf_finish(&text);
-}
-
-static void look(void)
-{
-	ck_assert_ptr_nonnull(message);
-	view = mime_view_new(message, &why);
-	fields = view ? mime_view_fields(view) : NULL;
-}
-
-static void open_in_memory(struct span raw)
-{
-	size_t length = header_length(raw);
-	struct buf header, body;
-
-	drop();
-	buf_init(&header, TEXT_MAX);
-	buf_init(&body, TEXT_MAX);
-	ck_assert_int_eq(buf_add(&header, raw.ptr, length), 0);
-	ck_assert_int_eq(buf_add_span(&body, raw), 0);
-	message = message_new(&header, &body, length);
-	look();
 }
 
 static void open_elsewhere(struct span raw)
@@ -100,27 +56,12 @@ static void open_elsewhere(struct span raw)
 	size_t length = header_length(raw);
 	struct buf header;
 
-	drop();
+	drop(); /* its source is the same */
 	buf_init(&header, TEXT_MAX);
 	ck_assert_int_eq(buf_add(&header, raw.ptr, length), 0);
 	source.body = span_from(raw, length);
 	source.source.size = source.body.len;
-	message = message_new_from(&header, &source.source);
-	look();
-}
-
-static void add(const char *s)
-{
-	ck_assert_int_eq(buf_add_str(&text, s), 0);
-}
-
-static void add_times(size_t count, const char *s)
-{
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = buf_add_str(&text, s);
-	ck_assert_int_eq(rc, 0);
+	look_at(message_new_from(&header, &source.source));
 }
 
 /* One part of a type that is a file, in that encoding. */
@@ -188,7 +129,7 @@ START_TEST(decodes_what_is_odd)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		open_in_memory(with_file(cases[i].encoding, cases[i].content));
+		parse(with_file(cases[i].encoding, cases[i].content));
 		ck_assert_ptr_nonnull(fields);
 		ck_assert_uint_eq(fields->part_count, 1);
 		ck_assert_msg(
@@ -217,7 +158,7 @@ START_TEST(decodes_alike_over_every_edge)
 			ck_assert_int_eq(buf_add_str(&expected, "x"), 0);
 	}
 	ck_assert_int_eq(buf_add(&content, "", 1), 0);
-	open_in_memory(with_file("quoted-printable", buf_span(&content).ptr));
+	parse(with_file("quoted-printable", buf_span(&content).ptr));
 	ck_assert_ptr_nonnull(fields);
 	check_part(0, buf_span(&expected));
 	open_elsewhere(buf_span(&text));
@@ -299,7 +240,7 @@ START_TEST(two_parts_can_be_read_by_turns)
 	add_times(2, "--b\r\nContent-Type: application/x\r\n"
 		     "Content-Transfer-Encoding: base64\r\n\r\n"
 		     "YWJjZGVm\r\n");
-	open_in_memory(buf_span(&text));
+	parse(buf_span(&text));
 	ck_assert_ptr_nonnull(fields);
 	for (uint64_t at = 0; at < 6; at += 3) {
 		for (size_t i = 0; i < 2; i++) {
@@ -316,7 +257,7 @@ static void check_same(struct span raw)
 	struct mime_fields was;
 	char *parts[4] = { NULL }, *words[3];
 
-	open_in_memory(raw);
+	parse(raw);
 	ck_assert_ptr_nonnull(fields);
 	was = *fields;
 	ck_assert_uint_le(was.part_count, 4);
@@ -478,7 +419,7 @@ static Suite *make_suite(void)
 	TCase *t = tcase_create("stream");
 
 	tcase_set_timeout(t, 60);
-	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_checked_fixture(t, begin, tear_down);
 	tcase_add_test(t, decodes_what_is_odd);
 	tcase_add_test(t, decodes_alike_over_every_edge);
 	tcase_add_test(t, what_stands_for_nothing_is_not_the_end);

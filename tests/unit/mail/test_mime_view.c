@@ -2,72 +2,19 @@
  * What a reader sees of a message of odd structure, and that no bytes of it
  * are lost: each is in a text or in a part.
  */
+#include "look.h"
+
 #include <support/unit.h>
 
 #include <mail/header.h>
-#include <mail/mime.h>
 #include <mail/mime_scan.h>
 #include <postern/provider.h>
 
 #include <errno.h>
 #include <stdio.h>
 
-enum {
-	TEXT_MAX = 64 * 1024 * 1024
-};
-
 #define SHOWN(text) "<div style=\"white-space: pre-wrap\">" text "</div>\r\n"
 #define PART(type, content) "\r\nContent-Type: " type "\r\n\r\n" content "\r\n"
-
-static struct message *message;
-static struct mime_view *view;
-static const struct mime_fields *fields;
-static struct err why;
-static struct buf text;
-
-static void set_up(void)
-{
-	mime_library_init();
-	buf_init(&text, TEXT_MAX);
-	why = (struct err){ .code = 0 };
-}
-
-static void drop(void)
-{
-	mime_view_free(view);
-	message_unref(message);
-	view = NULL;
-	message = NULL;
-	fields = NULL;
-}
-
-static void tear_down(void)
-{
-	drop();
-	buf_finish(&text);
-}
-
-static void parse(struct span raw)
-{
-	size_t length = header_length(raw);
-	struct buf header, body;
-
-	drop();
-	buf_init(&header, TEXT_MAX);
-	buf_init(&body, TEXT_MAX);
-	ck_assert_uint_gt(length, 0);
-	ck_assert_int_eq(buf_add(&header, raw.ptr, length), 0);
-	ck_assert_int_eq(buf_add_span(&body, raw), 0);
-	message = message_new(&header, &body, length);
-	ck_assert_ptr_nonnull(message);
-	view = mime_view_new(message, &why);
-	fields = view ? mime_view_fields(view) : NULL;
-}
-
-static void add(const char *s)
-{
-	ck_assert_int_eq(buf_add_str(&text, s), 0);
-}
 
 /* A message of that Content-Type and body. */
 static void show(const char *type, const char *body)
@@ -79,12 +26,6 @@ static void show(const char *type, const char *body)
 	add(body);
 	parse(buf_span(&text));
 	ck_assert_msg(fields, "%s", why.text);
-}
-
-static void check_span(struct span got, const char *expected)
-{
-	ck_assert_msg(span_eq(got, span_of(expected)),
-	    "got \"%.*s\", not \"%s\"", SPAN_FMT(got), expected);
 }
 
 static void check_bodies(
