@@ -50,7 +50,10 @@ struct postern_host {
 	int (*body)(struct postern_request *r, const void *data, size_t len);
 	/* Append text escaped as the inside of a JSON string. */
 	int (*body_json)(struct postern_request *r, struct postern_str text);
-	/* Append the whole message, without Bcc, CRLF lines (by reference). */
+	/*
+	 * Append the whole message, without Bcc, CRLF lines (by reference).
+	 * With POSTERN_JSON_STRING one whose bytes are not UTF-8 is refused.
+	 */
 	int (*body_message)(
 	    struct postern_request *r, enum postern_encoding encoding);
 	/* Append decoded part i of mail->content (by reference). */
@@ -104,6 +107,14 @@ struct postern_host {
 	 * what build is to return.
 	 */
 	int (*refuse_together)(struct postern_request *r, const char *reason);
+	/*
+	 * As body_message, of the message with another header: first fields,
+	 * whole lines with CRLF, then its own but for those whose names are in
+	 * without, which a NULL ends. In build only.
+	 */
+	int (*body_changed)(struct postern_request *r,
+	    struct postern_str fields, const char *const *without,
+	    enum postern_encoding encoding);
 };
 
 enum {

@@ -18,6 +18,24 @@ enum {
 
 /* --- sources --- */
 
+/* Another header, then what follows the message's own. */
+static int changed_read(const struct postern_request *r, const struct piece *p,
+    uint64_t offset, char *out, size_t len)
+{
+	size_t head = 0;
+
+	if (offset < p->bytes.len) {
+		head = p->bytes.len - (size_t)offset;
+		if (head > len)
+			head = len;
+		memcpy(out, p->bytes.ptr + offset, head);
+	}
+	if (head == len)
+		return 0;
+	offset += head + message_header(r->message).len - p->bytes.len;
+	return message_read_all(r->message, offset, out + head, len - head);
+}
+
 static int source_read(const struct postern_request *r, const struct piece *p,
     uint64_t offset, char *out, size_t len)
 {
@@ -31,6 +49,8 @@ static int source_read(const struct postern_request *r, const struct piece *p,
 		return 0;
 	case PIECE_PART:
 		return mime_view_read(r->mime, p->part, offset, out, len);
+	case PIECE_CHANGED:
+		return changed_read(r, p, offset, out, len);
 	case PIECE_CONTENT:
 		offset += message_header(r->message).len;
 		break;
@@ -89,6 +109,7 @@ static void rewind_cursor(struct body_cursor *c, size_t piece)
 	c->is_valid = true;
 	c->offset = c->source = 0;
 	c->used = c->filled = 0;
+	c->is_foreign = false;
 	c->unit_used = c->unit_len = 0;
 }
 
@@ -123,6 +144,8 @@ static int next_unit(const struct postern_request *r, const struct piece *p,
 		if (in.len > 0)
 			used = json_escape_unit(
 			    in, is_last, c->unit, &c->unit_len);
+		/* One byte became U+FFFD. */
+		c->is_foreign |= used == 1 && c->unit_len == 3;
 		if (used > 0 || is_last)
 			break;
 		rc = refill(r, p, c);
@@ -189,6 +212,10 @@ static int measure_json(const struct postern_request *r, struct piece *p)
 		n = read_units(r, p, c, NULL, READ_SIZE);
 	} while (n > 0);
 	p->size = c->offset;
+	/* Texts were made UTF-8; a message is what its author wrote. */
+	if (n == 0 && c->is_foreign &&
+	    (p->source == PIECE_MESSAGE || p->source == PIECE_CHANGED))
+		n = -EILSEQ;
 	free(c);
 	return (int)n;
 }

@@ -7,6 +7,7 @@
 
 #include <base/b64.h>
 #include <base/hash.h>
+#include <mail/header.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -134,13 +135,68 @@ static int host_body_json(struct postern_request *r, struct postern_str text)
 	return note(r, rc < 0 ? rc : body_note_text(r, offset));
 }
 
+static int host_refuse(struct postern_request *r, const char *reason)
+{
+	(void)err_set(&r->refusal, -EINVAL, "%s", reason);
+	return note(r, -EINVAL);
+}
+
+static int add_message(struct postern_request *r, const struct piece *piece)
+{
+	int rc = body_add_reference(r, piece);
+
+	if (rc == -EILSEQ)
+		return host_refuse(r,
+		    "the message holds bytes that are not UTF-8, which this "
+		    "provider cannot take: encode such text as "
+		    "quoted-printable or base64");
+	return note(r, rc);
+}
+
 static int host_body_message(
     struct postern_request *r, enum postern_encoding encoding)
 {
-	return note(r, body_add_reference(
-			   r, &(struct piece){ .source = PIECE_MESSAGE,
+	return add_message(r, &(struct piece){ .source = PIECE_MESSAGE,
 				  .encoding = encoding,
-				  .source_size = message_size(r->message) }));
+				  .source_size = message_size(r->message) });
+}
+
+static bool is_in(struct span name, const char *const *list)
+{
+	while (*list && !span_ieq(name, span_of(*list)))
+		list++;
+	return *list != NULL;
+}
+
+static int host_body_changed(struct postern_request *r,
+    struct postern_str fields, const char *const *without,
+    enum postern_encoding encoding)
+{
+	struct span rest = message_header(r->message), copy = SPAN("");
+	uint64_t content = message_size(r->message) - rest.len;
+	struct message_field field;
+	struct buf head;
+	int rc;
+
+	buf_init(&head, REQUEST_TEXT_MAX);
+	rc = buf_add_span(&head, from_str(fields));
+	while (rc == 0 && header_next(&rest, &field)) {
+		if (!is_in(field.name, without))
+			rc = buf_add_span(&head, field.whole);
+	}
+	if (rc == 0)
+		rc = buf_add_str(&head, "\r\n");
+	if (rc == 0)
+		copy = arena_span(&r->arena, buf_span(&head));
+	if (!copy.ptr)
+		rc = -ENOMEM;
+	buf_finish(&head);
+	if (rc < 0)
+		return note(r, rc);
+	return add_message(r, &(struct piece){ .source = PIECE_CHANGED,
+				  .encoding = encoding,
+				  .bytes = copy,
+				  .source_size = copy.len + content });
 }
 
 static int host_body_content(struct postern_request *r)
@@ -240,12 +296,6 @@ static const char *host_decode(
 	return kept;
 }
 
-static int host_refuse(struct postern_request *r, const char *reason)
-{
-	(void)err_set(&r->refusal, -EINVAL, "%s", reason);
-	return note(r, -EINVAL);
-}
-
 static int host_refuse_together(struct postern_request *r, const char *reason)
 {
 	(void)err_set(&r->refusal, -E2BIG, "%s", reason);
@@ -314,6 +364,7 @@ const struct postern_host request_host = {
 	.body_hmac_sha256 = host_body_hmac_sha256,
 	.decode = host_decode,
 	.refuse_together = host_refuse_together,
+	.body_changed = host_body_changed,
 };
 
 const char *const *request_headers(const struct postern_request *r)

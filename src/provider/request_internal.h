@@ -21,6 +21,7 @@ enum piece_source {
 	PIECE_TEXT = 0, /* request.text */
 	PIECE_MESSAGE,
 	PIECE_CONTENT, /* the message without its header */
+	PIECE_CHANGED, /* bytes as a header, then that */
 	PIECE_PART,    /* a decoded part */
 	PIECE_BYTES    /* a text of the view */
 };
@@ -30,7 +31,7 @@ struct piece {
 	enum postern_encoding encoding;
 	size_t text_offset;   /* PIECE_TEXT: position in text */
 	size_t part;          /* PIECE_PART: index */
-	struct span bytes;    /* PIECE_BYTES */
+	struct span bytes;    /* PIECE_BYTES, PIECE_CHANGED */
 	uint64_t source_size; /* before encoding */
 	uint64_t start, size; /* place in the body, encoded */
 };
@@ -42,6 +43,7 @@ struct body_cursor {
 	uint64_t offset;     /* of the piece's encoded bytes given out */
 	uint64_t source;     /* of the window in the source */
 	size_t used, filled; /* of the window */
+	bool is_foreign;     /* bytes were no UTF-8 */
 	char window[BODY_WINDOW];
 	char unit[JSON_UNIT_MAX];
 	size_t unit_used, unit_len;
@@ -89,7 +91,10 @@ void request_finish(struct postern_request *r);
 /* NULL-terminated. */
 const char *const *request_headers(const struct postern_request *r);
 
-/* Append a reference; computes its encoded size. 0 or a negative errno. */
+/*
+ * Append a reference; computes its encoded size. 0 or a negative errno, which
+ * is -EILSEQ when bytes of the message are no text for JSON.
+ */
 int body_add_reference(struct postern_request *r, const struct piece *piece);
 /* Append bytes (copied). 0 or a negative errno. */
 int body_add_text(struct postern_request *r, struct span text);

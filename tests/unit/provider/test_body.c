@@ -17,7 +17,7 @@ static struct message *message;
 static struct postern_request request;
 static struct buf raw, expected;
 
-/* A message with every byte but CR, LF and NUL, and some UTF-8. */
+/* A message with every byte of ASCII but NUL, and UTF-8 at odd places. */
 static void make_message(size_t size)
 {
 	struct buf header, body;
@@ -27,7 +27,9 @@ static void make_message(size_t size)
 	ck_assert_int_eq(buf_add_str(&header, "A: \xe2\x9c\x93\r\n\r\n"), 0);
 	ck_assert_int_eq(buf_reserve(&body, size), 0);
 	for (size_t i = 0; i < size; i++)
-		buf_tail(&body)[i] = (char)(i * 7 % 255 + 1);
+		buf_tail(&body)[i] = (char)(i * 7 % 127 + 1);
+	for (size_t i = 5; i + 3 <= size; i += 11)
+		memcpy(buf_tail(&body) + i, "\xe2\x9c\x93", 3);
 	buf_commit(&body, size);
 	ck_assert_int_eq(buf_add_span(&raw, buf_span(&header)), 0);
 	ck_assert_int_eq(buf_add_span(&raw, buf_span(&body)), 0);
@@ -131,6 +133,67 @@ START_TEST(reads_from_anywhere)
 }
 END_TEST
 
+/* Message with that header and body; the request is to it. */
+static void make_small(const char *head, const char *content)
+{
+	struct buf header, body;
+
+	buf_init(&header, TEXT_MAX);
+	buf_init(&body, TEXT_MAX);
+	ck_assert_int_eq(buf_add_str(&header, head), 0);
+	ck_assert_int_eq(buf_add_str(&body, content), 0);
+	message = message_new(&header, &body, 0);
+	ck_assert_ptr_nonnull(message);
+	request_init(&request, message);
+}
+
+START_TEST(changes_the_header_and_nothing_else)
+{
+	static const char *const without[] = { "To", "cc", NULL };
+	const struct postern_str fields = to_str("To: new@x.example\r\n");
+	const char *changed = "To: new@x.example\r\n"
+			      "From: a@x.example\r\n"
+			      "Subject: one\r\n two\r\n\r\n"
+			      "To: text \xe2\x9c\x93\r\n";
+
+	make_small(
+	    "From: a@x.example\r\nTO: old@x.example,\r\n\tb@x.example\r\n"
+	    "Cc: c@x.example\r\nSubject: one\r\n two\r\n"
+	    "to : again@x.example\r\n\r\n",
+	    "To: text \xe2\x9c\x93\r\n");
+	for (int encoding = POSTERN_AS_IS; encoding <= POSTERN_JSON_STRING;
+	     encoding++)
+		ck_assert_int_eq(request_host.body_changed(&request, fields,
+				     without, (enum postern_encoding)encoding),
+		    0);
+	ck_assert_int_eq(buf_add_str(&expected, changed), 0);
+	expect_base64(span_of(changed));
+	ck_assert_int_eq(json_escape(span_of(changed), &expected), 0);
+	ck_assert_uint_eq(request.body_size, buf_len(&expected));
+	for (size_t step = 1; step < 100; step++)
+		check_range(0, step);
+}
+END_TEST
+
+START_TEST(refuses_a_message_that_is_no_text_in_json)
+{
+	static const char *const none[] = { NULL };
+
+	make_small("A: b\r\n\r\n", "Gr\xfc\xdf\x65\r\n");
+	ck_assert_int_eq(
+	    request_host.body_message(&request, POSTERN_BASE64), 0);
+	ck_assert_int_eq(request_host.body_message(&request, POSTERN_AS_IS), 0);
+	ck_assert_int_eq(
+	    request_host.body_message(&request, POSTERN_JSON_STRING), -EINVAL);
+	ck_assert_int_eq(request.refusal.code, -EINVAL);
+	ck_assert_ptr_nonnull(strstr(request.refusal.text, "not UTF-8"));
+	ck_assert_int_eq(request_host.body_changed(
+			     &request, to_str(""), none, POSTERN_JSON_STRING),
+	    -EINVAL);
+	ck_assert_int_eq(request.rc, -EINVAL);
+}
+END_TEST
+
 START_TEST(counts_an_empty_body)
 {
 	char c;
@@ -201,6 +264,8 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, reads_the_same_in_steps_of_any_size);
 	tcase_add_test(t, reads_from_anywhere);
+	tcase_add_test(t, changes_the_header_and_nothing_else);
+	tcase_add_test(t, refuses_a_message_that_is_no_text_in_json);
 	tcase_add_test(t, counts_an_empty_body);
 	tcase_add_test(t, hashes_what_it_will_send);
 	tcase_add_test(t, keeps_line_breaks_out_of_headers);
