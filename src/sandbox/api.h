@@ -58,12 +58,13 @@ struct api_exam {
 };
 
 struct api {
-	const char *path;                   /* "/email", behind the name */
-	const char *key_header, *key_begin; /* how each key begins */
-	const char *email, *name;           /* members of an address */
-	size_t max_request;                 /* bytes */
-	int bad_status;                     /* of wrong requests */
-	const char *unknown;                /* code: member not in the table */
+	const char *path; /* "/email", behind the name */
+	/* How each key begins; NULL: it is not in a header. */
+	const char *key_header, *key_begin;
+	const char *email, *name; /* members of an address */
+	size_t max_request;       /* bytes */
+	int bad_status;           /* of wrong requests */
+	const char *unknown;      /* code: member not in the table */
 	/* Its words before and behind the member, then comes the address. */
 	const char *bad_address, *bad_address_end;
 	const struct api_field *fields;

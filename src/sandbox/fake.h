@@ -57,6 +57,7 @@ struct fake {
 	X(brevo)                                                               \
 	X(sendlayer)                                                           \
 	X(resend)                                                              \
+	X(mandrill)                                                            \
 	X(raw)
 
 #define FAKE_DECLARE(name) extern const struct fake fake_##name;

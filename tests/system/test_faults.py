@@ -29,9 +29,10 @@ PROVIDERS = {
     "brevo": "api_key: xkeysib-sandbox",
     "sendlayer": "api_key: sandbox",
     "resend": "api_key: re_sandbox",
+    "mandrill": "api_key: md-sandbox",
 }
 # Others document that after these nothing was taken.
-AMBIGUOUS = {"postmark", "brevo", "sendlayer", "resend"}
+AMBIGUOUS = {"postmark", "brevo", "sendlayer", "resend", "mandrill"}
 UNCERTAIN = {module: "unknown" if module in AMBIGUOUS else "transient"
              for module in PROVIDERS}
 BACKUP = "mailgun"
@@ -288,6 +289,10 @@ class FaultsOfFields(Faults):
 
 class FaultsOfStrings(Faults):
     modules = ("resend",)
+
+
+class FaultsOfRawMessages(Faults):
+    modules = ("mandrill",)
 
 
 if __name__ == "__main__":

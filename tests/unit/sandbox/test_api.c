@@ -23,6 +23,9 @@ static const struct api sendlayer = { "sendlayer", "/sendlayer/api/v1/email",
 static const struct api resend = { "resend", "/resend/emails",
 	"Authorization: Bearer re_t\r\nUser-Agent: t\r\n" JSON };
 
+static const struct api mandrill = { "mandrill",
+	"/mandrill/api/1.0/messages/send-raw.json", "X: t\r\n" JSON };
+
 /* A good request in pieces, so that a test can replace one of them. */
 #define PM_FROM "\"From\":\"Shop <orders@shop.example>\""
 #define PM_TO "\"To\":\"\\\"Ann, A\\\" <ann@dest.example>, b@dest.example\""
@@ -53,6 +56,13 @@ static const struct api resend = { "resend", "/resend/emails",
 #define RS_TEXT "\"subject\":\"Order\",\"text\":\"Hi\""
 #define RS_GOOD RS_FROM "," RS_TO "," RS_TEXT
 #define RS(more) "{" RS_GOOD "," more "}"
+
+#define MD_KEY "\"key\":\"md-t\""
+#define MD_RAW                                                                 \
+	"\"raw_message\":\"From: a@b.example\\r\\nSubject: x\\r\\n\\r\\nHi\""
+#define MD_TO "\"to\":[\"c@d.example\"]"
+#define MD_GOOD MD_KEY "," MD_RAW "," MD_TO
+#define MD(more) "{" MD_GOOD "," more "}"
 
 /* says: part of the answer. */
 static const struct row {
@@ -195,6 +205,29 @@ static const struct row {
 	    "name is not valid" },
 	{ &resend, RS("\"attachments\":[{\"filename\":\"\",\"content\":\"\"}]"),
 	    422, "invalid_attachment" },
+	{ &mandrill, "{" MD_GOOD "}", 200,
+	    "[{\"email\":\"c@d.example\",\"status\":\"sent\",\"_id\":\"" },
+	{ &mandrill, MD("\"async\":true"), 200, "\"status\":\"queued\"" },
+	{ &mandrill,
+	    "{" MD_KEY "," MD_RAW
+	    ",\"to\":[\"inactive@d.example\",\"c@d.example\"]}",
+	    200, "\"rejected\"" },
+	{ &mandrill, "[]", 400, "ValidationError" },
+	{ &mandrill, "{" MD_RAW "," MD_TO "}", 500, "Invalid_Key" },
+	{ &mandrill, "{\"key\":\"t\"," MD_RAW "," MD_TO "}", 500,
+	    "\"code\":-1,\"name\":\"Invalid_Key\"" },
+	{ &mandrill, "{" MD_KEY "," MD_TO "}", 500, "raw_message is missing" },
+	{ &mandrill, "{" MD_KEY "," MD_TO ",\"raw_message\":\"Hi\"}", 500,
+	    "empty line" },
+	{ &mandrill, "{" MD_KEY "," MD_RAW "}", 500, "to is missing" },
+	{ &mandrill, "{" MD_KEY "," MD_RAW ",\"to\":[\"nobody\"]}", 500,
+	    "Invalid to: 'nobody'" },
+	{ &mandrill, MD("\"async\":1"), 500, "async is not valid" },
+	{ &mandrill, MD("\"bcc\":[]"), 500, "bcc is no known field" },
+	{ &mandrill,
+	    "{" MD_KEY "," MD_TO ",\"raw_message\":\"From: a@b.example\\r\\n"
+	    "X-MC-BccAddress: e@f.example\\r\\n\\r\\nHi\"}",
+	    500, "no copies" },
 };
 
 START_TEST(checks_each_request)
