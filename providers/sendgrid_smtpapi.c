@@ -127,19 +127,15 @@ static json_t *translate(const json_t *api)
 	return out;
 }
 
-/* The members of an object without its braces. */
-static int add_members(const json_t *object, struct writer *w)
+static int add_members(json_t *object, struct writer *w)
 {
-	char *text;
+	void *at = json_object_iter(object);
+	int rc = 0;
 
-	if (json_object_size(object) == 0)
-		return 0;
-	text = json_dumps(object, JSON_COMPACT);
-	if (!text)
-		return -ENOMEM;
-	writer_json(w, NULL, str_make(text + 1, strlen(text) - 2));
-	free(text);
-	return 0;
+	for (; at && rc == 0; at = json_object_iter_next(object, at))
+		rc = writer_value(
+		    w, json_object_iter_key(at), json_object_iter_value(at));
+	return rc;
 }
 
 int sendgrid_add_smtpapi(struct letter *l)

@@ -110,11 +110,15 @@ struct postern_host {
 	/*
 	 * As body_message, of the message with another header: first fields,
 	 * whole lines with CRLF, then its own but for those whose names are in
-	 * without, which a NULL ends. In build only.
+	 * without, which a NULL ends; without itself NULL: none of its own. In
+	 * build only.
 	 */
 	int (*body_changed)(struct postern_request *r,
 	    struct postern_str fields, const char *const *without,
 	    enum postern_encoding encoding);
+	/* The fields of the message as body_message appends them: whole lines
+	 * with CRLF, without the empty one behind them. In build only. */
+	struct postern_str (*message_header)(struct postern_request *r);
 };
 
 enum {

@@ -7,6 +7,7 @@
 #include <common/words.h>
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 int letter_init(struct letter *l, const struct letter_style *style,
@@ -16,6 +17,13 @@ int letter_init(struct letter *l, const struct letter_style *style,
 	*l = (struct letter){ .style = style, .mail = mail };
 	writer_init(&l->w, host, r);
 	return split_recipients(mail, host, r, &l->lists);
+}
+
+void letter_begin(struct letter *l, const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	*l = (struct letter){ .mail = mail };
+	writer_init(&l->w, host, r);
 }
 
 int letter_head(struct letter *l, const char *base, const char *path)
@@ -352,7 +360,7 @@ int letter_refuse_together(struct letter *l, const char *reason)
 	const struct postern_host *host = l->w.host;
 
 	/* Older cores cannot. */
-	if (host->size < sizeof(*host))
+	if (host->size < offsetof(struct postern_host, body_changed))
 		return host->refuse(l->w.r, reason);
 	return host->refuse_together(l->w.r, reason);
 }

@@ -43,6 +43,9 @@ struct letter {
 int letter_init(struct letter *l, const struct letter_style *style,
     const struct postern_mail *mail, const struct postern_host *host,
     struct postern_request *r);
+/* Where the API takes the message itself: no style and no lists. */
+void letter_begin(struct letter *l, const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r);
 /*
  * POST to path behind base, with a header field of that name that holds
  * scheme and key. 0 or a negative errno.

@@ -1,6 +1,9 @@
 /* See writer.h. */
 #include <common/writer.h>
 
+#include <errno.h>
+#include <stdlib.h>
+
 static void add(struct writer *w, const char *json)
 {
 	(void)w->host->body(w->r, json, strlen(json));
@@ -59,6 +62,20 @@ void writer_json(struct writer *w, const char *name, struct postern_str json)
 void writer_bool(struct writer *w, const char *name, bool value)
 {
 	writer_json(w, name, value ? STR("true") : STR("false"));
+}
+
+int writer_value(struct writer *w, const char *name, const json_t *value)
+{
+	char *text;
+
+	if (!value)
+		return 0;
+	text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	if (!text)
+		return -ENOMEM;
+	writer_json(w, name, str_of(text));
+	free(text);
+	return 0;
 }
 
 void writer_pair(

@@ -8,6 +8,8 @@
 #include <common/str.h>
 #include <postern/provider.h>
 
+#include <jansson.h>
+
 struct writer {
 	const struct postern_host *host;
 	struct postern_request *r;
@@ -26,6 +28,8 @@ void writer_text(struct writer *w, const char *name, struct postern_str value);
 /* JSON as it is: a number, true, members of an object without its braces. */
 void writer_json(struct writer *w, const char *name, struct postern_str json);
 void writer_bool(struct writer *w, const char *name, bool value);
+/* A parsed value, or nothing for NULL. 0 or -ENOMEM. */
+int writer_value(struct writer *w, const char *name, const json_t *value);
 /* A member whose name comes from the message. */
 void writer_pair(
     struct writer *w, struct postern_str name, struct postern_str value);

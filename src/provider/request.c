@@ -180,7 +180,7 @@ static int host_body_changed(struct postern_request *r,
 
 	buf_init(&head, REQUEST_TEXT_MAX);
 	rc = buf_add_span(&head, from_str(fields));
-	while (rc == 0 && header_next(&rest, &field)) {
+	while (rc == 0 && without && header_next(&rest, &field)) {
 		if (!is_in(field.name, without))
 			rc = buf_add_span(&head, field.whole);
 	}
@@ -197,6 +197,16 @@ static int host_body_changed(struct postern_request *r,
 				  .encoding = encoding,
 				  .bytes = copy,
 				  .source_size = copy.len + content });
+}
+
+static struct postern_str host_message_header(struct postern_request *r)
+{
+	struct span rest = message_header(r->message), all = rest;
+	struct message_field field;
+
+	while (header_next(&rest, &field))
+		;
+	return (struct postern_str){ all.ptr, all.len - rest.len };
 }
 
 static int host_body_content(struct postern_request *r)
@@ -365,6 +375,7 @@ const struct postern_host request_host = {
 	.decode = host_decode,
 	.refuse_together = host_refuse_together,
 	.body_changed = host_body_changed,
+	.message_header = host_message_header,
 };
 
 const char *const *request_headers(const struct postern_request *r)

@@ -5,6 +5,7 @@
 #include <provider/provider.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -389,6 +390,45 @@ START_TEST(counts_the_request_of_who_takes_content)
 }
 END_TEST
 
+/* The header said anew, and one more field. */
+static int say_header(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	struct postern_str header = host->message_header(r);
+	char fields[256];
+
+	(void)mail;
+	(void)host->method(r, "POST");
+	(void)host->url(r, "https://a.example/");
+	ck_assert(header.len > 0 && header.ptr[header.len - 1] == '\n');
+	(void)snprintf(fields, sizeof(fields), "%.*sX: y\r\n", (int)header.len,
+	    header.ptr);
+	return host->body_changed(r,
+	    (struct postern_str){ fields, strlen(fields) }, NULL,
+	    POSTERN_AS_IS);
+}
+
+START_TEST(gives_the_header_to_be_said_anew)
+{
+	static const char expected[] =
+	    "From: =?utf-8?q?J=C3=B6?= <a@x.example>\r\n"
+	    "Bcc: hidden@x.example\r\n"
+	    "To: ann@dest.example,\r\n bob@dest.example\r\n"
+	    "Subject:  one\r\n\ttwo \r\nX: y\r\n\r\nhello\r\n";
+	struct provider_call *c;
+	struct buf body;
+	struct err e;
+
+	on_build = say_header;
+	ck_assert_int_eq(run(&c, &e), 0);
+	buf_init(&body, 4096);
+	ck_assert_int_eq(provider_call_body(c, &body), 0);
+	ck_assert(span_eq(buf_span(&body), span_of(expected)));
+	buf_finish(&body);
+	provider_call_free(c);
+}
+END_TEST
+
 START_TEST(calls_small_messages_light)
 {
 	ck_assert(!provider_call_is_heavy(&provider, &input));
@@ -409,6 +449,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, sends_no_half_request);
 	tcase_add_test(t, holds_to_the_limits_of_the_module);
 	tcase_add_test(t, counts_the_request_of_who_takes_content);
+	tcase_add_test(t, gives_the_header_to_be_said_anew);
 	tcase_add_test(t, calls_small_messages_light);
 	suite_add_tcase(s, t);
 	return s;
