@@ -212,6 +212,8 @@ static bool check_value(
 		return json_is_boolean(value) || wrong(x, f);
 	case API_MAP:
 		return check_map(x, f, value);
+	case API_VALUES:
+		return json_is_object(value) || wrong(x, f);
 	case API_OBJECT:
 		return check_object(x, f, value);
 	case API_ADDRESS:

@@ -16,6 +16,7 @@ enum api_kind {
 	API_WORD,      /* one of words */
 	API_STRINGS,   /* max: items */
 	API_MAP,       /* names and strings */
+	API_VALUES,    /* names and values of any kind */
 	API_OBJECT,    /* fields */
 	API_OBJECTS,   /* a list of them */
 	API_ADDRESS,   /* an object with address and name */

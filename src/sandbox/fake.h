@@ -58,6 +58,7 @@ struct fake {
 	X(sendlayer)                                                           \
 	X(resend)                                                              \
 	X(mandrill)                                                            \
+	X(sparkpost)                                                           \
 	X(raw)
 
 #define FAKE_DECLARE(name) extern const struct fake fake_##name;

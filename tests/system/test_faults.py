@@ -30,11 +30,14 @@ PROVIDERS = {
     "sendlayer": "api_key: sandbox",
     "resend": "api_key: re_sandbox",
     "mandrill": "api_key: md-sandbox",
+    "sparkpost": "api_key: sandbox",
 }
-# Others document that after these nothing was taken.
+# Others document that after an error of their own nothing was taken, and all
+# but sparkpost that this is so after one of a gateway.
 AMBIGUOUS = {"postmark", "brevo", "sendlayer", "resend", "mandrill"}
-UNCERTAIN = {module: "unknown" if module in AMBIGUOUS else "transient"
+OWN_ERROR = {module: "unknown" if module in AMBIGUOUS else "transient"
              for module in PROVIDERS}
+GATEWAY_ERROR = OWN_ERROR | {"sparkpost": "unknown"}
 BACKUP = "mailgun"
 PAUSE_S = 60
 SLOW_DOWN = {"message": "slow down"}
@@ -61,8 +64,8 @@ ROWS = {
         "Retry-After": str(PAUSE_S)}}, "throttled", 429),
     "pause-date": Row({"status": 429, "body": SLOW_DOWN, "headers": {
         "Retry-After": "{date}"}}, "throttled", 429),
-    "error-500": Row({"status": 500}, UNCERTAIN, 500),
-    "error-502": Row({"status": 502, "body": PAGE}, UNCERTAIN, 502),
+    "error-500": Row({"status": 500}, OWN_ERROR, 500),
+    "error-502": Row({"status": 502, "body": PAGE}, GATEWAY_ERROR, 502),
     "error-503": Row({"status": 503}, "transient", 503),
     "error-401": Row({"status": 401}, "account", 401),
     "error-400": Row({"status": 400}, "rejected", 400),
@@ -287,8 +290,8 @@ class FaultsOfFields(Faults):
     modules = "postmark", "brevo", "sendlayer"
 
 
-class FaultsOfStrings(Faults):
-    modules = ("resend",)
+class FaultsOfOthers(Faults):
+    modules = "resend", "sparkpost"
 
 
 class FaultsOfRawMessages(Faults):

@@ -15,8 +15,9 @@ PROVIDERS = {
     "sendlayer": "api_key: sandbox",
     "resend": "api_key: re_sandbox",
     "mandrill": "api_key: md-sandbox",
+    "sparkpost": "api_key: sandbox",
 }
-RAW = {"mandrill"}  # they take the message itself
+RAW = {"mandrill", "sparkpost"}  # they take the message itself
 MAIL = """From: Shop <orders@shop.example>
 {header}Subject: hello
 MIME-Version: 1.0
@@ -91,13 +92,19 @@ class Providers(Case):
         return json.dumps([members.get("to"), members.get("cc")])
 
     def test_one_of_several_is_not_used_any_more(self):
-        for name in ("postmark", "sendlayer", "mandrill"):
+        for name in ("postmark", "sendlayer", "mandrill", "sparkpost"):
             to = [f"ann@{name}.example", f"inactive@{name}.example",
                   f"bob@{name}.example"]
             record = self.submit(to, f"To: {', '.join(to)}\r\n")
             self.assertEqual({r["address"]: r["state"]
                               for r in record["recipients"]},
                              {to[0]: "sent", to[1]: "failed", to[2]: "sent"})
+
+    def test_what_looks_like_a_template_arrives(self):
+        line = "{{ in Go }} {{{raw}}} {\"a\":{}} }}"
+        self.submit(["ann@sparkpost.example"], f"X-Line: {line}\r\n")
+        message = email.message_from_string(self.came("sparkpost")[0][1])
+        self.assertEqual(message["X-Line"], line)
 
     def test_a_try_that_was_lost_is_made_with_the_same_key(self):
         self.sandbox.fault("brevo", count=1, hang="after-body", accept=True)

@@ -25,6 +25,8 @@ static const struct api resend = { "resend", "/resend/emails",
 
 static const struct api mandrill = { "mandrill",
 	"/mandrill/api/1.0/messages/send-raw.json", "X: t\r\n" JSON };
+static const struct api sparkpost = { "sparkpost",
+	"/sparkpost/api/v1/transmissions", "Authorization: k\r\n" JSON };
 
 /* A good request in pieces, so that a test can replace one of them. */
 #define PM_FROM "\"From\":\"Shop <orders@shop.example>\""
@@ -63,6 +65,14 @@ static const struct api mandrill = { "mandrill",
 #define MD_TO "\"to\":[\"c@d.example\"]"
 #define MD_GOOD MD_KEY "," MD_RAW "," MD_TO
 #define MD(more) "{" MD_GOOD "," more "}"
+#define SP_TO(address) "{\"address\":{\"email\":\"" address "\"}}"
+#define SP_HEAD(to) "{\"recipients\":[" to "],"
+#define SP_TEXT(header, content)                                               \
+	"\"content\":{\"email_rfc822\":\"From: a@b.example\\r\\n" header       \
+	"\\r\\n" content "\"}"
+#define SP_OFF ",\"options\":{\"perform_substitutions\":false}}"
+#define SP(header, content)                                                    \
+	SP_HEAD(SP_TO("c@d.example")) SP_TEXT(header, content) SP_OFF
 
 /* says: part of the answer. */
 static const struct row {
@@ -228,6 +238,53 @@ static const struct row {
 	    "{" MD_KEY "," MD_TO ",\"raw_message\":\"From: a@b.example\\r\\n"
 	    "X-MC-BccAddress: e@f.example\\r\\n\\r\\nHi\"}",
 	    500, "no copies" },
+	{ &sparkpost, SP("Subject: x\\r\\n", "{{it}} stays"), 200,
+	    "{\"results\":{\"total_rejected_recipients\":0,"
+	    "\"total_accepted_recipients\":1,\"id\":\"" },
+	{ &sparkpost,
+	    SP_HEAD(SP_TO("c@d.example") "," SP_TO("inactive@d.example"))
+		SP_TEXT("", "x") SP_OFF,
+	    200,
+	    "invalid recipient address.email: inactive@d.example\",\"code\":"
+	    "\"1300\"}]},\"errors\":[{" },
+	{ &sparkpost,
+	    SP_HEAD(SP_TO("inactive@d.example")) SP_TEXT("", "x") SP_OFF, 400,
+	    "\"code\":\"5002\"" },
+	{ &sparkpost, "[]", 400, "\"code\":\"1200\"" },
+	{ &sparkpost, SP_HEAD("") SP_TEXT("", "x") SP_OFF, 422,
+	    "\"code\":\"1400\"" },
+	{ &sparkpost, SP_HEAD(SP_TO("nobody")) SP_TEXT("", "x") SP_OFF, 422,
+	    "invalid recipient address.email: 'nobody'" },
+	{ &sparkpost, SP_HEAD(SP_TO("c@d.example")) "\"content\":{}}", 422,
+	    "email_rfc822 is missing" },
+	{ &sparkpost,
+	    SP_HEAD(SP_TO("c@d.example")) SP_TEXT("", "x") ",\"more\":1}", 422,
+	    "no known field" },
+	{ &sparkpost,
+	    SP_HEAD(SP_TO("c@d.example")) SP_TEXT("", "x") ",\"metadata\":[1]}",
+	    422, "metadata is not valid" },
+	{ &sparkpost,
+	    SP_HEAD(SP_TO("c@d.example")) SP_TEXT("", "x") ",\"metadata\":"
+							   "{\"a\":1}}",
+	    200, "results" },
+	{ &sparkpost,
+	    SP_HEAD(SP_TO("c@d.example"))
+		SP_TEXT("", "x") ",\"options\":{\"transactional\":1}}",
+	    422, "transactional is not valid" },
+	{ &sparkpost, SP("Subject: {{x}}\\r\\n", "x"), 422,
+	    "\"code\":\"3000\"" },
+	{ &sparkpost, SP("Subject: {{opening_double_curly()}}}\\r\\n", "x"),
+	    422, "\"code\":\"3000\"" },
+	{ &sparkpost,
+	    SP_HEAD(SP_TO("c@d.example")) SP_TEXT("", "{{it}} goes") "}", 422,
+	    "\"code\":\"3000\"" },
+	{ &sparkpost, SP("Subject: a\\r\\nSubject: b\\r\\n", "x"), 422,
+	    "\"code\":\"3020\"" },
+	{ &sparkpost,
+	    SP_HEAD(SP_TO("c@d.example")) "\"content\":{\"email_rfc822\":"
+					  "\"From: a@b.example, "
+					  "c@b.example\\r\\n\\r\\n\"}}",
+	    400, "\"code\":\"7001\"" },
 };
 
 START_TEST(checks_each_request)
@@ -264,6 +321,7 @@ START_TEST(knows_method_path_key_and_type)
 		{ &brevo, "{" BR_GOOD "}", { 405, 404, 401, 415 } },
 		{ &sendlayer, "{" SL_GOOD "}", { 405, 404, 401, 415 } },
 		{ &resend, "{" RS_GOOD "}", { 405, 404, 401, 415 } },
+		{ &sparkpost, SP("", "x"), { 405, 404, 401, 415 } },
 	};
 	struct rig r = { .port = 0 };
 
@@ -334,6 +392,30 @@ START_TEST(what_came_is_shown)
 }
 END_TEST
 
+/* SparkPost's message, after its templates. */
+START_TEST(a_message_in_json_is_shown_as_one)
+{
+	struct rig r = { .port = 0 };
+
+	rig_start(&r);
+	ck_assert_int_eq(
+	    rig_status(&r, "POST", sparkpost.path, sparkpost.headers,
+		SP("Subject: {{opening_double_curly()}}a"
+		   "{{closing_triple_curly()}}\\r\\n",
+		    "{{b}}")),
+	    200);
+	json_t *list =
+	    rig_control(&r, "GET", "/_sandbox/messages?limit=1", NULL);
+	const json_t *m = json_array_get(list, 0);
+	ck_assert_str_eq(
+	    json_string_value(json_object_get(m, "subject")), "{{a}}}");
+	ck_assert_str_eq(
+	    json_string_value(json_object_get(m, "text")), "{{b}}");
+	json_decref(list);
+	rig_stop(&r);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("sandbox/api");
@@ -344,6 +426,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, knows_method_path_key_and_type);
 	tcase_add_test(t, a_trial_is_checked_and_not_kept);
 	tcase_add_test(t, what_came_is_shown);
+	tcase_add_test(t, a_message_in_json_is_shown_as_one);
 	suite_add_tcase(suite, t);
 	return suite;
 }

@@ -1,0 +1,86 @@
+/* See sparkpost_msys.h. Recipients it names would get around the envelope. */
+#include <sparkpost_msys.h>
+
+#include <common/letter.h>
+#include <common/str.h>
+
+#include <stddef.h>
+
+enum {
+	CAMPAIGN_MAX = 64,
+	TAGS_MAX = 10
+};
+
+static bool are_tags(const json_t *tags)
+{
+	const json_t *tag;
+	size_t i;
+
+	if (tags && (!json_is_array(tags) || json_array_size(tags) > TAGS_MAX))
+		return false;
+	json_array_foreach(tags, i, tag)
+	{
+		if (!json_is_string(tag))
+			return false;
+	}
+	return true;
+}
+
+/* What is wrong with it, or NULL. */
+static const char *find_fault(const json_t *api)
+{
+	static const char *const lists[] = { "cc", "bcc", "archive" };
+	const json_t *campaign = json_object_get(api, "campaign_id");
+	const json_t *metadata = json_object_get(api, "metadata");
+
+	if (!json_is_object(api))
+		return "the X-MSYS-API field is no JSON object";
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		if (json_array_size(json_object_get(api, lists[i])) > 0)
+			return "recipients in X-MSYS-API (cc, bcc, archive) "
+			       "are not supported: name them by RCPT";
+	}
+	if (campaign && (!json_is_string(campaign) ||
+			    json_string_length(campaign) > CAMPAIGN_MAX))
+		return "campaign_id of X-MSYS-API is a string of at most 64 "
+		       "bytes";
+	if (metadata && !json_is_object(metadata))
+		return "metadata of X-MSYS-API is no JSON object";
+	if (!are_tags(json_object_get(api, "tags")))
+		return "tags of X-MSYS-API are a list of at most 10 strings";
+	return NULL;
+}
+
+int sparkpost_read_msys(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r, json_t **out)
+{
+	struct postern_str field = letter_find(mail, "X-MSYS-API");
+	const char *fault;
+
+	*out = NULL;
+	if (!field.ptr)
+		return 0;
+	*out = json_loadb(field.ptr, field.len, 0, NULL);
+	fault = find_fault(*out);
+	return fault ? host->refuse(r, fault) : 0;
+}
+
+void sparkpost_set_options(const json_t *api, json_t *options)
+{
+	static const char *const switches[] = { "open_tracking", "initial_open",
+		"click_tracking", "transactional", "skip_suppression",
+		"inline_css", NULL };
+	static const char *const names[] = { "ip_pool", "dkim_key", NULL };
+	json_t *from = json_object_get(api, "options"), *value;
+
+	for (const char *const *name = switches; *name; name++) {
+		value = json_object_get(from, *name);
+		if (json_is_boolean(value))
+			(void)json_object_set(options, *name, value);
+	}
+	for (const char *const *name = names; *name; name++) {
+		value = json_object_get(from, *name);
+		if (json_is_string(value))
+			(void)json_object_set(options, *name, value);
+	}
+}
