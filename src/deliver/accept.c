@@ -31,6 +31,7 @@
 #include <base/date.h>
 #include <base/log.h>
 #include <mail/header.h>
+#include <mail/traits.h>
 
 enum {
 	MESSAGE_ID_MAX = 250 /* what providers and people keep of it */
@@ -383,12 +384,13 @@ static bool is_deliverable(const struct deliver *owner,
 	struct router_ask ask = {
 		.user = e->user, .sender = e->sender, .message = &message
 	};
-	unsigned all = round_needs(&e->terms, e->sender, s->message);
+	unsigned all = traits_needed(&e->terms, e->sender, s->message);
 
 	*out_verdict = DELIVER_NO_ROUTE;
 	for (size_t i = 0; i < e->recipient_count; i++) {
 		ask.recipient = e->recipients[i].address;
-		unsigned needs = round_needs_for(all, &e->terms, ask.recipient);
+		unsigned needs =
+		    traits_needed_for(all, &e->terms, ask.recipient);
 		const struct config_route *route = router_find(c, &ask);
 
 		if (!route)

@@ -6,6 +6,7 @@
  *   round.c                picks a batch of recipients and its provider, has
  *                          the store mark it, starts the attempt
  *   round_route.c          which provider that is: route, order, turn
+ *   batch.c                how many recipients a call takes, its key
  *   gate.c                 whether that provider may be called now
  *   attempt.c              one call to the provider, with credentials from
  *                          grants.c where its module fetches them
@@ -25,6 +26,7 @@
 #include <base/counters.h>
 #include <base/list.h>
 #include <base/map.h>
+#include <deliver/batch.h>
 #include <deliver/crowd.h>
 #include <deliver/deliver.h>
 #include <deliver/due.h>
@@ -121,7 +123,7 @@ struct round_order {
 struct attempt {
 	const struct config_provider *provider;
 	bool is_pinned; /* no other provider may follow */
-	char key[ID_TEXT_SIZE + 32 + STORE_NAME_SIZE];
+	char key[BATCH_KEY_SIZE];
 	struct list turn;             /* in content_queue */
 	uint64_t content_bytes;       /* counted in the owner's */
 	struct grant_waiter waiter;   /* for credentials, before the call */
@@ -384,16 +386,6 @@ size_t round_batch_size(const struct delivery *d, size_t i);
  * there is none. For targets that are open and not pinned.
  */
 size_t round_position(const struct delivery *d, size_t i, size_t from);
-
-/*
- * What a message asks of a provider, bits of POSTERN_CARRIES_*: for all of its
- * recipients, its content included, and then for one. Mail that only declares
- * SMTPUTF8 and is all ASCII goes anywhere.
- */
-unsigned round_needs(const struct envelope_terms *terms, struct span sender,
-    const struct message *m);
-unsigned round_needs_for(
-    unsigned all, const struct envelope_terms *terms, struct span recipient);
 
 /* --- gate.c --- */
 

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <base/b64.h>
 #include <base/clock.h>
 #include <base/hash.h>
 #include <base/jumps.h>
@@ -21,8 +20,7 @@
 
 enum {
 	/* Between tries to record: the store may be full, or held up. */
-	RECORD_AGAIN_MS = 1000,
-	KEY_ADDRESS_MAX = 512 /* a path has at most 256 (RFC 5321 4.5.3.1.3) */
+	RECORD_AGAIN_MS = 1000
 };
 
 /* --- what is to be tried in this round --- */
@@ -37,24 +35,6 @@ static void hold_orphan(struct delivery *d, size_t i)
 	    r->provider);
 	d->last_class = POSTERN_UNKNOWN;
 	outcome_hold(d, i);
-}
-
-unsigned round_needs(const struct envelope_terms *terms, struct span sender,
-    const struct message *m)
-{
-	bool is_ascii =
-	    !terms->is_utf8 ||
-	    (span_is_ascii(sender) && span_is_ascii(message_header(m)));
-
-	return message_traits(m) | (is_ascii ? 0 : POSTERN_CARRIES_UTF8);
-}
-
-unsigned round_needs_for(
-    unsigned all, const struct envelope_terms *terms, struct span recipient)
-{
-	bool is_ascii = !terms->is_utf8 || span_is_ascii(recipient);
-
-	return is_ascii ? all : all | POSTERN_CARRIES_UTF8;
 }
 
 static void say_not_carried(struct delivery *d, const struct target *t)
@@ -130,7 +110,7 @@ static void open_target(struct delivery *d, size_t i)
 		hold_orphan(d, i);
 		return;
 	}
-	t->needs = round_needs_for(d->needs, &d->terms, r->address);
+	t->needs = traits_needed_for(d->needs, &d->terms, r->address);
 	t->is_retry = r->attempts > 0;
 	if (r->is_pinned || find_first(d, i))
 		t->is_open = true;
@@ -166,7 +146,7 @@ void round_begin(struct delivery *d)
 {
 	hash_random(&d->random, sizeof(d->random));
 	d->now_ms = clock_wall_ms();
-	d->needs = round_needs(&d->terms, d->sender, d->message);
+	d->needs = traits_needed(&d->terms, d->sender, d->message);
 	jumps_look();
 	for (size_t i = 0; i < d->count; i++)
 		if (is_due(d, i))
@@ -174,16 +154,6 @@ void round_begin(struct delivery *d)
 }
 
 /* --- the next batch --- */
-
-static size_t batch_limit(const struct config_provider *p)
-{
-	size_t limit = p->module->limits.recipients;
-
-	if (p->max_recipients > 0 &&
-	    (limit == 0 || (size_t)p->max_recipients < limit))
-		limit = (size_t)p->max_recipients;
-	return limit > 0 ? limit : SIZE_MAX;
-}
 
 static bool is_like(
     const struct delivery *d, size_t i, size_t first, size_t provider)
@@ -207,35 +177,15 @@ static void mark(struct delivery *d, size_t i, const char *provider)
 	d->batch_count++;
 }
 
-/*
- * The key that lets a provider recognise a repetition: the same recipients at
- * the same provider give the same key, now and after a restart, and others
- * another, as a key must not come back with a different request: the provider
- * would drop that. A person who wants it sent again asks for another key
- * (key_turn). A message may make thousands of calls, so 64 bits.
- */
 static void make_key(struct delivery *d)
 {
 	struct attempt *a = &d->attempt;
-	uint8_t digest[HASH_SHA256_SIZE] = { 0 };
-	char text[17];
+	struct batch_key key = { .digest = { 0 } };
 
-	/* A chain, so that it matters where one address ends. */
-	for (size_t k = 0; k < d->batch_count; k++) {
-		char link[HASH_SHA256_SIZE + KEY_ADDRESS_MAX + 2];
-		struct span address =
-		    span_first(d->batch_addresses[k], KEY_ADDRESS_MAX);
-		uint16_t turn = d->recipients[d->batch[k]].key_turn;
-		size_t len = sizeof(digest) + address.len;
-
-		memcpy(link, digest, sizeof(digest));
-		memcpy(link + sizeof(digest), address.ptr, address.len);
-		len += delivery_turn(turn, (uint8_t *)link + len);
-		hash_sha256(span_make(link, len), digest);
-	}
-	hex_encode(digest, (sizeof(text) - 1) / 2, text);
-	(void)snprintf(a->key, sizeof(a->key), "%s-%s-%s", d->id_text, text,
-	    a->provider->name);
+	for (size_t k = 0; k < d->batch_count; k++)
+		batch_key_add(&key, d->batch_addresses[k],
+		    d->recipients[d->batch[k]].key_turn);
+	batch_key_text(&key, d->id_text, a->provider->name, a->key);
 }
 
 size_t round_batch_size(const struct delivery *d, size_t first)

@@ -63,6 +63,24 @@ unsigned traits_of_header(struct span header)
 	return traits;
 }
 
+unsigned traits_needed(const struct envelope_terms *terms, struct span sender,
+    const struct message *m)
+{
+	bool is_ascii =
+	    !terms->is_utf8 ||
+	    (span_is_ascii(sender) && span_is_ascii(message_header(m)));
+
+	return message_traits(m) | (is_ascii ? 0 : POSTERN_CARRIES_UTF8);
+}
+
+unsigned traits_needed_for(
+    unsigned all, const struct envelope_terms *terms, struct span recipient)
+{
+	bool is_ascii = !terms->is_utf8 || span_is_ascii(recipient);
+
+	return is_ascii ? all : all | POSTERN_CARRIES_UTF8;
+}
+
 void traits_describe(unsigned traits, char out[TRAITS_TEXT_SIZE])
 {
 	size_t len = 0;

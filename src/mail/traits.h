@@ -6,6 +6,8 @@
 #pragma once
 
 #include <base/span.h>
+#include <mail/envelope.h>
+#include <mail/message.h>
 
 #include <stddef.h>
 
@@ -15,6 +17,15 @@ enum {
 
 /* Of a complete header block: the client's DKIM signatures (RFC 6376). */
 unsigned traits_of_header(struct span header);
+/*
+ * What a message asks of a provider, bits of POSTERN_CARRIES_*: for all of its
+ * recipients, its content included, and then for one. Mail that only declares
+ * SMTPUTF8 and is all ASCII goes anywhere.
+ */
+unsigned traits_needed(const struct envelope_terms *terms, struct span sender,
+    const struct message *m);
+unsigned traits_needed_for(
+    unsigned all, const struct envelope_terms *terms, struct span recipient);
 /*
  * What a message with these is, to follow "Message ": "is encrypted (S/MIME
  * or PGP) and has a DKIM signature". "" without any.

@@ -61,13 +61,17 @@ static bool looks_at_message(const struct config_match *match)
 	       match->min_size > 0 || match->max_size > 0;
 }
 
-static bool message_matches(
+/* The key that the message does not fit, or NULL. */
+static const char *message_misfit(
     const struct config_match *match, const struct router_message *m)
 {
-	return m->size >= match->min_size &&
-	       (match->max_size == 0 || m->size <= match->max_size) &&
-	       content_matches(&match->content, m->traits) &&
-	       header_matches(&match->header, m->header);
+	if (m->size < match->min_size)
+		return "min_size";
+	if (match->max_size > 0 && m->size > match->max_size)
+		return "max_size";
+	if (!content_matches(&match->content, m->traits))
+		return "content";
+	return header_matches(&match->header, m->header) ? NULL : "header";
 }
 
 static enum fit fit_message(
@@ -85,7 +89,7 @@ static enum fit fit_message(
 	uint8_t *memo = route < ROUTER_MEMO_MAX ? &m->memo[route] : NULL;
 	if (memo && *memo)
 		return *memo == MEMO_YES ? FIT_YES : FIT_NO;
-	bool fits = message_matches(match, m);
+	bool fits = !message_misfit(match, m);
 	if (memo)
 		*memo = fits ? MEMO_YES : MEMO_NO;
 	return fits ? FIT_YES : FIT_NO;
@@ -126,6 +130,21 @@ const struct config_route *router_find(
 			    config->routes, struct config_route, i);
 	}
 	return NULL;
+}
+
+const char *router_misfit(
+    const struct config *config, size_t i, const struct router_ask *ask)
+{
+	const struct config_match *match =
+	    &CONFIG_AT(config->routes, struct config_route, i)->match;
+
+	if (!user_matches(&match->user, ask->user))
+		return "user";
+	if (!address_matches(&match->sender, ask->sender))
+		return "sender";
+	if (fit_recipient(match, ask->recipient) != FIT_YES)
+		return "recipient";
+	return ask->message ? message_misfit(match, ask->message) : NULL;
 }
 
 bool router_may_carry(

@@ -43,6 +43,12 @@ struct router_ask {
 const struct config_route *router_find(
     const struct config *config, const struct router_ask *ask);
 /*
+ * For people: the key of `match` by which route number i is not the one, or
+ * NULL when it matches. Of a message that is known.
+ */
+const char *router_misfit(
+    const struct config *config, size_t i, const struct router_ask *ask);
+/*
  * Whether a provider with all of needs (POSTERN_CARRIES_*) may come into
  * question: what is not known yet may turn out to fit.
  */

@@ -5,6 +5,8 @@
  */
 #include <smtp/session_internal.h>
 
+#include <smtp/user.h>
+
 #include <policy/quota.h>
 #include <store/store.h>
 
@@ -68,21 +70,13 @@ static bool parse(
 	return parse_params(s, rest, out);
 }
 
-static bool may_be_null(
-    const struct smtp_session *s, const struct config_user *user)
-{
-	if (user->null_sender == CONFIG_CHOICE_INHERIT)
-		return s->config->smtp.null_sender;
-	return user->null_sender == CONFIG_CHOICE_ALLOW;
-}
-
 static bool check_sender(struct smtp_session *s, const struct mail_args *m,
     const struct config_user *user)
 {
 	const struct smtp_address *a = &m->sender;
 
 	if (a->whole.len == 0)
-		return may_be_null(s, user) ||
+		return smtp_user_null_sender(s->config, user) ||
 		       refuse(s, m, 550, "5.7.1", "Null sender not allowed");
 	if (a->is_utf8 && !m->params.terms.is_utf8)
 		return refuse(s, m, 550, "5.6.7",
@@ -96,8 +90,7 @@ static bool check_sender(struct smtp_session *s, const struct mail_args *m,
 	if (!smtp_address_is_qualified(a))
 		return refuse(
 		    s, m, 554, "5.1.8", "Sender domain is not fully qualified");
-	if (user->senders.count > 0 &&
-	    !config_patterns_match(&user->senders, a->whole))
+	if (!smtp_user_sender(user, a->whole))
 		return refuse(
 		    s, m, 550, "5.7.1", "Sender address not allowed for user");
 	return true;

@@ -6,6 +6,8 @@
  */
 #include <smtp/session_internal.h>
 
+#include <smtp/user.h>
+
 #include <base/clock.h>
 #include <mail/message.h>
 #include <net/conn.h>
@@ -191,23 +193,6 @@ bool smtp_content_is_over(struct smtp_session *s, enum smtp_next *out_next)
 	return false;
 }
 
-static bool is_beyond(size_t value, int64_t limit)
-{
-	return limit > 0 && value > (uint64_t)limit;
-}
-
-/* Null when the parts of the content are few enough. */
-static const char *check_parts(const struct smtp_session *s)
-{
-	const struct config_smtp *limits = &s->config->smtp;
-
-	if (is_beyond(s->tx->mime.deepest, limits->mime_depth))
-		return "MIME parts are nested too deeply";
-	if (is_beyond(s->tx->mime.parts, limits->mime_parts))
-		return "Message has too many MIME parts";
-	return NULL;
-}
-
 static void no_room(struct smtp_session *s, int rc)
 {
 	if (rc == -EIO)
@@ -221,7 +206,7 @@ static void no_room(struct smtp_session *s, int rc)
 bool smtp_content_is_refused(struct smtp_session *s)
 {
 	struct smtp_tx *tx = s->tx;
-	const char *parts = check_parts(s);
+	const char *parts = smtp_user_parts(s->config, &tx->mime);
 
 	if (tx->data.has_bare_lf)
 		smtp_session_violation(s, SMTP_BARE_LF);

@@ -1,16 +1,14 @@
 /*
  * What the one who sends may have: size and recipients of a message, whom to
- * write to. A user's own limits can only be narrower than those of all.
+ * write to. What of it does not depend on the session is in user.c.
  */
 #include <smtp/session_internal.h>
 
+#include <smtp/user.h>
+
 uint64_t smtp_rights_size(const struct smtp_session *s)
 {
-	const struct config_user *user = smtp_session_identity(s);
-	uint64_t all = s->config->smtp.max_message_size;
-	uint64_t own = user ? user->max_message_size : 0;
-
-	return own > 0 && own < all ? own : all;
+	return smtp_user_size(s->config, smtp_session_identity(s));
 }
 
 const char *smtp_rights_size_code(const struct smtp_session *s)
@@ -22,25 +20,21 @@ const char *smtp_rights_size_code(const struct smtp_session *s)
 
 int64_t smtp_rights_recipients(const struct smtp_session *s)
 {
-	const struct config_user *user = smtp_session_identity(s);
-	int64_t all = s->config->smtp.max_recipients;
-	int64_t own = user ? user->max_recipients : 0;
-
-	return own > 0 && (all <= 0 || own < all) ? own : all;
+	return smtp_user_recipients(s->config, smtp_session_identity(s));
 }
 
 bool smtp_rights_allow(struct smtp_session *s, struct span recipient)
 {
-	const struct postern_list *own = &s->tx->user->recipients;
-
-	if (own->count > 0 && !config_patterns_match(own, recipient)) {
+	switch (smtp_user_rcpt(s->config, s->tx->user, recipient)) {
+	case SMTP_USER_RCPT_OK:
+		return true;
+	case SMTP_USER_RCPT_FOREIGN:
 		smtp_session_reply(
 		    s, 550, "5.7.1", "Recipient address not allowed for user");
-		return false;
-	}
-	if (config_patterns_match(&s->config->suppress, recipient)) {
+		break;
+	case SMTP_USER_RCPT_SUPPRESSED:
 		smtp_session_reply(s, 550, "5.1.1", "Recipient suppressed");
-		return false;
+		break;
 	}
-	return true;
+	return false;
 }

@@ -5,7 +5,7 @@
  */
 #include <smtp/session_internal.h>
 
-#include <smtp/author.h>
+#include <smtp/user.h>
 
 #include <base/clock.h>
 #include <base/log.h>
@@ -25,46 +25,6 @@ enum {
 	SHOWN_ADDRESS_MAX = 80    /* in a reply */
 };
 
-struct may_write {
-	const struct config_user *user;
-};
-
-static bool is_allowed(struct span address, void *ctx)
-{
-	const struct may_write *m = ctx;
-
-	return config_patterns_match(&m->user->senders, address);
-}
-
-/* Every field of that name in block names only addresses user may use. */
-static bool may_write_as(
-    const struct config_user *user, struct span block, struct span name)
-{
-	struct may_write ctx = { .user = user };
-	struct message_field field;
-	struct buf value;
-	bool is_fine = true;
-
-	buf_init(&value, block.len);
-	while (is_fine && header_next(&block, &field)) {
-		if (!span_ieq(field.name, name))
-			continue;
-		buf_clear(&value);
-		is_fine =
-		    header_unfold(field.value, &value) == 0 &&
-		    smtp_author_check(buf_span(&value), is_allowed, &ctx) == 0;
-	}
-	buf_finish(&value);
-	return is_fine;
-}
-
-static bool may_write(const struct config_user *user, struct span block)
-{
-	return user->senders.count == 0 ||
-	       (may_write_as(user, block, SPAN("From")) &&
-		   may_write_as(user, block, SPAN("Sender")));
-}
-
 /* RFC 3848, and RFC 6531 4.3 with SMTPUTF8: for the Received field. */
 static const char *protocol_of(const struct smtp_session *s)
 {
@@ -82,27 +42,16 @@ static const char *protocol_of(const struct smtp_session *s)
 static enum header_verdict rewrite(
     struct smtp_session *s, struct span block, struct buf *out, struct err *why)
 {
-	const struct config_smtp *c = &s->config->smtp;
-	struct header_limits limits = {
-		.bytes = c->header_bytes,
-		.fields = (size_t)c->header_fields,
-		.field_bytes = c->header_field_bytes,
-		.hops = (size_t)c->max_hops,
-	};
-	struct header_stamp stamp = {
-		.hostname = s->config->hostname,
+	struct header_stamp who = {
 		.queue_id = s->tx->id_text,
 		.now_ms = clock_wall_ms(),
 		.protocol = protocol_of(s),
 		.tls_version = conn_tls_version(s->conn),
 		.tls_cipher = conn_tls_cipher(s->conn),
-		.hide_client = c->hide_client,
-		.add_sender = c->add_sender,
-		.strip = (enum header_strip)c->received_strip,
 		.envelope = &s->tx->envelope,
 	};
 
-	return header_rewrite(block, &limits, &stamp, out, why);
+	return smtp_user_header(s->config, block, &who, out, why);
 }
 
 /* A duplicate costs nothing: the first one has been paid for. */
@@ -345,7 +294,7 @@ enum smtp_next smtp_submit(struct smtp_session *s)
 	if (verdict == HEADER_OK && *why.text)
 		log_info("header_kept", LOG_STR("queue_id", tx->id_text),
 		    LOG_STR("what", why.text));
-	if (verdict == HEADER_OK && !may_write(tx->user, block)) {
+	if (verdict == HEADER_OK && !smtp_user_may_write(tx->user, block)) {
 		buf_finish(&header);
 		return smtp_session_refuse(
 		    s, 550, "5.7.1", "From address not allowed for user");

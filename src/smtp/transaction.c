@@ -6,6 +6,8 @@
  */
 #include <smtp/session_internal.h>
 
+#include <smtp/user.h>
+
 #include <base/log.h>
 #include <net/conn.h>
 #include <policy/quota.h>
@@ -15,13 +17,7 @@
 enum config_mode smtp_tx_mode(
     const struct smtp_session *s, const struct config_user *user)
 {
-	int mode = user->mode;
-
-	if (mode == CONFIG_MODE_INHERIT)
-		mode = s->listener->mode;
-	if (mode == CONFIG_MODE_INHERIT)
-		mode = s->config->queue.mode;
-	return (enum config_mode)mode;
+	return smtp_user_mode(s->config, s->listener, user);
 }
 
 static bool fill_envelope(struct envelope *e, const struct smtp_session *s,

@@ -41,6 +41,23 @@ static const struct {
 	{ "bos", "a@b.example", "c@d.example", NULL },
 };
 
+/* Each route before the one that was found says why it is not the one. */
+static void expect_reasons(const struct config *config,
+    const struct router_ask *ask, const struct config_route *found)
+{
+	const struct config_route *all = config->routes.items;
+
+	for (size_t i = 0; i < config->routes.count; i++) {
+		const char *why = router_misfit(config, i, ask);
+
+		if (found == &all[i]) {
+			ck_assert_ptr_null(why);
+			return;
+		}
+		ck_assert_ptr_nonnull(why);
+	}
+}
+
 START_TEST(first_match_decides)
 {
 	struct config config = { .routes = { .items = routes,
@@ -51,6 +68,7 @@ START_TEST(first_match_decides)
 		.recipient = span_of(cases[_i].recipient) };
 	const struct config_route *found = router_find(&config, &ask);
 
+	expect_reasons(&config, &ask, found);
 	if (cases[_i].route) {
 		ck_assert_ptr_nonnull(found);
 		ck_assert_str_eq(found->name, cases[_i].route);
@@ -119,6 +137,28 @@ START_TEST(the_message_decides)
 	for (int again = 0; again < 2; again++)
 		ck_assert_str_eq(
 		    router_find(&of_message, &ask)->name, messages[_i].route);
+	expect_reasons(&of_message, &ask, router_find(&of_message, &ask));
+}
+END_TEST
+
+START_TEST(a_route_says_which_condition_is_not_met)
+{
+	static const char *const why[] = { "header", "content", "min_size",
+		"max_size", NULL };
+	struct router_message m = { .header = SPAN("\r\n"), .size = 999 };
+	struct router_ask ask = somebody;
+
+	ask.message = &m;
+	for (size_t i = 0; i < 5; i++) {
+		const char *got = router_misfit(&of_message, i, &ask);
+
+		if (why[i])
+			ck_assert_str_eq(got, why[i]);
+		else
+			ck_assert_ptr_null(got);
+	}
+	ask.recipient = SPAN("x@elsewhere.example");
+	ck_assert_str_eq(router_misfit(&of_message, 3, &ask), "recipient");
 }
 END_TEST
 
@@ -433,6 +473,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, knows_of_a_sender_whom_nobody_carries);
 	tcase_add_loop_test(
 	    t, the_message_decides, 0, sizeof(messages) / sizeof(messages[0]));
+	tcase_add_test(t, a_route_says_which_condition_is_not_met);
 	tcase_add_test(
 	    t, what_a_message_was_found_to_be_holds_for_all_recipients);
 	tcase_add_test(
