@@ -125,6 +125,9 @@ enum {
 	POSTERN_SOURCE_SIZE = 160
 };
 
+/* What is shown in place of a secret; it is base64, too. */
+#define POSTERN_MASK "XXXXXXXXXXXXXXXX"
+
 /*
  * One step towards a grant: bytes that build needs and that run out, such as
  * temporary keys or an access token. Every step may send one request; what a
@@ -148,6 +151,15 @@ struct postern_preparation {
 	 */
 	enum postern_class refusal;
 	char source[POSTERN_SOURCE_SIZE]; /* kept: where from, for people */
+	/*
+	 * Kept, set by the core: nothing will be sent, somebody only wants to
+	 * see what build makes. Where the first step would ask for a request,
+	 * or has found keys, it sets a grant that build can use but that is
+	 * none, of POSTERN_MASK, and is_stand_in. source and refusals are as
+	 * ever.
+	 */
+	bool is_rehearsal;
+	bool is_stand_in;
 };
 
 enum {

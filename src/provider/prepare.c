@@ -254,6 +254,7 @@ enum provider_step provider_preparation_step(
 	p->grant = (struct postern_secret){ NULL, 0 };
 	p->expires = 0;
 	p->refusal = POSTERN_ACCOUNT;
+	p->is_stand_in = false;
 	rc = c->module->prepare(c->settings, p, &request_host, &c->request);
 	arena_finish_secret(&c->answer);
 	p->response = NULL;
@@ -379,6 +380,16 @@ enum postern_class provider_preparation_class(
     const struct provider_preparation *c)
 {
 	return c->shown.refusal;
+}
+
+void provider_preparation_rehearse(struct provider_preparation *c)
+{
+	c->shown.is_rehearsal = true;
+}
+
+bool provider_preparation_is_stand_in(const struct provider_preparation *c)
+{
+	return c->shown.is_stand_in;
 }
 
 const char *provider_preparation_source(const struct provider_preparation *c)

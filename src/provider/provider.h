@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+struct arena;
 struct message;
 
 /*
@@ -70,6 +71,13 @@ struct provider_preparation *provider_preparation_new(
     const struct postern_provider *p, const void *settings,
     const struct provider_world *world);
 void provider_preparation_free(struct provider_preparation *c); /* or NULL */
+/*
+ * Before the first step: nothing is to be fetched, and what is granted should
+ * be no real credentials. A module that does not know of this goes on as ever.
+ */
+void provider_preparation_rehearse(struct provider_preparation *c);
+/* After GRANTED: it is what stands in their place. */
+bool provider_preparation_is_stand_in(const struct provider_preparation *c);
 /* Run the module's prepare; it may read files. Any thread. now in seconds. */
 enum provider_step provider_preparation_step(
     struct provider_preparation *c, int64_t now);
@@ -90,6 +98,15 @@ enum postern_class provider_preparation_class(
     const struct provider_preparation *c);
 /* Where the module looks, "" before the first step. */
 const char *provider_preparation_source(const struct provider_preparation *c);
+
+/* --- to be shown to people --- */
+
+/*
+ * A copy of a module's settings in which every secret is POSTERN_MASK, of
+ * memory of a; NULL for memory.
+ */
+const void *provider_mask_settings(
+    const struct postern_provider *p, const void *settings, struct arena *a);
 
 /* --- what an account may send --- */
 

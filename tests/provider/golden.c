@@ -90,6 +90,8 @@ static struct provider_grant *prepare(const struct postern_provider *p,
 
 	if (!prep)
 		die("out of memory");
+	if (json_is_true(json_object_get(c->json, "rehearsal")))
+		provider_preparation_rehearse(prep);
 	for (;;) {
 		struct http_call http;
 		struct http_response response;

@@ -46,6 +46,10 @@ static int prepare(const void *settings, struct postern_preparation *p,
 		return 0;
 	case 'm':
 		return -ENOMEM;
+	case 'r':
+		p->is_stand_in = p->is_rehearsal;
+		p->grant = (struct postern_secret){ "none", 4 };
+		return 0;
 	case 'u':
 		(void)snprintf(p->source, sizeof(p->source), "here");
 		(void)host->method(r, "GET");
@@ -90,6 +94,29 @@ START_TEST(grants_are_copied)
 	provider_grant_unref(provider_grant_ref(g));
 	provider_grant_unref(g);
 	provider_grant_unref(NULL);
+}
+END_TEST
+
+START_TEST(a_rehearsal_tells_what_stands_in_from_what_is_real)
+{
+	static const struct {
+		const char *settings;
+		bool is_stand_in;
+	} asked[] = { { "r", true }, { "g", false } };
+
+	for (size_t i = 0; i < 2; i++) {
+		c = provider_preparation_new(
+		    &module, asked[i].settings, &provider_world_real);
+		provider_preparation_rehearse(c);
+		ck_assert_int_eq(
+		    provider_preparation_step(c, 1), PROVIDER_STEP_GRANTED);
+		ck_assert(provider_preparation_is_stand_in(c) ==
+			  asked[i].is_stand_in);
+		provider_preparation_free(c);
+	}
+	ck_assert_int_eq(begin("r"), PROVIDER_STEP_GRANTED);
+	ck_assert(!provider_preparation_is_stand_in(c));
+	provider_preparation_free(c);
 }
 END_TEST
 
@@ -245,6 +272,7 @@ static Suite *make_suite(void)
 	TCase *t = tcase_create("prepare");
 
 	tcase_add_test(t, grants_are_copied);
+	tcase_add_test(t, a_rehearsal_tells_what_stands_in_from_what_is_real);
 	tcase_add_test(t, endless_steps_end);
 	tcase_add_test(t, faults_of_a_module_are_refusals);
 	tcase_add_loop_test(
