@@ -16,6 +16,8 @@ static const struct {
 } commands[] = {
 	{ "serve", "[-c FILE] [--takeover]", "run the server", cmd_serve },
 	{ "check", "[-c FILE] [--json]", "check a configuration", cli_check },
+	{ "explain", "FILE [--user NAME] [--all]",
+	    "what would be done with a message, and the request", cli_explain },
 	{ "passwd", "[--user NAME] [--generate]",
 	    "make a credential for a user", cli_passwd },
 	{ "salvage", "FROM TO", "make a new spool of a damaged one",

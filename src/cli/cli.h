@@ -6,6 +6,8 @@ struct config_report;
 
 /* Each returns an exit code: 0 fine, 1 failed, 2 usage, else sysexits. */
 int cli_check(int argc, char **argv);
+/* 0: some provider would get it; 1: none, or it is not taken. */
+int cli_explain(int argc, char **argv);
 int cli_passwd(int argc, char **argv);
 int cli_sandbox(int argc, char **argv);
 /* 0: all was saved; 1: look at the report. */

@@ -25,7 +25,7 @@ declare -A may=(
     [smtp]="base config mail loop net auth policy store deliver"
     [admin]="base config deliver loop policy provider store health"
     [sandbox]="base loop mail admin"
-    [cli]="base config mail loop net http auth store provider sandbox"
+    [cli]="base config mail loop net http auth store provider route deliver smtp sandbox"
     [server]="base config mail loop net http auth policy store provider route health deliver smtp admin cli"
 )
 for path in src/*/; do
