@@ -359,9 +359,8 @@ static int open_envelope(struct explain_letter *l, struct err *e)
 int explain_letter_make(struct explain_letter *l, const struct config *c,
     const struct explain_options *o, struct err *e)
 {
-	struct content *content = calloc(1, sizeof(*content));
-	int rc = content ? find_user(l, c, o, e)
-			 : err_set(e, -ENOMEM, "out of memory");
+	struct content content = { .scan = { .depth = 0 } };
+	int rc = find_user(l, c, o, e);
 
 	envelope_init(&l->envelope);
 	l->id = id_make();
@@ -370,28 +369,26 @@ int explain_letter_make(struct explain_letter *l, const struct config *c,
 	if (rc == 0)
 		rc = open_envelope(l, e);
 	if (rc == 0)
-		rc = read_content(l, content, o->file, e);
+		rc = read_content(l, &content, o->file, e);
 	if (rc < 0)
-		goto out;
-	judge_content(l, c, content);
+		return rc;
+	judge_content(l, c, &content);
 	size_t len = header_length(buf_span(&l->raw));
 	l->before =
 	    span_first(buf_span(&l->raw), len > 0 ? len : buf_len(&l->raw));
 	/* Of what is too large nothing is kept that could be looked at. */
 	if (is_refused(l))
-		goto out;
+		return 0;
 	rc = find_sender(l, o, e);
 	if (rc == 0)
 		rc = find_recipients(l, o, e);
 	if (rc < 0)
-		goto out;
+		return rc;
 	find_terms(l);
 	judge_sender(l, c);
 	rc = judge_recipients(l, c);
 	if (rc == 0 && !is_refused(l))
-		rc = make_message(l, c, content->scan.traits, e);
-out:
-	free(content);
+		rc = make_message(l, c, content.scan.traits, e);
 	return rc;
 }
 
