@@ -4,6 +4,7 @@
  * file.
  */
 #include <common/answer.h>
+#include <common/basic.h>
 #include <common/date.h>
 #include <common/str.h>
 #include <common/text.h>
@@ -201,26 +202,17 @@ static const char *make_url(const struct mailgun_settings *s,
 static int add_head(const struct job *j, const struct mailgun_settings *s)
 {
 	const struct postern_host *host = j->host;
-	const char *url = make_url(s, host, j->r), *credentials;
-	struct text key, basic, type;
+	const char *url = make_url(s, host, j->r);
+	struct text type;
 
-	text_init(&key, host, j->r);
-	text_add_cstr(&key, "api:");
-	text_add(&key, str_make(s->api_key.ptr, s->api_key.len));
 	text_init(&type, host, j->r);
 	text_add_cstr(&type, "multipart/form-data; boundary=");
 	text_add_cstr(&type, j->boundary);
-	if (!url || !text_finish(&key) || !text_finish(&type))
-		return -ENOMEM;
-	credentials = host->base64(j->r, str_make(key.data, key.len));
-	text_init(&basic, host, j->r);
-	text_add_cstr(&basic, "Basic ");
-	text_add_cstr(&basic, credentials ? credentials : "");
-	if (!credentials || !text_finish(&basic))
+	if (!url || !text_finish(&type))
 		return -ENOMEM;
 	(void)host->method(j->r, "POST");
 	(void)host->url(j->r, url);
-	(void)host->header(j->r, "Authorization", basic.data);
+	(void)basic_authorize(host, j->r, "api", s->api_key);
 	(void)host->header(j->r, "Accept", "application/json");
 	return host->header(j->r, "Content-Type", type.data);
 }

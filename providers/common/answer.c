@@ -182,6 +182,17 @@ void answer_set_id(struct postern_outcome *out, struct postern_str id)
 	out->provider_id[id.len] = '\0';
 }
 
+void answer_add_id(struct postern_outcome *out, struct postern_str id)
+{
+	size_t used = strlen(out->provider_id);
+	size_t room = sizeof(out->provider_id) - used;
+
+	if (id.len + 2 > room)
+		return;
+	(void)snprintf(out->provider_id + used, room, "%s%.*s",
+	    used > 0 ? "," : "", STR_FMT(id));
+}
+
 /* Whether it begins as JSON that is more than a word. */
 static bool looks_like_json(struct postern_str body)
 {

@@ -56,6 +56,8 @@ void answer_set(struct postern_outcome *out, enum postern_class result,
     struct postern_str name, struct postern_str text);
 /* Take over the provider's id without angle brackets, cut to its room. */
 void answer_set_id(struct postern_outcome *out, struct postern_str id);
+/* One more id behind those there are, where it fits as a whole. */
+void answer_add_id(struct postern_outcome *out, struct postern_str id);
 /*
  * Of a success without what this API says of one: a page of somebody else is
  * account, but JSON may be of the API all the same, so the mail may have been

@@ -210,6 +210,8 @@ static bool check_value(
 	switch (f->kind) {
 	case API_BOOL:
 		return json_is_boolean(value) || wrong(x, f);
+	case API_NUMBER:
+		return json_is_integer(value) || wrong(x, f);
 	case API_MAP:
 		return check_map(x, f, value);
 	case API_VALUES:

@@ -13,6 +13,7 @@ enum api_kind {
 	API_STRING = 1, /* max: bytes */
 	API_TEXT,       /* the same, not empty */
 	API_BOOL,
+	API_NUMBER,    /* an integer */
 	API_WORD,      /* one of words */
 	API_STRINGS,   /* max: items */
 	API_MAP,       /* names and strings */

@@ -76,12 +76,16 @@ static void add_json(json_t *out, const struct fake *fake, struct span raw)
 {
 	json_t *root = json_loadb(raw.ptr, raw.len, 0, NULL);
 	json_t *text = plain_of(json_object_get(root, "content"));
+	const json_t *message = root;
+
+	if (fake->list)
+		message = json_array_get(json_object_get(root, fake->list), 0);
 
 	if (fake->subject)
 		set(out, "subject",
-		    json_incref(json_object_get(root, fake->subject)));
+		    json_incref(json_object_get(message, fake->subject)));
 	if (fake->text)
-		text = json_incref(json_object_get(root, fake->text));
+		text = json_incref(json_object_get(message, fake->text));
 	set(out, "text", text);
 	json_decref(root);
 }

@@ -44,7 +44,8 @@ struct fake {
 	/* Add the fields it tells its limit with; NULL: it has none. */
 	void (*tell_limit)(
 	    struct fake_answer *out, const struct limit *l, uint64_t now_s);
-	const struct api *api;      /* of api_check; or NULL */
+	const struct api *api; /* of api_check; or NULL */
+	const char *list; /* member with messages, or NULL: it is one itself */
 	const char *subject, *text; /* their members in its JSON, or NULL */
 };
 
@@ -59,6 +60,7 @@ struct fake {
 	X(resend)                                                              \
 	X(mandrill)                                                            \
 	X(sparkpost)                                                           \
+	X(mailjet)                                                             \
 	X(raw)
 
 #define FAKE_DECLARE(name) extern const struct fake fake_##name;

@@ -31,10 +31,11 @@ PROVIDERS = {
     "resend": "api_key: re_sandbox",
     "mandrill": "api_key: md-sandbox",
     "sparkpost": "api_key: sandbox",
+    "mailjet": "api_key: sandbox, secret_key: sandbox",
 }
 # Others document that after an error of their own nothing was taken, and all
 # but sparkpost that this is so after one of a gateway.
-AMBIGUOUS = {"postmark", "brevo", "sendlayer", "resend", "mandrill"}
+AMBIGUOUS = {"postmark", "brevo", "sendlayer", "resend", "mandrill", "mailjet"}
 OWN_ERROR = {module: "unknown" if module in AMBIGUOUS else "transient"
              for module in PROVIDERS}
 GATEWAY_ERROR = OWN_ERROR | {"sparkpost": "unknown"}
@@ -291,7 +292,7 @@ class FaultsOfFields(Faults):
 
 
 class FaultsOfOthers(Faults):
-    modules = "resend", "sparkpost"
+    modules = "resend", "sparkpost", "mailjet"
 
 
 class FaultsOfRawMessages(Faults):

@@ -16,6 +16,7 @@ PROVIDERS = {
     "resend": "api_key: re_sandbox",
     "mandrill": "api_key: md-sandbox",
     "sparkpost": "api_key: sandbox",
+    "mailjet": "api_key: sandbox, secret_key: sandbox",
 }
 RAW = {"mandrill", "sparkpost"}  # they take the message itself
 MAIL = """From: Shop <orders@shop.example>
@@ -88,11 +89,13 @@ class Providers(Case):
     def shown(self, name, request):
         if name in RAW:
             request = dict(email.message_from_string(request))
+        request, = request.get("Messages", [request])
         members = {key.lower(): value for key, value in request.items()}
         return json.dumps([members.get("to"), members.get("cc")])
 
     def test_one_of_several_is_not_used_any_more(self):
-        for name in ("postmark", "sendlayer", "mandrill", "sparkpost"):
+        for name in ("postmark", "sendlayer", "mandrill", "sparkpost",
+                     "mailjet"):
             to = [f"ann@{name}.example", f"inactive@{name}.example",
                   f"bob@{name}.example"]
             record = self.submit(to, f"To: {', '.join(to)}\r\n")

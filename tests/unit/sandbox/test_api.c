@@ -28,6 +28,9 @@ static const struct api mandrill = { "mandrill",
 static const struct api sparkpost = { "sparkpost",
 	"/sparkpost/api/v1/transmissions", "Authorization: k\r\n" JSON };
 
+static const struct api mailjet = { "mailjet", "/mailjet/v3.1/send",
+	"Authorization: Basic t\r\n" JSON };
+
 /* A good request in pieces, so that a test can replace one of them. */
 #define PM_FROM "\"From\":\"Shop <orders@shop.example>\""
 #define PM_TO "\"To\":\"\\\"Ann, A\\\" <ann@dest.example>, b@dest.example\""
@@ -73,6 +76,13 @@ static const struct api sparkpost = { "sparkpost",
 #define SP_OFF ",\"options\":{\"perform_substitutions\":false}}"
 #define SP(header, content)                                                    \
 	SP_HEAD(SP_TO("c@d.example")) SP_TEXT(header, content) SP_OFF
+
+#define MJ_FROM "\"From\":{\"Email\":\"a@b.example\",\"Name\":\"S\"}"
+#define MJ_TO "\"To\":[{\"Email\":\"c@d.example\"}]"
+#define MJ_TEXT "\"Subject\":\"Order\",\"TextPart\":\"Hi\""
+#define MJ_GOOD MJ_FROM "," MJ_TO "," MJ_TEXT
+#define MJ_LIST(message) "{\"Messages\":[{" message "}]}"
+#define MJ(more) MJ_LIST(MJ_GOOD "," more)
 
 /* says: part of the answer. */
 static const struct row {
@@ -285,6 +295,43 @@ static const struct row {
 					  "\"From: a@b.example, "
 					  "c@b.example\\r\\n\\r\\n\"}}",
 	    400, "\"code\":\"7001\"" },
+	{ &mailjet, MJ_LIST(MJ_GOOD), 200, "\"Status\":\"success\"" },
+	{ &mailjet,
+	    MJ("\"ReplyTo\":{\"Email\":\"a@b.example\"},\"HTMLPart\":\"<p>\","
+	       "\"Headers\":{\"X-A\":\"1\"},\"CustomID\":\"q\","
+	       "\"EventPayload\":\"\",\"CustomCampaign\":\"c\","
+	       "\"DeduplicateCampaign\":true,\"Priority\":2,"
+	       "\"TrackOpens\":\"enabled\",\"Attachments\":[{"
+	       "\"ContentType\":\"a/b\",\"Filename\":\"a\","
+	       "\"Base64Content\":\"UERG\"}],\"InlinedAttachments\":[{"
+	       "\"ContentType\":\"a/b\",\"Filename\":\"a\","
+	       "\"ContentID\":\"i\",\"Base64Content\":\"UERG\"}]"),
+	    200, "\"CustomID\":\"q\",\"To\":[{\"Email\":\"c@d.example\"" },
+	{ &mailjet, "[]", 400, "\"ErrorCode\":\"mj-0002\"" },
+	{ &mailjet, "{}", 400, "Messages is missing" },
+	{ &mailjet, MJ_LIST(MJ_TO "," MJ_TEXT), 400, "From is missing" },
+	{ &mailjet, MJ_LIST(MJ_FROM ",\"To\":[]," MJ_TEXT), 400,
+	    "To is missing" },
+	{ &mailjet, MJ("\"Cc\":[{\"Email\":\"nobody\"}]"), 400,
+	    "\"mj-0013\",\"StatusCode\":400,\"ErrorMessage\":"
+	    "\"Cc[0].Email 'nobody'.\",\"ErrorRelatedTo\":"
+	    "[\"Cc[0].Email\"]" },
+	{ &mailjet, MJ("\"Bcc\":[{\"Email\":\"inactive@b.example\"}]"), 400,
+	    "\"mj-0013\"" },
+	{ &mailjet, MJ_LIST(MJ_FROM "," MJ_TO ",\"Subject\":\"x\""), 400,
+	    "\"send-0003\"" },
+	{ &mailjet, MJ("\"Headers\":{\"list-id\":\"x\"}"), 400,
+	    "\"send-0011\"" },
+	{ &mailjet, MJ("\"Headers\":{\"X-MJ-CustomID\":\"x\"}"), 400,
+	    "\"send-0011\"" },
+	{ &mailjet, MJ("\"Priority\":\"2\""), 400, "Priority is not valid" },
+	{ &mailjet, MJ("\"TrackClicks\":\"1\""), 400,
+	    "TrackClicks is not valid" },
+	{ &mailjet, MJ("\"TemplateLanguage\":true"), 400, "\"mj-0008\"" },
+	{ &mailjet,
+	    MJ("\"Attachments\":[{\"ContentType\":\"a/b\",\"Filename\":"
+	       "\"\",\"Base64Content\":\"UERG\"}]"),
+	    400, "Filename is not valid" },
 };
 
 START_TEST(checks_each_request)
@@ -322,6 +369,7 @@ START_TEST(knows_method_path_key_and_type)
 		{ &sendlayer, "{" SL_GOOD "}", { 405, 404, 401, 415 } },
 		{ &resend, "{" RS_GOOD "}", { 405, 404, 401, 415 } },
 		{ &sparkpost, SP("", "x"), { 405, 404, 401, 415 } },
+		{ &mailjet, MJ_LIST(MJ_GOOD), { 405, 404, 401, 415 } },
 	};
 	struct rig r = { .port = 0 };
 
@@ -367,6 +415,11 @@ START_TEST(a_trial_is_checked_and_not_kept)
 			     BR("\"headers\":{\"X-Sib-Sandbox\":\"drop\"}")),
 	    201);
 	ck_assert_int_eq(rig_count(&r, "brevo", "accepted"), 0);
+	ck_assert_int_eq(
+	    rig_status(&r, "POST", mailjet.path, mailjet.headers,
+		"{\"Messages\":[{" MJ_GOOD "}],\"SandboxMode\":true}"),
+	    200);
+	ck_assert_int_eq(rig_count(&r, "mailjet", "accepted"), 0);
 	rig_stop(&r);
 }
 END_TEST
