@@ -85,6 +85,8 @@ static void read_error(const void *settings,
 	ses_classify(settings, response, &o);
 	q->result = o.result;
 	memcpy(q->reason, o.reason, sizeof(q->reason));
+	/* Others are about the key itself, or its signature. */
+	q->is_send_only = strncmp(o.reason, "AccessDenied", 12) == 0;
 }
 
 static void read_answer(const void *settings,

@@ -15,7 +15,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "serve", "[-c FILE] [--takeover]", "run the server", cmd_serve },
-	{ "check", "[-c FILE] [--json]", "check a configuration", cli_check },
+	{ "check", "[-c FILE] [--online]", "check a configuration", cli_check },
 	{ "explain", "FILE [--user NAME] [--all]",
 	    "what would be done with a message, and the request", cli_explain },
 	{ "passwd", "[--user NAME] [--generate]",

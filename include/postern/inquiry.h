@@ -34,6 +34,11 @@ struct postern_inquiry {
 	/* Recipients in so long a time, and how many of them are left. */
 	bool has_quota;
 	uint64_t quota, quota_left, quota_ms;
+	/*
+	 * With ACCOUNT: the key is known there, but may not ask this; nothing
+	 * says that it may not send.
+	 */
+	bool is_send_only;
 };
 
 #endif

@@ -2,6 +2,7 @@
 #include <cli/cli.h>
 
 #include <base/clock.h>
+#include <cli/online.h>
 #include <config/config.h>
 #include <provider/provider.h>
 
@@ -16,7 +17,7 @@ enum {
 
 struct options {
 	const char *path;
-	bool is_json;
+	bool is_json, is_online;
 };
 
 static bool parse_options(int argc, char **argv, struct options *o)
@@ -24,12 +25,17 @@ static bool parse_options(int argc, char **argv, struct options *o)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0) {
 			o->is_json = true;
+		} else if (strcmp(argv[i], "--online") == 0) {
+			o->is_online = true;
 		} else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
 			o->path = argv[++i];
 		} else {
 			(void)fprintf(stderr,
 			    "postern check: unknown argument '%s'\n"
-			    "usage: postern check [-c FILE] [--json]\n",
+			    "usage: postern check [-c FILE] [--json] "
+			    "[--online]\n"
+			    "--online asks the providers, too, and fails (1) "
+			    "when one is of no use\n",
 			    argv[i]);
 			return false;
 		}
@@ -69,6 +75,17 @@ static void print_sources(const struct config *c)
 	}
 }
 
+/* Exit code: whether all of the providers are as they should be. */
+static int ask_providers(const struct config *c, bool is_json)
+{
+	int wrong = online_check(c, is_json);
+
+	if (wrong < 0)
+		(void)fprintf(stderr, "postern check: cannot ask: %s\n",
+		    strerror(-wrong));
+	return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int cli_check(int argc, char **argv)
 {
 	struct options options = { .path = cli_config_path() };
@@ -84,10 +101,13 @@ int cli_check(int argc, char **argv)
 	else
 		config_report_print(&report, stderr);
 	if (config && !options.is_json) {
-		print_sources(config);
+		if (!options.is_online)
+			print_sources(config);
 		(void)printf("%s: ok\n", options.path);
 	}
 	code = config ? EXIT_SUCCESS : EX_CONFIG;
+	if (config && options.is_online)
+		code = ask_providers(config, options.is_json);
 	config_report_finish(&report);
 	config_unref(config);
 	return code;

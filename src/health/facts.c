@@ -135,6 +135,9 @@ void health_told(
 	unlock(a);
 	if (is_new && is_answer)
 		tell_facts(a, q);
+	else if (is_new && q->is_send_only)
+		log_info("account_unknown", LOG_STR("provider", a->name),
+		    LOG_STR("reason", q->reason));
 	else if (is_new)
 		log_warn("account_unknown", LOG_STR("provider", a->name),
 		    LOG_STR("reason", q->reason));

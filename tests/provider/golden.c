@@ -152,10 +152,11 @@ static void inquire(const struct postern_provider *p, const void *settings,
 	}
 	told = provider_inquiry_told(q);
 	if (buf_printf(got,
-		"%s%s, %g %s per second, quota %llu of %llu in %llu ms"
+		"%s%s%s, %g %s per second, quota %llu of %llu in %llu ms"
 		": %s\n",
 		provider_class_name(told->result),
-		told->is_closed ? " closed" : "", told->per_second,
+		told->is_closed ? " closed" : "",
+		told->is_send_only ? " send only" : "", told->per_second,
 		told->counts_recipients ? "recipients" : "calls",
 		(unsigned long long)told->quota_left,
 		(unsigned long long)told->quota,
