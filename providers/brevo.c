@@ -35,12 +35,15 @@ static const struct postern_field brevo_fields[] = {
 	{ .name = NULL },
 };
 
+static const char *const control_fields[] = { "X-Mailin-", NULL };
+
 static const struct letter_style style = {
 	.email = "email",
 	.name = "name",
 	.encodes_names = true,
 	.content = "content",
 	.filename = "name",
+	.control_fields = control_fields,
 };
 
 static const char *const allowed[] = { "xlsx", "xls", "ods", "docx", "docm",
@@ -138,7 +141,7 @@ static int add_body(struct letter *l, const struct brevo_settings *s)
 		writer_text(&l->w, "htmlContent", c->html);
 	letter_parts(l, "attachment", LETTER_ALL);
 	rc = add_headers(l, s);
-	letter_words(l, "tags", &s->tags, letter_find_text(l, "X-Mailin-Tag"));
+	letter_tags(l, "tags", &s->tags, letter_find_text(l, "X-Mailin-Tag"));
 	return rc < 0 ? rc : writer_close(&l->w, "}");
 }
 
@@ -167,11 +170,13 @@ const struct postern_provider postern_provider_v1 = {
 	.size = sizeof(struct postern_provider),
 	.name = "brevo",
 	.doc = "Brevo v3/smtp/email.",
-	.flags = POSTERN_NEEDS_CONTENT,
+	/* X-Mailin-custom would show metadata to the recipient. */
+	.flags = POSTERN_NEEDS_CONTENT | POSTERN_CARRIES_TAGS,
 	/* The size is what is said of it; no document tells. */
 	.limits = { .recipients = 99, .message_size = 20000000 },
 	.fields = brevo_fields,
 	.settings_size = sizeof(struct brevo_settings),
 	.build = brevo_build,
 	.classify = brevo_classify,
+	.control_fields = control_fields,
 };

@@ -52,6 +52,8 @@ enum {
 	SIZE_MAX_BYTES = 20500000
 };
 
+static const char *const control_fields[] = { "X-Mailjet-", "X-MJ-", NULL };
+
 static const struct letter_style style = {
 	.email = "Email",
 	.name = "Name",
@@ -59,6 +61,7 @@ static const struct letter_style style = {
 	.filename = "Filename",
 	.type = "ContentType",
 	.content_id = "ContentID",
+	.control_fields = control_fields,
 };
 
 /* --- what cannot be carried --- */
@@ -96,6 +99,8 @@ static int check(struct letter *l)
 	if (count_characters(c->subject) > SUBJECT_MAX)
 		return letter_refuse(
 		    l, "Mailjet takes a Subject of at most 255 characters");
+	if (l->mail->controls->tag_count > 1)
+		return letter_refuse(l, "Mailjet takes one tag (a campaign)");
 	if (asks_for_template(l->mail))
 		return letter_refuse(l,
 		    "Mailjet's templates (X-MJ-TemplateID and the like) are "
@@ -117,10 +122,13 @@ static bool may_pass(const struct postern_header *h)
 /* --- fields that steer Mailjet's SMTP service --- */
 
 /* Nothing is tracked for whom does not ask for it. */
-static void add_tracking(struct letter *l, const char *name, const char *field)
+static void add_tracking(struct letter *l, const char *name, const char *field,
+    enum postern_choice choice)
 {
 	bool is_on = str_ieq(letter_find(l->mail, field), STR("1"));
 
+	if (choice != POSTERN_UNSAID)
+		is_on = choice == POSTERN_YES;
 	writer_text(&l->w, name, is_on ? STR("enabled") : STR("disabled"));
 }
 
@@ -145,10 +153,13 @@ static void add_steering(struct letter *l, const struct mailjet_settings *s)
 	struct postern_str once =
 	    letter_find(l->mail, "X-Mailjet-DeduplicateCampaign");
 	struct postern_str priority = letter_find(l->mail, "X-Mailjet-Prio");
+	const struct postern_controls *c = l->mail->controls;
 
 	writer_text(&l->w, "CustomID", id.len > 0 ? id : str_of(l->mail->id));
 	add_text_of(l, "EventPayload", "X-MJ-EventPayload");
 	add_text_of(l, "MonitoringCategory", "X-MJ-MonitoringCategory");
+	if (c->tag_count > 0)
+		campaign = c->tags[0];
 	if (campaign.len == 0)
 		campaign = str_of(s->campaign);
 	if (campaign.len > 0)
@@ -158,8 +169,8 @@ static void add_steering(struct letter *l, const struct mailjet_settings *s)
 	if (priority.len == 1 && priority.ptr[0] >= '0' &&
 	    priority.ptr[0] <= '3')
 		writer_json(&l->w, "Priority", priority);
-	add_tracking(l, "TrackOpens", "X-Mailjet-TrackOpen");
-	add_tracking(l, "TrackClicks", "X-Mailjet-TrackClick");
+	add_tracking(l, "TrackOpens", "X-Mailjet-TrackOpen", c->track_opens);
+	add_tracking(l, "TrackClicks", "X-Mailjet-TrackClick", c->track_clicks);
 }
 
 /* --- request --- */
@@ -222,11 +233,13 @@ const struct postern_provider postern_provider_v1 = {
 	.name = "mailjet",
 	.doc = "Mailjet v3.1/send.",
 	.flags = POSTERN_NEEDS_CONTENT | POSTERN_CARRIES_INLINE |
-		 POSTERN_CARRIES_NESTED,
+		 POSTERN_CARRIES_NESTED | POSTERN_CARRIES_TAGS |
+		 POSTERN_CARRIES_TRACKING,
 	.limits = { .recipients = RECIPIENTS_MAX,
 	    .message_size = SIZE_MAX_BYTES },
 	.fields = mailjet_fields,
 	.settings_size = sizeof(struct mailjet_settings),
 	.build = mailjet_build,
 	.classify = mailjet_classify,
+	.control_fields = control_fields,
 };

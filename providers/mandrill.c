@@ -168,6 +168,8 @@ static int mandrill_build(const void *settings, const struct postern_mail *mail,
 	return add_body(s, mail, fields, &w);
 }
 
+static const char *const control_fields[] = { "X-MC-", NULL };
+
 POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
 const struct postern_provider postern_provider_v1 = {
 	.abi = POSTERN_PROVIDER_ABI,
@@ -177,11 +179,13 @@ const struct postern_provider postern_provider_v1 = {
 	/* It writes its own Message-ID; of DKIM it does not say. */
 	.flags = POSTERN_NEEDS_CONTENT |
 		 (POSTERN_CARRIES_ALL_CONTENT &
-		     ~(POSTERN_CARRIES_DKIM | POSTERN_CARRIES_DATE_AND_ID)),
+		     ~(POSTERN_CARRIES_DKIM | POSTERN_CARRIES_DATE_AND_ID)) |
+		 POSTERN_SENDS_CONTROL_FIELDS,
 	.limits = { .recipients = RECIPIENTS_MAX, .message_size = 25000000 },
 	.fields = mandrill_fields,
 	.settings_size = sizeof(struct mandrill_settings),
 	.check = mandrill_check,
 	.build = mandrill_build,
 	.classify = mandrill_classify,
+	.control_fields = control_fields,
 };

@@ -36,6 +36,8 @@ enum {
 	TEXT_MAX = 5 * 1000 * 1000
 };
 
+static const char *const control_fields[] = { "X-PM-", NULL };
+
 static const struct letter_style style = {
 	.addresses = LETTER_LINE,
 	.content = "Content",
@@ -46,6 +48,7 @@ static const struct letter_style style = {
 	.id_prefix = "cid:",
 	.header_name = "Name",
 	.header_value = "Value",
+	.control_fields = control_fields,
 };
 
 /* Kinds of attachments that are refused with ErrorCode 411. */
@@ -64,6 +67,8 @@ static int check(struct letter *l)
 	if (c->text.len > TEXT_MAX || c->html.len > TEXT_MAX)
 		return letter_refuse(
 		    l, "Postmark takes text and HTML of at most 5 MB each");
+	if (l->mail->controls->tag_count > 1)
+		return letter_refuse(l, "Postmark takes one tag");
 	for (size_t i = 0; i < c->part_count; i++) {
 		if (letter_has_kind(&c->parts[i], forbidden))
 			return letter_refuse_part(
@@ -83,16 +88,31 @@ static struct postern_str find_either(
 	return value.ptr ? value : letter_find(l->mail, alias);
 }
 
-static void add_steering(struct letter *l)
+/* What mail->controls says goes before. */
+static void add_tag(struct letter *l)
 {
-	struct postern_str tag = letter_find_text(l, "X-PM-Tag");
+	const struct postern_controls *c = l->mail->controls;
+	struct postern_str tag =
+	    c->tag_count > 0 ? c->tags[0] : letter_find_text(l, "X-PM-Tag");
+
+	if (tag.len > 0)
+		writer_text(&l->w, "Tag", tag);
+}
+
+static void add_tracking(struct letter *l)
+{
+	const struct postern_controls *c = l->mail->controls;
 	struct postern_str links =
 	    find_either(l, "X-PM-TrackLinks", "X-PM-Track-Links");
 	struct postern_str opens =
 	    find_either(l, "X-PM-TrackOpens", "X-PM-Track-Opens");
 
-	if (tag.len > 0)
-		writer_text(&l->w, "Tag", tag);
+	if (c->track_clicks != POSTERN_UNSAID)
+		links = c->track_clicks == POSTERN_YES ? STR("HtmlAndText")
+						       : STR("None");
+	if (c->track_opens != POSTERN_UNSAID)
+		opens =
+		    c->track_opens == POSTERN_YES ? STR("true") : STR("false");
 	if (links.len > 0)
 		writer_text(&l->w, "TrackLinks", links);
 	if (opens.len > 0)
@@ -107,6 +127,7 @@ static void add_metadata(struct letter *l)
 {
 	const struct postern_str prefix = STR("X-PM-Metadata-");
 	const struct postern_str own = STR("postern_id");
+	const struct postern_controls *c = l->mail->controls;
 
 	writer_open(&l->w, "Metadata", "{");
 	writer_text(&l->w, own.ptr, str_of(l->mail->id));
@@ -116,6 +137,11 @@ static void add_metadata(struct letter *l)
 		if (name.len > 0 && str_istarts(h->name, prefix) &&
 		    !str_ieq(name, own))
 			writer_pair(&l->w, name, letter_decode(l, h->value));
+	}
+	for (size_t i = 0; i < c->metadata_count; i++) {
+		if (!str_ieq(c->metadata[i].name, own))
+			writer_pair(
+			    &l->w, c->metadata[i].name, c->metadata[i].value);
 	}
 	(void)writer_close(&l->w, "}");
 }
@@ -150,7 +176,8 @@ static int add_body(struct letter *l, const struct postmark_settings *s)
 		writer_text(&l->w, "HtmlBody", c->html);
 	writer_text(&l->w, "MessageStream",
 	    stream.len > 0 ? stream : str_of(s->message_stream));
-	add_steering(l);
+	add_tag(l);
+	add_tracking(l);
 	add_metadata(l);
 	add_headers(l);
 	letter_parts(l, "Attachments", LETTER_ALL);
@@ -182,11 +209,12 @@ const struct postern_provider postern_provider_v1 = {
 	.name = "postmark",
 	.doc = "Postmark /email.",
 	.flags = POSTERN_NEEDS_CONTENT | POSTERN_CARRIES_INLINE |
-		 POSTERN_CARRIES_NESTED,
+		 POSTERN_CARRIES_NESTED | POSTERN_CARRIES_CONTROLS,
 	/* Postmark counts attachments in base64, as the core does. */
 	.limits = { .recipients = 50, .message_size = 10000000 },
 	.fields = postmark_fields,
 	.settings_size = sizeof(struct postmark_settings),
 	.build = postmark_build,
 	.classify = postmark_classify,
+	.control_fields = control_fields,
 };

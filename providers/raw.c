@@ -93,15 +93,20 @@ static void raw_classify(const void *settings,
 	answer_set_id(out, answer_header(response, "X-Message-Id"));
 }
 
+/* A service of the operator's own may want to see all of them. */
+static const char *const control_fields[] = { "", "X-Postern-", NULL };
+
 POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
 const struct postern_provider postern_provider_v1 = {
 	.abi = POSTERN_PROVIDER_ABI,
 	.size = sizeof(struct postern_provider),
 	.name = "raw",
 	.doc = "Posts the message as it is to a URL.",
-	.flags = POSTERN_CARRIES_UTF8 | POSTERN_CARRIES_ALL_CONTENT,
+	.flags = POSTERN_CARRIES_UTF8 | POSTERN_CARRIES_ALL_CONTENT |
+		 POSTERN_CARRIES_CONTROLS | POSTERN_SENDS_CONTROL_FIELDS,
 	.fields = raw_fields,
 	.settings_size = sizeof(struct raw_settings),
 	.build = raw_build,
 	.classify = raw_classify,
+	.control_fields = control_fields,
 };

@@ -2,6 +2,7 @@
  * resend: Resend /emails. A repeated call is recognised by the key of the
  * try, for a day. Answers: resend_answer.c.
  */
+#include <common/labels.h>
 #include <common/letter.h>
 #include <common/str.h>
 #include <postern/provider.h>
@@ -39,20 +40,25 @@ static const struct letter_style style = {
 
 static int check(struct letter *l)
 {
+	const char *why = labels_check(l->mail->controls);
+
 	if (l->mail->content->from_count != 1)
 		return letter_refuse(
 		    l, "Resend takes exactly one address in From");
+	if (why)
+		return letter_refuse(l, why);
 	return letter_want_to(l, "Resend wants a To");
 }
 
 /* The queue id comes back with the events. */
-static void add_tag(struct letter *l)
+static void add_tags(struct letter *l)
 {
 	writer_open(&l->w, "tags", "[");
 	writer_open(&l->w, NULL, "{");
 	writer_text(&l->w, "name", STR("postern_id"));
 	writer_text(&l->w, "value", str_of(l->mail->id));
 	(void)writer_close(&l->w, "}");
+	labels_add(&l->w, l->mail->controls, "name", "value");
 	(void)writer_close(&l->w, "]");
 }
 
@@ -72,7 +78,7 @@ static int add_body(struct letter *l)
 	if (c->html.len > 0)
 		writer_text(&l->w, "html", c->html);
 	letter_headers(l, "headers", NULL, NULL, 0);
-	add_tag(l);
+	add_tags(l);
 	letter_parts(l, "attachments", LETTER_ALL);
 	return writer_close(&l->w, "}");
 }
@@ -103,7 +109,8 @@ const struct postern_provider postern_provider_v1 = {
 	.name = "resend",
 	.doc = "Resend /emails.",
 	.flags = POSTERN_NEEDS_CONTENT | POSTERN_CARRIES_INLINE |
-		 POSTERN_CARRIES_NESTED,
+		 POSTERN_CARRIES_NESTED | POSTERN_CARRIES_TAGS |
+		 POSTERN_CARRIES_METADATA,
 	.limits = { .recipients = 50, .message_size = 40000000 },
 	.fields = resend_fields,
 	.settings_size = sizeof(struct resend_settings),

@@ -7,7 +7,7 @@
 #include <common/str.h>
 #include <postern/provider.h>
 #include <sendgrid_answer.h>
-#include <sendgrid_smtpapi.h>
+#include <sendgrid_controls.h>
 
 #include <stddef.h>
 
@@ -38,6 +38,8 @@ static const struct postern_field sendgrid_fields[] = {
 	{ .name = NULL },
 };
 
+static const char *const control_fields[] = { "X-SMTPAPI", NULL };
+
 /* SendGrid takes no comma, semicolon or quote in a display name. */
 static const struct letter_style style = {
 	.email = "email",
@@ -48,6 +50,7 @@ static const struct letter_style style = {
 	.filename = "filename",
 	.disposition = "disposition",
 	.content_id = "content_id",
+	.control_fields = control_fields,
 };
 
 /* The queue id comes back with the events. */
@@ -137,7 +140,7 @@ static int add_body(struct letter *l, const struct sendgrid_settings *s)
 	add_content(l);
 	letter_parts(l, "attachments", LETTER_ALL);
 	letter_headers(l, "headers", NULL, NULL, 0);
-	rc = sendgrid_add_smtpapi(l);
+	rc = sendgrid_add_controls(l);
 	if (rc < 0)
 		return rc;
 	if (s->sandbox)
@@ -173,10 +176,11 @@ const struct postern_provider postern_provider_v1 = {
 	.doc = "SendGrid v3 mail/send.",
 	/* Parts become fields and files: a signature does not survive. */
 	.flags = POSTERN_NEEDS_CONTENT | POSTERN_CARRIES_INLINE |
-		 POSTERN_CARRIES_NESTED,
+		 POSTERN_CARRIES_NESTED | POSTERN_CARRIES_CONTROLS,
 	.limits = { .recipients = 1000, .message_size = 30000000 },
 	.fields = sendgrid_fields,
 	.settings_size = sizeof(struct sendgrid_settings),
 	.build = sendgrid_build,
 	.classify = sendgrid_classify,
+	.control_fields = control_fields,
 };

@@ -78,7 +78,7 @@ static int add_body(struct letter *l, const struct sendlayer_settings *s)
 	letter_addresses(l, "ReplyTo", c->reply_to, c->reply_to_count);
 	writer_text(&l->w, "Subject", letter_or_space(c->subject));
 	add_text(l);
-	letter_words(l, "Tags", &s->tags, STR(""));
+	letter_tags(l, "Tags", &s->tags, STR(""));
 	letter_headers(l, "Headers", NULL, NULL, 0);
 	letter_parts(l, "Attachments", LETTER_ALL);
 	return writer_close(&l->w, "}");
@@ -110,7 +110,7 @@ const struct postern_provider postern_provider_v1 = {
 	.name = "sendlayer",
 	.doc = "SendLayer api/v1/email.",
 	.flags = POSTERN_NEEDS_CONTENT | POSTERN_CARRIES_INLINE |
-		 POSTERN_CARRIES_NESTED,
+		 POSTERN_CARRIES_NESTED | POSTERN_CARRIES_TAGS,
 	.limits = { .recipients = RECIPIENTS_MAX, .message_size = 10000000 },
 	.fields = sendlayer_fields,
 	.settings_size = sizeof(struct sendlayer_settings),

@@ -5,6 +5,7 @@
  * keys to sign with: ses_credentials.c; what the account may send:
  * ses_account.c.
  */
+#include <common/labels.h>
 #include <common/str.h>
 #include <common/text.h>
 #include <common/writer.h>
@@ -98,11 +99,12 @@ static const char *ses_check(const void *settings)
 	return NULL;
 }
 
-static void add_tags(const struct ses_settings *s, struct writer *w)
+static void add_tags(const struct ses_settings *s,
+    const struct postern_controls *controls, struct writer *w)
 {
 	const char *const *tags = s->tags.items;
 
-	if (s->tags.count == 0)
+	if (s->tags.count + controls->tag_count + controls->metadata_count == 0)
 		return;
 	writer_open(w, "EmailTags", "[");
 	for (size_t i = 0; i < s->tags.count; i++) {
@@ -113,6 +115,7 @@ static void add_tags(const struct ses_settings *s, struct writer *w)
 		writer_text(w, "Value", str_of(value));
 		(void)writer_close(w, "}");
 	}
+	labels_add(w, controls, "Name", "Value");
 	(void)writer_close(w, "]");
 }
 
@@ -137,7 +140,7 @@ static int add_body(const struct ses_settings *s,
 	writer_message(&w, "Data", POSTERN_BASE64);
 	(void)writer_close(&w, "}");
 	(void)writer_close(&w, "}");
-	add_tags(s, &w);
+	add_tags(s, mail->controls, &w);
 	if (s->configuration_set)
 		writer_text(
 		    &w, "ConfigurationSetName", str_of(s->configuration_set));
@@ -166,6 +169,7 @@ static int ses_build(const void *settings, const struct postern_mail *mail,
 {
 	const struct ses_settings *s = settings;
 	const char *repeated = find_repeated(mail);
+	const char *why = labels_check(mail->controls);
 	struct ses_call call = { .method = "POST",
 		.path = "/v2/email/outbound-emails",
 		.now = mail->now };
@@ -180,11 +184,16 @@ static int ses_build(const void *settings, const struct postern_mail *mail,
 		return text_finish(&reason) ? host->refuse(r, reason.data)
 					    : -ENOMEM;
 	}
+	if (why)
+		return host->refuse(r, why);
 	rc = ses_begin(s, &call, host, r);
 	if (rc == 0)
 		rc = add_body(s, mail, host, r);
 	return rc < 0 ? rc : ses_sign(&call, host, r);
 }
+
+/* SES takes them out before delivery. */
+static const char *const control_fields[] = { "X-SES-", NULL };
 
 POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
 const struct postern_provider postern_provider_v1 = {
@@ -193,7 +202,9 @@ const struct postern_provider postern_provider_v1 = {
 	.name = "ses",
 	.doc = "Amazon SES v2, raw message.",
 	/* It writes its own Date and Message-ID. */
-	.flags = POSTERN_CARRIES_ALL_CONTENT & ~POSTERN_CARRIES_DATE_AND_ID,
+	.flags = (POSTERN_CARRIES_ALL_CONTENT & ~POSTERN_CARRIES_DATE_AND_ID) |
+		 POSTERN_CARRIES_TAGS | POSTERN_CARRIES_METADATA |
+		 POSTERN_SENDS_CONTROL_FIELDS,
 	.limits = { .recipients = 50, .message_size = 28ull * 1024 * 1024 },
 	.fields = ses_fields,
 	.settings_size = sizeof(struct ses_settings),
@@ -203,4 +214,5 @@ const struct postern_provider postern_provider_v1 = {
 	.prepare = ses_prepare,
 	.state_size = SES_STATE_SIZE,
 	.inquire = ses_inquire,
+	.control_fields = control_fields,
 };

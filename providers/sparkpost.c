@@ -188,13 +188,15 @@ static int sparkpost_build(const void *settings,
 	return rc;
 }
 
+static const char *const control_fields[] = { "X-MSYS-", NULL };
+
 POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
 const struct postern_provider postern_provider_v1 = {
 	.abi = POSTERN_PROVIDER_ABI,
 	.size = sizeof(struct postern_provider),
 	.name = "sparkpost",
 	.doc = "SparkPost transmissions, raw message.",
-	.flags = POSTERN_CARRIES_ALL_CONTENT,
+	.flags = POSTERN_CARRIES_ALL_CONTENT | POSTERN_CARRIES_CONTROLS,
 	/* No maximum of recipients is told; less than 2000 is advised. */
 	.limits = { .recipients = 1000, .message_size = 20000000 },
 	.fields = sparkpost_fields,
@@ -202,4 +204,5 @@ const struct postern_provider postern_provider_v1 = {
 	.check = sparkpost_check,
 	.build = sparkpost_build,
 	.classify = sparkpost_classify,
+	.control_fields = control_fields,
 };

@@ -130,15 +130,10 @@ static struct postern_str cut_line(struct postern_str *rest)
 
 int sparkpost_add_header(struct text *t, struct postern_str header)
 {
-	bool is_steering = false;
 	int rc = 0;
 
 	while (rc == 0 && header.len > 0) {
 		struct postern_str line = cut_line(&header);
-		if (line.len == 0 || !is_blank(line.ptr[0]))
-			is_steering = str_istarts(line, STR("X-MSYS-API:"));
-		if (is_steering)
-			continue;
 		if (has_run(line))
 			rc = add_line(t, line);
 		else

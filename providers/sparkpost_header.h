@@ -6,5 +6,5 @@
 
 #include <common/text.h>
 
-/* Append it to t, without X-MSYS-API. 0 or what build is to return. */
+/* Append it to t. 0 or what build is to return. */
 int sparkpost_add_header(struct text *t, struct postern_str header);

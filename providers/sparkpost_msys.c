@@ -5,10 +5,12 @@
 #include <common/str.h>
 
 #include <stddef.h>
+#include <stdio.h>
 
 enum {
 	CAMPAIGN_MAX = 64,
-	TAGS_MAX = 10
+	TAGS_MAX = 10,
+	NAME_SIZE = 128 /* of metadata, which is shorter */
 };
 
 static bool are_tags(const json_t *tags)
@@ -51,18 +53,61 @@ static const char *find_fault(const json_t *api)
 	return NULL;
 }
 
+/* The member of that name, made when it is not there. */
+static json_t *member_of(json_t *object, const char *name, json_t *fresh)
+{
+	json_t *member = json_object_get(object, name);
+
+	if (!member && json_object_set(object, name, fresh) == 0)
+		member = fresh;
+	json_decref(fresh);
+	return member;
+}
+
+static void add_choice(
+    json_t *api, const char *name, enum postern_choice choice)
+{
+	if (choice != POSTERN_UNSAID)
+		(void)json_object_set_new(
+		    member_of(api, "options", json_object()), name,
+		    json_boolean(choice == POSTERN_YES));
+}
+
+/* What mail->controls says goes before. */
+static void add_controls(json_t *api, const struct postern_controls *c)
+{
+	for (size_t i = 0; i < c->tag_count; i++)
+		(void)json_array_append_new(
+		    member_of(api, "tags", json_array()),
+		    json_stringn(c->tags[i].ptr, c->tags[i].len));
+	for (size_t i = 0; i < c->metadata_count; i++) {
+		char name[NAME_SIZE];
+		(void)snprintf(
+		    name, sizeof(name), "%.*s", STR_FMT(c->metadata[i].name));
+		(void)json_object_set_new(
+		    member_of(api, "metadata", json_object()), name,
+		    json_stringn(
+			c->metadata[i].value.ptr, c->metadata[i].value.len));
+	}
+	add_choice(api, "open_tracking", c->track_opens);
+	add_choice(api, "click_tracking", c->track_clicks);
+}
+
 int sparkpost_read_msys(const struct postern_mail *mail,
     const struct postern_host *host, struct postern_request *r, json_t **out)
 {
 	struct postern_str field = letter_find(mail, "X-MSYS-API");
 	const char *fault;
 
-	*out = NULL;
-	if (!field.ptr)
-		return 0;
-	*out = json_loadb(field.ptr, field.len, 0, NULL);
+	*out = field.ptr ? json_loadb(field.ptr, field.len, 0, NULL)
+			 : json_object();
 	fault = find_fault(*out);
-	return fault ? host->refuse(r, fault) : 0;
+	if (fault)
+		return host->refuse(r, fault);
+	add_controls(*out, mail->controls);
+	if (json_array_size(json_object_get(*out, "tags")) > TAGS_MAX)
+		return host->refuse(r, "SparkPost takes at most 10 tags");
+	return 0;
 }
 
 void sparkpost_set_options(const json_t *api, json_t *options)

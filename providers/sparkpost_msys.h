@@ -9,8 +9,8 @@
 #include <jansson.h>
 
 /*
- * What the field of this message says, in *out; json_decref it. NULL without
- * one. 0 or what build is to return.
+ * What the field of this message says, and mail->controls, which goes before,
+ * as an object in *out; json_decref it. 0 or what build is to return.
  */
 int sparkpost_read_msys(const struct postern_mail *mail,
     const struct postern_host *host, struct postern_request *r, json_t **out);

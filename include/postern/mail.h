@@ -68,6 +68,25 @@ struct postern_content {
 	size_t part_count;
 };
 
+enum postern_choice {
+	POSTERN_UNSAID = 0, /* as the provider's own settings say */
+	POSTERN_NO,
+	POSTERN_YES
+};
+
+/*
+ * What the sender asked for in fields X-Postern-*, which every module says in
+ * its provider's words: see POSTERN_CARRIES_TAGS and those behind it. Decoded,
+ * UTF-8 without controls. Names of metadata are of letters, digits, - and _.
+ */
+struct postern_controls {
+	const struct postern_str *tags;
+	size_t tag_count;
+	const struct postern_header *metadata;
+	size_t metadata_count;
+	enum postern_choice track_opens, track_clicks;
+};
+
 struct postern_mail {
 	uint32_t size;           /* of this struct, as the core was built */
 	const char *id;          /* queue id, for the provider's metadata */
@@ -80,6 +99,7 @@ struct postern_mail {
 	size_t header_count;
 	uint64_t raw_size; /* of the whole message, CRLF lines */
 	const struct postern_content *content; /* or NULL, see above */
+	const struct postern_controls *controls;
 };
 
 #endif

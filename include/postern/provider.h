@@ -192,7 +192,20 @@ enum {
 	POSTERN_CARRIES_REPORTS = 1 << 10,
 	/* For modules that hand over the message itself, and it is not
 	 * rewritten there. */
-	POSTERN_CARRIES_ALL_CONTENT = (1 << 11) - (1 << 2)
+	POSTERN_CARRIES_ALL_CONTENT = (1 << 11) - (1 << 2),
+	/*
+	 * mail->controls: what has a place in the request of this module is
+	 * claimed; what has none goes to other providers.
+	 */
+	POSTERN_CARRIES_TAGS = 1 << 11,
+	POSTERN_CARRIES_METADATA = 1 << 12,
+	POSTERN_CARRIES_TRACKING = 1 << 13,
+	POSTERN_CARRIES_CONTROLS = (1 << 14) - (1 << 11),
+	/*
+	 * The provider reads its control_fields in the message itself, so they
+	 * stay there; else build has to say what they say.
+	 */
+	POSTERN_SENDS_CONTROL_FIELDS = 1 << 14
 };
 
 struct postern_limits {
@@ -255,6 +268,13 @@ struct postern_provider {
 	 */
 	int (*inquire)(const void *settings, struct postern_inquiry *q,
 	    const struct postern_host *host, struct postern_request *r);
+	/*
+	 * Header fields that steer this provider: names or their beginnings,
+	 * NULL behind the last. Of those that steer any provider only these are
+	 * in mail->headers. "" stands for those of all providers, "X-Postern-"
+	 * for what mail->controls says. NULL: none.
+	 */
+	const char *const *control_fields;
 };
 
 #define POSTERN_PROVIDER_SYMBOL "postern_provider_v1"

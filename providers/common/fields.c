@@ -3,9 +3,9 @@
 
 #include <common/str.h>
 
-static bool is_in(struct postern_str name, const char *const *list)
+bool field_is_in(struct postern_str name, const char *const *list)
 {
-	for (; *list; list++) {
+	for (; list && *list; list++) {
 		struct postern_str entry = str_of(*list);
 		bool is_prefix = entry.ptr[entry.len - 1] == '-';
 		if (is_prefix ? str_istarts(name, entry) : str_ieq(name, entry))
@@ -16,15 +16,12 @@ static bool is_in(struct postern_str name, const char *const *list)
 
 bool field_may_pass(struct postern_str name)
 {
-	static const char *const steering[] = { "X-Postern-", "X-SES-",
-		"X-SMTPAPI", "X-SG-", "X-Mailgun-", "X-Mailin-", "X-Sib-",
-		"X-PM-", "X-MSYS-", "X-Mailjet-", "X-MJ-", "X-MC-",
-		"X-MailerSend-", "X-Resend-", "X-Original-Message-ID",
+	static const char *const traces[] = { "X-Original-Message-ID",
 		"X-Mailbox-Line", "X-Mailer", NULL };
 	static const char *const passing[] = { "X-", "In-Reply-To",
 		"References", "List-", "Precedence", "Auto-Submitted",
 		"Importance", "Priority", "Organization", "Thread-",
 		"Feedback-ID", "Keywords", "Comments", "Sensitivity", NULL };
 
-	return !is_in(name, steering) && is_in(name, passing);
+	return !field_is_in(name, traces) && field_is_in(name, passing);
 }

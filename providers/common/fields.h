@@ -7,7 +7,9 @@
 
 /*
  * Whether a field carries something for the reader that the API does not say
- * otherwise: custom X- fields, threading, lists, priority. Fields that steer
- * some provider never pass; they can hold private metadata.
+ * otherwise: custom X- fields, threading, lists, priority. Those that steer
+ * other providers are not in what a module sees.
  */
 bool field_may_pass(struct postern_str name);
+/* Prefixes end in '-', the rest is exact; NULL behind the last, or no list. */
+bool field_is_in(struct postern_str name, const char *const *list);

@@ -160,16 +160,19 @@ void letter_addresses(struct letter *l, const char *name,
 	(void)writer_close(&l->w, "]");
 }
 
-void letter_words(struct letter *l, const char *name,
+void letter_tags(struct letter *l, const char *name,
     const struct postern_list *words, struct postern_str more)
 {
+	const struct postern_controls *c = l->mail->controls;
 	const char *const *items = words->items;
 
-	if (words->count == 0 && more.len == 0)
+	if (words->count == 0 && more.len == 0 && c->tag_count == 0)
 		return;
 	writer_open(&l->w, name, "[");
 	for (size_t i = 0; i < words->count; i++)
 		writer_text(&l->w, NULL, str_of(items[i]));
+	for (size_t i = 0; i < c->tag_count; i++)
+		writer_text(&l->w, NULL, c->tags[i]);
 	if (more.len > 0)
 		writer_text(&l->w, NULL, more);
 	(void)writer_close(&l->w, "]");
@@ -322,7 +325,9 @@ void letter_headers(struct letter *l, const char *name,
 		const struct postern_header *h =
 		    i < own ? &fields[i] : &more[i - own];
 		if (i < own &&
-		    (!field_may_pass(h->name) || (may_pass && !may_pass(h)) ||
+		    (!field_may_pass(h->name) ||
+			field_is_in(h->name, l->style->control_fields) ||
+			(may_pass && !may_pass(h)) ||
 			(is_repeated && is_repeated[i])))
 			continue;
 		if (!is_open)

@@ -29,6 +29,9 @@ struct letter_style {
 	const char *id_prefix;    /* of its value; NULL: none */
 	/* Members of a header in a list; NULL: a map, where a name is once. */
 	const char *header_name, *header_value;
+	/* As in the module's table: they are for the module, not for readers.
+	 */
+	const char *const *control_fields;
 };
 
 /* What one build passes around. */
@@ -60,8 +63,11 @@ void letter_address(
 /* All of them as a list or a line; nothing when there is none. */
 void letter_addresses(struct letter *l, const char *name,
     const struct postern_address *list, size_t count);
-/* A list of strings, and one more unless it is empty; nothing when empty. */
-void letter_words(struct letter *l, const char *name,
+/*
+ * A list of strings: the words of the settings, the tags of mail->controls, and
+ * one more unless it is empty. Nothing when there is none.
+ */
+void letter_tags(struct letter *l, const char *name,
     const struct postern_list *words, struct postern_str more);
 /* Those attachments that are inline, or are not, or all. */
 enum letter_parts {

@@ -6,6 +6,7 @@
 #include <cli/cli.h>
 
 #include <cli/explain.h>
+#include <mail/controls.h>
 #include <mail/mime.h>
 #include <mail/traits.h>
 #include <route/router.h>
@@ -116,9 +117,14 @@ static int offer_route(struct explain *x, struct explain_group *g)
 {
 	/* What each was handed today only the server knows. */
 	static const uint64_t used[COUNTER_PROVIDERS_MAX];
+	struct span only =
+	    controls_providers(message_header(x->letter.message));
 	struct router_order order;
 
-	router_arrange(g->route, x->letter.id, used, &order);
+	g->is_unnamed = only.len > 0 && !router_names_any(g->route, only);
+	if (g->is_unnamed)
+		return 0;
+	router_arrange(g->route, x->letter.id, only, used, &order);
 	g->offers = arena_alloc(&x->arena, order.count * sizeof(*g->offers));
 	if (!g->offers)
 		return -ENOMEM;

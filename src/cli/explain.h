@@ -113,6 +113,7 @@ struct explain_group {
 	unsigned needs;
 	struct explain_offer *offers; /* in the order they would be tried */
 	size_t offer_count;
+	bool is_unnamed; /* X-Postern-Provider names none of the route's */
 };
 
 struct explain {

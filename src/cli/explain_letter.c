@@ -13,6 +13,7 @@
 #include <smtp/address.h>
 #include <smtp/author.h>
 #include <smtp/data.h>
+#include <smtp/steer.h>
 #include <smtp/user.h>
 
 #include <errno.h>
@@ -298,6 +299,13 @@ static int make_message(struct explain_letter *l, const struct config *c,
 		.tls_version = "TLSv1.3",
 		.tls_cipher = "TLS_AES_256_GCM_SHA384",
 		.envelope = &l->envelope };
+	const struct smtp_param_rules rules = {
+		.is_stored =
+		    smtp_user_mode(c, NULL, l->user) != CONFIG_MODE_DIRECT,
+		.max_hold_ms = c->smtp.future_release_ms,
+		.now_ms = who.now_ms
+	};
+	struct smtp_steer_refusal refusal;
 	size_t len = l->before.len;
 	struct err why = { .code = 0 };
 	struct buf header;
@@ -310,6 +318,10 @@ static int make_message(struct explain_letter *l, const struct config *c,
 		refuse(l,
 		    "From or Sender of the header is not one of the user's "
 		    "(550 5.7.1, users[].senders)");
+	} else if (!smtp_steer(l->user, l->before, &rules, &l->envelope.terms,
+		       &refusal)) {
+		refuse(l, "%s (%u %s)", refusal.text, refusal.code,
+		    refusal.enhanced);
 	} else {
 		if (*why.text)
 			l->kept =

@@ -359,7 +359,11 @@ static void print_group(const struct explain *x, const struct explain_group *g)
 		if (!first && o->verdict == EXPLAIN_BUILT)
 			first = o;
 	}
-	if (g->route && number == 0)
+	if (g->is_unnamed)
+		printf("%-10s X-Postern-Provider names none of them: it is "
+		       "refused (550 5.7.1)\n",
+		    "");
+	else if (g->route && number == 0)
 		printf("%-10s none keeps the message intact: it is refused "
 		       "(554 5.6.3)\n",
 		    "");

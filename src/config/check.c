@@ -4,6 +4,8 @@
 #include <config/report.h>
 #include <config/words.h>
 
+#include <base/buf.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,7 +13,8 @@
 
 enum {
 	NAME_MAX_LEN = 64,
-	BANNER_MAX = 200
+	BANNER_MAX = 200,
+	WORDS_MAX = 1024 /* of a table, in a message */
 };
 
 /* --- what the parts share --- */
@@ -42,6 +45,45 @@ void check_name(struct check *c, const struct node *entry, const char *name)
 		report_error(c->report, node_get(entry, "name"),
 		    "must be up to %d letters, digits, '-', '_' and '.'",
 		    NAME_MAX_LEN);
+}
+
+static void report_no_word(struct check *c, const struct node *n,
+    const char *word, const struct content_word *table)
+{
+	struct words_nearest nearest = words_nearest_to(span_of(word));
+	struct buf all;
+
+	buf_init(&all, WORDS_MAX);
+	for (; table->word; table++) {
+		words_nearest_offer(&nearest, table->word);
+		(void)buf_printf(
+		    &all, "%s%s", buf_len(&all) > 0 ? ", " : "", table->word);
+	}
+	report_error(c->report, n, "is none of %.*s%s%s%s",
+	    SPAN_FMT(buf_span(&all)), nearest.best ? " (did you mean " : "",
+	    nearest.best ? nearest.best : "", nearest.best ? "?)" : "");
+	buf_finish(&all);
+}
+
+unsigned check_words(struct check *c, const struct node *map, const char *key,
+    const struct postern_list *list, const struct content_word *table)
+{
+	const struct node *n = node_get(map, key);
+	const struct node *item = NULL;
+	unsigned all = 0;
+
+	if (n)
+		item = n->type == NODE_SEQUENCE ? n->first : n;
+	for (size_t i = 0; i < list->count; i++) {
+		const char *word = CONFIG_STRING(*list, i);
+		unsigned bits = word ? content_bits(table, span_of(word)) : 0;
+
+		all |= bits;
+		if (word && !bits && item)
+			report_no_word(c, item, word, table);
+		item = item ? item->next : NULL;
+	}
+	return all;
 }
 
 void check_patterns(struct check *c, const struct node *map, const char *key,
@@ -334,6 +376,8 @@ static void check_user(
 	check_patterns(c, n, "senders", &user->senders);
 	check_patterns(c, n, "recipients", &user->recipients);
 	check_quota(c, n, user);
+	user->may_control =
+	    check_words(c, n, "controls", &user->controls, content_controls);
 	if (!user->name)
 		return;
 	check_credentials(c, n, user);

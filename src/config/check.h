@@ -5,6 +5,7 @@
 #pragma once
 
 #include <config/config.h>
+#include <config/content.h>
 #include <config/node.h>
 
 struct field_decoder;
@@ -57,6 +58,9 @@ bool check_is_fixed_identity(const struct check *c, const char *name);
 /* Every pattern of the list under key. */
 void check_patterns(struct check *c, const struct node *map, const char *key,
     const struct postern_list *list);
+/* The bits of every word of the list under key, which table has. */
+unsigned check_words(struct check *c, const struct node *map, const char *key,
+    const struct postern_list *list, const struct content_word *table);
 /* Whether a file of that name can be opened; the value is of key in map. */
 bool check_readable(
     struct check *c, const struct node *map, const char *key, const char *path);

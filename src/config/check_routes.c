@@ -58,40 +58,13 @@ void check_breaker(
 		    "must not be longer than open_max");
 }
 
-static void report_no_content(
-    struct check *c, const struct node *n, const char *word)
-{
-	struct words_nearest nearest = words_nearest_to(span_of(word));
-
-	for (size_t i = 0; content_words[i]; i++)
-		words_nearest_offer(&nearest, content_words[i]);
-	report_error(c->report, n,
-	    "is none of signed, encrypted, dkim, calendar, alternative, "
-	    "inline, nested, report%s%s%s",
-	    nearest.best ? " (did you mean " : "",
-	    nearest.best ? nearest.best : "", nearest.best ? "?)" : "");
-}
-
 /* What it carries, and what it may get all the same. */
 static void check_content(
     struct check *c, const struct node *n, struct config_provider *p)
 {
-	const struct node *list = node_get(n, "allow_altering");
-	const struct node *item;
-
 	p->carries = p->module->flags & ~(unsigned)POSTERN_NEEDS_CONTENT;
-	if (!list || p->allow_altering.count == 0)
-		return;
-	item = list->type == NODE_SEQUENCE ? list->first : list;
-	for (size_t i = 0; i < p->allow_altering.count;
-	     i++, item = item->next) {
-		const char *word = CONFIG_STRING(p->allow_altering, i);
-		unsigned bits = word ? content_bits(span_of(word)) : 0;
-
-		p->carries |= bits;
-		if (word && !bits)
-			report_no_content(c, item, word);
-	}
+	p->carries |= check_words(
+	    c, n, "allow_altering", &p->allow_altering, content_words);
 }
 
 /* A cost needs a price, and must pay for somebody. */
@@ -255,23 +228,6 @@ static void check_headers(
 	}
 }
 
-static void check_content_words(
-    struct check *c, const struct node *map, const struct postern_list *words)
-{
-	const struct node *n = node_get(map, "content");
-	const struct node *item;
-
-	if (!n || words->count == 0)
-		return;
-	item = n->type == NODE_SEQUENCE ? n->first : n;
-	for (size_t i = 0; i < words->count; i++, item = item->next) {
-		const char *word = CONFIG_STRING(*words, i);
-
-		if (word && !content_bits(span_of(word)))
-			report_no_content(c, item, word);
-	}
-}
-
 static void check_match(
     struct check *c, const struct node *n, const struct config_match *match)
 {
@@ -282,7 +238,7 @@ static void check_match(
 	check_patterns(c, map, "sender", &match->sender);
 	check_patterns(c, map, "recipient", &match->recipient);
 	check_headers(c, map, &match->header);
-	check_content_words(c, map, &match->content);
+	(void)check_words(c, map, "content", &match->content, content_words);
 	if (match->max_size > 0 && match->min_size > match->max_size)
 		report_error(c->report, node_get(map, "min_size"),
 		    "must not be more than max_size");

@@ -133,6 +133,16 @@ struct config_duplicates {
 	uint64_t window_ms;
 };
 
+/* Fields that steer a message, as users[].controls allows them. */
+enum {
+	CONFIG_CONTROL_TAG = 1 << 0,
+	CONFIG_CONTROL_METADATA = 1 << 1,
+	CONFIG_CONTROL_TRACK = 1 << 2,
+	CONFIG_CONTROL_SCHEDULE = 1 << 3,
+	CONFIG_CONTROL_PROVIDER = 1 << 4,
+	CONFIG_CONTROL_NATIVE = 1 << 5 /* those of providers */
+};
+
 struct config_user {
 	const char *name;
 	struct postern_secret password_hash;
@@ -147,10 +157,12 @@ struct config_user {
 	struct postern_list certificates; /* const char *; see tables */
 	struct postern_list allow_from;   /* struct network; empty = any */
 	bool disabled;
-	int64_t max_priority; /* of MT-PRIORITY */
-	int null_sender;      /* enum config_choice */
-	int duplicates;       /* enum config_duplicate_policy */
-	size_t index;         /* place in config.users; set by config_load */
+	int64_t max_priority;         /* of MT-PRIORITY */
+	int null_sender;              /* enum config_choice */
+	int duplicates;               /* enum config_duplicate_policy */
+	struct postern_list controls; /* const char *; see content.h */
+	unsigned may_control;         /* the same as CONFIG_CONTROL_* */
+	size_t index; /* place in config.users; set by config_load */
 };
 
 enum {

@@ -279,6 +279,12 @@ const struct postern_field tables_user[] = {
 	  AT(config_user, duplicates), .preset = "inherit",
 	  .names = user_duplicates_names, .flags = RELOAD,
 	  .doc = "messages sent again; inherit: as duplicates.policy says" },
+	{ .name = "controls", .type = POSTERN_TYPE_STRINGS,
+	  AT(config_user, controls),
+	  .preset = "[tag, metadata, track, schedule, native]",
+	  .flags = RELOAD,
+	  .doc = "header fields this user may steer a message with: those of "
+		 "X-Postern-... by their names, native: those of providers" },
 	{ .name = NULL },
 };
 

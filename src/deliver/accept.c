@@ -369,6 +369,15 @@ static struct delivery *take_over(
 	return d;
 }
 
+static enum deliver_verdict no_carrier(
+    const struct config_route *route, struct span only, unsigned missing)
+{
+	if (only.len > 0 && !router_names_any(route, only))
+		return DELIVER_NOT_NAMED;
+	return missing & POSTERN_CARRIES_UTF8 ? DELIVER_NO_UTF8
+					      : DELIVER_NO_CARRIER;
+}
+
 /*
  * Whether each recipient has a route and, on it, a provider that can: there is
  * one reply for all, so one without is enough.
@@ -385,6 +394,7 @@ static bool is_deliverable(const struct deliver *owner,
 		.user = e->user, .sender = e->sender, .message = &message
 	};
 	unsigned all = traits_needed(&e->terms, e->sender, s->message);
+	struct span only = round_named(s->message);
 
 	*out_verdict = DELIVER_NO_ROUTE;
 	for (size_t i = 0; i < e->recipient_count; i++) {
@@ -395,13 +405,11 @@ static bool is_deliverable(const struct deliver *owner,
 
 		if (!route)
 			return false;
-		if (router_count(c, route, needs) > 0)
+		if (router_count(c, route, only, needs) > 0)
 			continue;
-		s->missing = router_missing(c, route, needs);
+		s->missing = router_missing(c, route, only, needs);
 		s->recipient = i;
-		*out_verdict = s->missing & POSTERN_CARRIES_UTF8
-				   ? DELIVER_NO_UTF8
-				   : DELIVER_NO_CARRIER;
+		*out_verdict = no_carrier(route, only, s->missing);
 		return false;
 	}
 	return true;

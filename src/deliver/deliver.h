@@ -69,7 +69,8 @@ enum deliver_verdict {
 	DELIVER_STORE_ERROR, /* 451 4.3.0 */
 	DELIVER_NO_ROUTE,    /* 451 4.3.5 */
 	DELIVER_NO_UTF8,     /* no provider of a route carries it: 554 5.6.9 */
-	DELIVER_NO_CARRIER   /* likewise of its content: 554 5.6.3 */
+	DELIVER_NO_CARRIER,  /* likewise of its content: 554 5.6.3 */
+	DELIVER_NOT_NAMED    /* nor one that X-Postern-Provider names: 550 */
 };
 
 struct deliver_answer {

@@ -375,6 +375,8 @@ const struct config_route *round_route(struct delivery *d, size_t i);
 /* Of a route's providers, for all of its recipients. NULL for memory. */
 const struct router_order *round_order(
     struct delivery *d, const struct config_route *route);
+/* The providers of its route that a message names, or "" for all of them. */
+struct span round_named(const struct message *m);
 /* Providers to try for recipient i: how many; 1 when it is pinned. */
 size_t round_provider_count(const struct delivery *d, size_t i);
 /* Index in config.providers of the one to try next; SIZE_MAX: gone. */

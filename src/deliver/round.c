@@ -39,7 +39,8 @@ static void hold_orphan(struct delivery *d, size_t i)
 
 static void say_not_carried(struct delivery *d, const struct target *t)
 {
-	unsigned missing = router_missing(d->config, t->route, t->needs);
+	unsigned missing = router_missing(
+	    d->config, t->route, round_named(d->message), t->needs);
 	char what[TRAITS_TEXT_SIZE];
 
 	traits_describe(missing, what);

@@ -4,6 +4,8 @@
  */
 #include <deliver/deliver_internal.h>
 
+#include <mail/controls.h>
+
 #include <string.h>
 
 /* The message as rules see it; NULL when there is none. */
@@ -15,6 +17,11 @@ static struct router_message *rules_of(struct delivery *d)
 	d->rules.size = message_size(d->message);
 	d->rules.traits = message_traits(d->message);
 	return &d->rules;
+}
+
+struct span round_named(const struct message *m)
+{
+	return m ? controls_providers(message_header(m)) : SPAN("");
 }
 
 const struct config_route *round_route(struct delivery *d, size_t i)
@@ -58,7 +65,7 @@ const struct router_order *round_order(
 		return NULL;
 	if (route->strategy == CONFIG_STRATEGY_LEAST_USED)
 		read_used(d, route, used);
-	router_arrange(route, d->id, used, &o->order);
+	router_arrange(route, d->id, round_named(d->message), used, &o->order);
 	o->next = d->orders;
 	d->orders = o;
 	return &o->order;
@@ -80,10 +87,12 @@ static size_t find_provider(const struct config *c, const char *name)
 size_t round_provider_count(const struct delivery *d, size_t i)
 {
 	const struct target *t = &d->targets[i];
-	size_t count = 0;
+	size_t count = 0, at = 0;
 
-	if (!d->recipients[i].is_pinned && t->route)
-		count = router_count(d->config, t->route, t->needs);
+	if (d->recipients[i].is_pinned || !t->order)
+		return 1;
+	for (; (at = round_position(d, i, at)) != SIZE_MAX; at++)
+		count++;
 	return count > 0 ? count : 1;
 }
 

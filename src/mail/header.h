@@ -68,8 +68,8 @@ enum {
 /*
  * Write the header as it will be stored into out: a Received field first,
  * Date and Message-ID when missing or broken, without Bcc, Resent-Bcc,
- * Return-Path, Content-Length, Authentication-Results and X-Postern-*; ends
- * with the empty line, which block may lack. Of a message with a DKIM
+ * Return-Path, Content-Length and Authentication-Results; ends with the empty
+ * line, which block may lack. Of a message with a DKIM
  * signature, Date and Message-ID stay as they are: a signature may cover them.
  *
  * On a verdict other than OK why says what the client should change and out is

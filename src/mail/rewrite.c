@@ -63,8 +63,6 @@ static enum field_kind kind_of(struct span name)
 		    span_ieq(name, span_make(known[i].name, name.len)))
 			return known[i].kind;
 	}
-	if (span_istarts_with(name, SPAN("X-Postern-")))
-		return FIELD_DROPPED;
 	return FIELD_OTHER;
 }
 

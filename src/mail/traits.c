@@ -1,6 +1,7 @@
 /* The words are for who wrote the message, and may not know MIME. */
 #include <mail/traits.h>
 
+#include <mail/controls.h>
 #include <mail/header.h>
 #include <postern/provider.h>
 
@@ -21,6 +22,9 @@ static const struct {
 	{ POSTERN_CARRIES_INLINE, "shows images in its text" },
 	{ POSTERN_CARRIES_NESTED, "holds another message" },
 	{ POSTERN_CARRIES_REPORTS, "is a report for programs" },
+	{ POSTERN_CARRIES_TAGS, "has tags (X-Postern-Tag)" },
+	{ POSTERN_CARRIES_METADATA, "has metadata (X-Postern-Metadata-...)" },
+	{ POSTERN_CARRIES_TRACKING, "says what to track (X-Postern-Track)" },
 };
 
 /* The value of the tag h in a signature: the names of signed fields. */
@@ -51,6 +55,25 @@ static unsigned traits_of_signature(struct span signature)
 	return POSTERN_CARRIES_DKIM;
 }
 
+static unsigned traits_of_control(enum control_kind kind)
+{
+	switch (kind) {
+	case CONTROL_TAG:
+		return POSTERN_CARRIES_TAGS;
+	case CONTROL_METADATA:
+		return POSTERN_CARRIES_METADATA;
+	case CONTROL_TRACK:
+		return POSTERN_CARRIES_TRACKING;
+	case CONTROL_NONE:
+	case CONTROL_SCHEDULE:
+	case CONTROL_PROVIDER:
+	case CONTROL_NATIVE:
+	case CONTROL_UNKNOWN:
+		break;
+	}
+	return 0;
+}
+
 unsigned traits_of_header(struct span header)
 {
 	struct message_field field;
@@ -59,6 +82,8 @@ unsigned traits_of_header(struct span header)
 	while (header_next(&header, &field)) {
 		if (span_ieq(field.name, SPAN("DKIM-Signature")))
 			traits |= traits_of_signature(field.value);
+		else
+			traits |= traits_of_control(control_kind(field.name));
 	}
 	return traits;
 }

@@ -12,10 +12,13 @@
 #include <stddef.h>
 
 enum {
-	TRAITS_TEXT_SIZE = 320
+	TRAITS_TEXT_SIZE = 448
 };
 
-/* Of a complete header block: the client's DKIM signatures (RFC 6376). */
+/*
+ * Of a complete header block: the client's DKIM signatures (RFC 6376), and what
+ * its control fields ask of a provider.
+ */
 unsigned traits_of_header(struct span header);
 /*
  * What a message asks of a provider, bits of POSTERN_CARRIES_*: for all of its

@@ -18,8 +18,8 @@ enum {
 
 /* --- sources --- */
 
-/* Another header, then what follows the message's own. */
-static int changed_read(const struct postern_request *r, const struct piece *p,
+/* A header, perhaps another, then what follows the message's own. */
+static int read_message(const struct postern_request *r, const struct piece *p,
     uint64_t offset, char *out, size_t len)
 {
 	size_t head = 0;
@@ -49,15 +49,11 @@ static int source_read(const struct postern_request *r, const struct piece *p,
 		return 0;
 	case PIECE_PART:
 		return mime_view_read(r->mime, p->part, offset, out, len);
-	case PIECE_CHANGED:
-		return changed_read(r, p, offset, out, len);
-	case PIECE_CONTENT:
-		offset += message_header(r->message).len;
-		break;
+	case PIECE_CONTENT: /* no bytes */
 	case PIECE_MESSAGE:
 		break;
 	}
-	return message_read_all(r->message, offset, out, len);
+	return read_message(r, p, offset, out, len);
 }
 
 static size_t at_most(uint64_t available, size_t len)
@@ -214,7 +210,7 @@ static int measure_json(const struct postern_request *r, struct piece *p)
 	p->size = c->offset;
 	/* Texts were made UTF-8; a message is what its author wrote. */
 	if (n == 0 && c->is_foreign &&
-	    (p->source == PIECE_MESSAGE || p->source == PIECE_CHANGED))
+	    p->source == PIECE_MESSAGE)
 		n = -EILSEQ;
 	free(c);
 	return (int)n;

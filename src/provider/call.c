@@ -73,10 +73,26 @@ static int check_limits(const struct provider_call *c,
 	return 0;
 }
 
+/* What the module sees, and what goes out. */
+static int show_header(struct provider_call *c,
+    const struct postern_provider *p, struct span *shown)
+{
+	struct postern_request *r = &c->request;
+	struct span whole = message_header(c->input.message);
+	const char *const *wanted = view_control_fields(p);
+	int rc = view_header(&r->arena, whole, wanted, shown);
+
+	r->header = *shown;
+	if (rc == 0 && wanted && !(p->flags & POSTERN_SENDS_CONTROL_FIELDS))
+		rc = view_header(&r->arena, whole, NULL, &r->header);
+	return rc;
+}
+
 static int show(
     struct provider_call *c, const struct postern_provider *p, struct err *e)
 {
 	struct postern_request *r = &c->request;
+	struct span shown;
 	int rc;
 
 	if (p->flags & POSTERN_NEEDS_CONTENT && !r->mime) {
@@ -85,7 +101,12 @@ static int show(
 			return e->code;
 		r->content = mime_view_fields(r->mime);
 	}
-	rc = view_fill(&r->arena, &c->input, r->content, &c->mail);
+	rc = show_header(c, p, &shown);
+	if (rc == 0)
+		rc = view_fill(
+		    &r->arena, &c->input, shown, r->content, &c->mail);
+	c->mail.raw_size = message_size(c->input.message) -
+			   message_header(c->input.message).len + r->header.len;
 	return rc < 0 ? err_errno(e, rc, "the message could not be read") : 0;
 }
 

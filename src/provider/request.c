@@ -141,9 +141,17 @@ static int host_refuse(struct postern_request *r, const char *reason)
 	return note(r, -EINVAL);
 }
 
-static int add_message(struct postern_request *r, const struct piece *piece)
+/* With a header that lasts. */
+static int add_message(struct postern_request *r, struct span header,
+    enum postern_encoding encoding)
 {
-	int rc = body_add_reference(r, piece);
+	uint64_t content =
+	    message_size(r->message) - message_header(r->message).len;
+	int rc =
+	    body_add_reference(r, &(struct piece){ .source = PIECE_MESSAGE,
+				      .encoding = encoding,
+				      .bytes = header,
+				      .source_size = header.len + content });
 
 	if (rc == -EILSEQ)
 		return host_refuse(r,
@@ -156,9 +164,7 @@ static int add_message(struct postern_request *r, const struct piece *piece)
 static int host_body_message(
     struct postern_request *r, enum postern_encoding encoding)
 {
-	return add_message(r, &(struct piece){ .source = PIECE_MESSAGE,
-				  .encoding = encoding,
-				  .source_size = message_size(r->message) });
+	return add_message(r, r->header, encoding);
 }
 
 static bool is_in(struct span name, const char *const *list)
@@ -172,8 +178,7 @@ static int host_body_changed(struct postern_request *r,
     struct postern_str fields, const char *const *without,
     enum postern_encoding encoding)
 {
-	struct span rest = message_header(r->message), copy = SPAN("");
-	uint64_t content = message_size(r->message) - rest.len;
+	struct span rest = r->header, copy = SPAN("");
 	struct message_field field;
 	struct buf head;
 	int rc;
@@ -193,15 +198,12 @@ static int host_body_changed(struct postern_request *r,
 	buf_finish(&head);
 	if (rc < 0)
 		return note(r, rc);
-	return add_message(r, &(struct piece){ .source = PIECE_CHANGED,
-				  .encoding = encoding,
-				  .bytes = copy,
-				  .source_size = copy.len + content });
+	return add_message(r, copy, encoding);
 }
 
 static struct postern_str host_message_header(struct postern_request *r)
 {
-	struct span rest = message_header(r->message), all = rest;
+	struct span rest = r->header, all = rest;
 	struct message_field field;
 
 	while (header_next(&rest, &field))
@@ -388,6 +390,8 @@ const char *const *request_headers(const struct postern_request *r)
 void request_init(struct postern_request *r, const struct message *message)
 {
 	*r = (struct postern_request){ .message = message };
+	if (message)
+		r->header = message_header(message);
 	arena_init(&r->arena, REQUEST_TEXT_MAX);
 	buf_init(&r->text, REQUEST_TEXT_MAX);
 }

@@ -19,11 +19,10 @@ enum {
 
 enum piece_source {
 	PIECE_TEXT = 0, /* request.text */
-	PIECE_MESSAGE,
-	PIECE_CONTENT, /* the message without its header */
-	PIECE_CHANGED, /* bytes as a header, then that */
-	PIECE_PART,    /* a decoded part */
-	PIECE_BYTES    /* a text of the view */
+	PIECE_MESSAGE,  /* bytes as its header, then what follows that */
+	PIECE_CONTENT,  /* the message without its header */
+	PIECE_PART,     /* a decoded part */
+	PIECE_BYTES     /* a text of the view */
 };
 
 struct piece {
@@ -31,7 +30,7 @@ struct piece {
 	enum postern_encoding encoding;
 	size_t text_offset;   /* PIECE_TEXT: position in text */
 	size_t part;          /* PIECE_PART: index */
-	struct span bytes;    /* PIECE_BYTES, PIECE_CHANGED */
+	struct span bytes;    /* PIECE_BYTES, PIECE_MESSAGE */
 	uint64_t source_size; /* before encoding */
 	uint64_t start, size; /* place in the body, encoded */
 };
@@ -52,6 +51,7 @@ struct body_cursor {
 struct postern_request {
 	struct arena arena;
 	const struct message *message;
+	struct span header;                /* of the message, as it goes out */
 	struct mime_view *mime;            /* NULL unless asked for */
 	const struct mime_fields *content; /* of mime, or NULL */
 	const char *method, *url;

@@ -170,22 +170,27 @@ static int fill_content(struct arena *a, const struct mime_fields *from,
 }
 
 int view_fill(struct arena *a, const struct provider_input *input,
-    const struct mime_fields *content, struct postern_mail *out)
+    struct span header, const struct mime_fields *content,
+    struct postern_mail *out)
 {
 	struct postern_content *shown = NULL;
 	int rc;
 
-	*out = (struct postern_mail){ .size = sizeof(*out),
+	*out = (struct postern_mail){
+		.size = sizeof(*out),
 		.id = input->id,
 		.attempt_key = input->attempt_key,
 		.now = input->now,
 		.sender = to_str(input->sender),
 		.recipients = copy_recipients(a, input),
 		.recipient_count = input->recipient_count,
-		.raw_size = message_size(input->message) };
+	};
 	if (!out->recipients)
 		return -ENOMEM;
-	rc = fill_headers(a, message_header(input->message), out);
+	rc = fill_headers(a, header, out);
+	if (rc == 0)
+		rc = view_controls(
+		    a, message_header(input->message), &out->controls);
 	if (rc < 0 || !content)
 		return rc;
 	shown = arena_alloc(a, sizeof(*shown));

@@ -6,6 +6,7 @@
 
 #include <config/config.h>
 #include <config/content.h>
+#include <mail/controls.h>
 #include <route/rule.h>
 
 /* --- rules --- */
@@ -49,7 +50,9 @@ static bool content_matches(const struct postern_list *words, unsigned traits)
 	if (words->count == 0)
 		return true;
 	for (size_t i = 0; i < words->count; i++) {
-		if (content_bits(span_of(CONFIG_STRING(*words, i))) & traits)
+		struct span word = span_of(CONFIG_STRING(*words, i));
+
+		if (content_bits(content_words, word) & traits)
 			return true;
 	}
 	return false;
@@ -157,7 +160,7 @@ bool router_may_carry(
 
 		if (fit == FIT_NO)
 			continue;
-		if (router_count(config, route, needs) > 0)
+		if (router_count(config, route, SPAN(""), needs) > 0)
 			return true;
 		if (fit == FIT_YES)
 			return false; /* no later one is ever reached */
@@ -177,6 +180,29 @@ static unsigned lacks(const struct config *config,
 	return needs & ~p->carries;
 }
 
+/* Whether the provider at a place of the route is in the list. */
+static bool is_named(
+    const struct config_route *route, size_t place, struct span list)
+{
+	struct span name = span_of(CONFIG_STRING(route->providers, place));
+	struct span word;
+
+	while (control_next(&list, &word)) {
+		if (span_eq(word, name))
+			return true;
+	}
+	return false;
+}
+
+bool router_names_any(const struct config_route *route, struct span only)
+{
+	for (size_t i = 0; i < route->providers.count; i++) {
+		if (is_named(route, i, only))
+			return true;
+	}
+	return false;
+}
+
 size_t router_provider(const struct router_order *order, size_t position)
 {
 	return order->route->provider_index[order->at[position]];
@@ -191,22 +217,31 @@ size_t router_next(const struct config *config,
 	return from;
 }
 
+static bool may_take(
+    const struct config_route *route, size_t place, struct span only)
+{
+	return only.len == 0 || is_named(route, place, only);
+}
+
 size_t router_count(const struct config *config,
-    const struct config_route *route, unsigned needs)
+    const struct config_route *route, struct span only, unsigned needs)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < route->providers.count; i++)
-		count += lacks(config, route, i, needs) == 0;
+		count += may_take(route, i, only) &&
+			 lacks(config, route, i, needs) == 0;
 	return count;
 }
 
 unsigned router_missing(const struct config *config,
-    const struct config_route *route, unsigned needs)
+    const struct config_route *route, struct span only, unsigned needs)
 {
 	unsigned by_all = needs, by_any = 0;
 
 	for (size_t i = 0; i < route->providers.count; i++) {
+		if (!may_take(route, i, only))
+			continue;
 		by_all &= lacks(config, route, i, needs);
 		by_any |= lacks(config, route, i, needs);
 	}
@@ -224,17 +259,18 @@ static uint64_t weight_of(const struct config_route *route, size_t place)
  * As in the file, but those without weight at the end. Returns how many have
  * one.
  */
-static size_t line_up(struct router_order *o)
+static size_t line_up(struct router_order *o, struct span only)
 {
-	size_t n = 0, weighty;
+	size_t all = o->route->providers.count, n = 0, weighty;
 
-	for (size_t i = 0; i < o->count; i++)
-		if (weight_of(o->route, i) > 0)
+	for (size_t i = 0; i < all; i++)
+		if (may_take(o->route, i, only) && weight_of(o->route, i) > 0)
 			o->at[n++] = (uint8_t)i;
 	weighty = n;
-	for (size_t i = 0; i < o->count; i++)
-		if (weight_of(o->route, i) == 0)
+	for (size_t i = 0; i < all; i++)
+		if (may_take(o->route, i, only) && weight_of(o->route, i) == 0)
 			o->at[n++] = (uint8_t)i;
+	o->count = n;
 	return weighty;
 }
 
@@ -293,14 +329,15 @@ static size_t least(
 }
 
 void router_arrange(const struct config_route *route, struct id message,
-    const uint64_t *used, struct router_order *out)
+    struct span only, const uint64_t *used, struct router_order *out)
 {
 	uint64_t state = id_hash(message);
 	size_t weighty;
 
+	if (only.len > 0 && !router_names_any(route, only))
+		only = SPAN("");
 	out->route = route;
-	out->count = route->providers.count;
-	weighty = line_up(out);
+	weighty = line_up(out, only);
 	if (route->strategy == CONFIG_STRATEGY_FAILOVER)
 		return;
 	for (size_t k = 0; k + 1 < weighty; k++) {

@@ -63,12 +63,18 @@ struct router_order {
 };
 
 /*
- * As the route's strategy says. weighted: drawn anew for each message, but by
+ * `only` below is a list of names, with commas, that a message may use of its
+ * route's providers; empty: of all of them.
+ */
+
+/*
+ * As the route's strategy says, of those in `only`, or of all when none of them
+ * is there (any more). weighted: drawn anew for each message, but by
  * its id, so that retries keep it. least_used: by used, what each provider of
  * the route has had; NULL is fine for the others.
  */
 void router_arrange(const struct config_route *route, struct id message,
-    const uint64_t *used, struct router_order *out);
+    struct span only, const uint64_t *used, struct router_order *out);
 /* The provider at a position of order, as an index in config.providers. */
 size_t router_provider(const struct router_order *order, size_t position);
 /*
@@ -77,12 +83,14 @@ size_t router_provider(const struct router_order *order, size_t position);
  */
 size_t router_next(const struct config *config,
     const struct router_order *order, size_t from, unsigned needs);
-/* How many of a route's providers have all of needs. */
+/* How many of a route's providers have all of needs, of those in `only`. */
 size_t router_count(const struct config *config,
-    const struct config_route *route, unsigned needs);
+    const struct config_route *route, struct span only, unsigned needs);
 /*
- * When there are none: of needs what all of the route's providers lack, else
- * what any of them lacks.
+ * When there are none: of needs what all of them lack, else what any of them
+ * lacks.
  */
 unsigned router_missing(const struct config *config,
-    const struct config_route *route, unsigned needs);
+    const struct config_route *route, struct span only, unsigned needs);
+/* Whether one of the route's providers is in the list. */
+bool router_names_any(const struct config_route *route, struct span only);

@@ -5,6 +5,7 @@
  */
 #include <smtp/session_internal.h>
 
+#include <smtp/steer.h>
 #include <smtp/user.h>
 
 #include <base/clock.h>
@@ -24,6 +25,30 @@ enum {
 	SHOWN_ID_MAX = 255,       /* of a Message-ID in the log */
 	SHOWN_ADDRESS_MAX = 80    /* in a reply */
 };
+
+/* False after a reply. */
+static bool is_author(struct smtp_session *s, struct span block)
+{
+	if (smtp_user_may_write(s->tx->user, block))
+		return true;
+	(void)smtp_session_refuse(
+	    s, 550, "5.7.1", "From address not allowed for user");
+	return false;
+}
+
+/* Likewise. */
+static bool is_steered(struct smtp_session *s, struct span block)
+{
+	struct smtp_tx *tx = s->tx;
+	const struct smtp_param_rules rules = smtp_session_param_rules(s);
+	struct smtp_steer_refusal refusal;
+
+	if (smtp_steer(tx->user, block, &rules, &tx->envelope.terms, &refusal))
+		return true;
+	(void)smtp_session_refuse(
+	    s, refusal.code, refusal.enhanced, refusal.text);
+	return false;
+}
 
 /* RFC 3848, and RFC 6531 4.3 with SMTPUTF8: for the Received field. */
 static const char *protocol_of(const struct smtp_session *s)
@@ -134,16 +159,35 @@ static void refuse_content(
 	const struct envelope *e = &s->tx->envelope;
 	struct span to = e->recipients[answer->recipient].address;
 	char what[TRAITS_TEXT_SIZE], text[2 * TRAITS_TEXT_SIZE];
-	bool is_strict = answer->missing & POSTERN_CARRIES_DATE_AND_ID;
+	const char *advice = "it needs one that takes whole messages";
 
+	if (answer->missing & POSTERN_CARRIES_CONTROLS)
+		advice = "leave those fields out, or ask for another provider";
+	else if (answer->missing & POSTERN_CARRIES_DATE_AND_ID)
+		advice = "it needs one that takes whole messages and leaves "
+			 "them so";
 	traits_describe(answer->missing, what);
 	to = span_first(to, SHOWN_ADDRESS_MAX);
 	(void)snprintf(text, sizeof(text),
-	    "Message %s, which no provider for <%.*s> keeps intact: it needs "
-	    "one that takes whole messages%s",
-	    what, SPAN_FMT(to), is_strict ? " and leaves them so" : "");
+	    "Message %s, which no provider for <%.*s> keeps intact: %s", what,
+	    SPAN_FMT(to), advice);
 	s->reject = COUNTER_REJECT_CONFIG;
 	(void)smtp_session_refuse(s, 554, "5.6.3", text);
+}
+
+static void refuse_names(
+    struct smtp_session *s, const struct deliver_answer *answer)
+{
+	const struct envelope *e = &s->tx->envelope;
+	struct span to = e->recipients[answer->recipient].address;
+	char text[2 * SHOWN_ADDRESS_MAX + 64];
+
+	to = span_first(to, SHOWN_ADDRESS_MAX);
+	(void)snprintf(text, sizeof(text),
+	    "X-Postern-Provider names no provider of the route for <%.*s>",
+	    SPAN_FMT(to));
+	s->reject = COUNTER_REJECT_POLICY;
+	(void)smtp_session_refuse(s, 550, "5.7.1", text);
 }
 
 static void refuse_message(
@@ -177,6 +221,9 @@ static void refuse_message(
 		break;
 	case DELIVER_NO_CARRIER:
 		refuse_content(s, answer);
+		break;
+	case DELIVER_NOT_NAMED:
+		refuse_names(s, answer);
 		break;
 	case DELIVER_STORE_ERROR:
 	case DELIVER_QUEUED:
@@ -294,10 +341,10 @@ enum smtp_next smtp_submit(struct smtp_session *s)
 	if (verdict == HEADER_OK && *why.text)
 		log_info("header_kept", LOG_STR("queue_id", tx->id_text),
 		    LOG_STR("what", why.text));
-	if (verdict == HEADER_OK && !smtp_user_may_write(tx->user, block)) {
+	if (verdict == HEADER_OK &&
+	    (!is_author(s, block) || !is_steered(s, block))) {
 		buf_finish(&header);
-		return smtp_session_refuse(
-		    s, 550, "5.7.1", "From address not allowed for user");
+		return SMTP_NEXT;
 	}
 	if (verdict == HEADER_OK) {
 		note_message_id(tx, block, buf_span(&header));

@@ -4,6 +4,7 @@
 #include "fakes.h"
 
 #include <base/span.h>
+#include <config/content.h>
 #include <mail/header.h>
 #include <policy/pressure.h>
 #include <postern/provider.h>
@@ -28,7 +29,7 @@ static void set_defaults(struct settings *t, enum transport transport)
 						    : CONFIG_TLS_STARTTLS,
 		.allow_insecure = is_plain,
 		.allow_plaintext_auth = is_plain };
-	t->user = (struct config_user){ .name = "alice" };
+	t->user = (struct config_user){ .name = "alice", .may_control = ~0u };
 	t->user.senders.items = t->senders;
 	t->user.recipients.items = t->recipients;
 	t->config = (struct config){ .hostname = "mx.test",
@@ -225,7 +226,8 @@ static void set_utf8(struct settings *t, struct span v)
 /* all (the default), ses, fields, nothing. */
 static void set_carried(struct settings *t, struct span v)
 {
-	const unsigned all = POSTERN_CARRIES_ALL_CONTENT;
+	const unsigned all =
+	    POSTERN_CARRIES_ALL_CONTENT | POSTERN_CARRIES_CONTROLS;
 
 	(void)t;
 	fakes.carries_not = span_eq(v, SPAN("all")) ? 0
@@ -235,6 +237,16 @@ static void set_carried(struct settings *t, struct span v)
 				? all & ~(unsigned)(POSTERN_CARRIES_INLINE |
 						    POSTERN_CARRIES_NESTED)
 				: all;
+}
+
+static void set_controls(struct settings *t, struct span v)
+{
+	t->user.may_control = 0;
+	while (v.ptr) {
+		struct span word = span_cut(&v, ' ');
+
+		t->user.may_control |= content_bits(content_controls, word);
+	}
 }
 
 static void set_show_client(struct settings *t, struct span v)
@@ -477,6 +489,7 @@ static void set(struct settings *t, struct span key, struct span value)
 		{ "without", set_without },
 		{ "carried_utf8_by", set_utf8 },
 		{ "carried", set_carried },
+		{ "controls", set_controls },
 		{ "add_sender", set_add_sender },
 		{ "received_strip", set_received_strip },
 		{ "show_client", set_show_client },

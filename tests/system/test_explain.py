@@ -45,7 +45,8 @@ SECRETS = ("SG.sandbox-key", "key-sandbox", "sandbox-secret-access-key",
 
 class Explain(Case):
     settings = {"providers": "sendgrid, ses, mailgun", "routes_before": RULES,
-                "user_extra": ', senders: ["@shop.example", "@news.example"]',
+                "user_extra": ', senders: ["@shop.example", "@news.example"], '
+                "controls: [provider]",
                 "sendgrid_extra": ", budget: {per_day: 7}"}
 
     def run_it(self, text, *args, code=0, **env):
@@ -89,6 +90,15 @@ class AsTheServer(Explain):
         code, text = smtp.data(PLAIN.replace("\n", "\r\n"))
         self.assertEqual(code, 250, text)
         return self.newest()
+
+    def test_a_message_names_its_provider(self):
+        way, = self.explain("X-Postern-Provider: mailgun\n" + PLAIN)["ways"]
+        self.assertEqual([o["provider"] for o in way["providers"]],
+                         ["mailgun"])
+        told = self.explain("X-Postern-Provider: other\n" + PLAIN, code=1)
+        self.assertEqual(told["ways"][0]["providers"], [])
+        told = self.explain("X-Postern-Tag: a\n" + PLAIN, code=1)
+        self.assertIn("X-Postern-Tag not allowed", told["reason"])
 
     def test_the_command_does_what_the_server_would(self):
         sent = self.submit()

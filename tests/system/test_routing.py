@@ -2,6 +2,7 @@
 import re
 import shutil
 import signal
+import time
 import unittest
 
 from harness import Case, eventually, http
@@ -74,6 +75,49 @@ class Rules(Routed):
         tried = self.tried(large)
         self.assertEqual(set(tried[:-1]), {"ses"})
         self.assertEqual(tried[-1], "sendgrid")
+
+
+class Steered(Routed):
+    """Header fields that say what is to become of a message."""
+
+    settings = {"providers": "sendgrid, ses", "user_extra": ", controls: "
+                "[tag, metadata, schedule, provider]"}
+
+    def steer(self, *fields):
+        return self.send(self.client(), subject="\r\n".join(("x", *fields)))
+
+    def test_a_message_names_its_provider(self):
+        code, text = self.steer("X-Postern-Provider: ses")
+        self.assertEqual(code, 250, text)
+        self.assertEqual(self.tried(self.queue_id(text)), ["ses"])
+        code, text = self.steer("X-Postern-Provider: mailgun")
+        self.assertEqual((code, text.split()[0]), (550, "5.7.1"), text)
+
+    def test_what_it_says_reaches_the_provider(self):
+        code, text = self.steer("X-Postern-Tag: welcome",
+                                "X-Postern-Metadata-Order: 42")
+        self.assertEqual(code, 250, text)
+        arrived, = self.sandbox.messages()
+        request = self.sandbox.raw(arrived["id"])
+        self.assertEqual(request["categories"], ["welcome"])
+        self.assertEqual(request["custom_args"], {"Order": "42"})
+        self.assertNotIn("X-Postern", str(request))
+
+    def test_it_waits_for_its_time(self):
+        at = time.time() + 3
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+        code, text = self.steer(f"X-Postern-Schedule: {stamp}")
+        self.assertEqual(code, 250, text)
+        self.assertIn("queued as", text)
+        record = self.final(self.queue_id(text))
+        first = min(a["at"] for a in record["attempts"])
+        self.assertGreaterEqual(first[:19], stamp[:19])
+
+    def test_what_is_not_allowed_is_said(self):
+        for field in "X-SMTPAPI: {}", "X-Postern-Track: no":
+            code, text = self.steer(field)
+            self.assertEqual((code, text.split()[0]), (550, "5.7.1"), text)
+        self.assertEqual(self.sandbox.messages(), [])
 
 
 class Weighted(Routed):

@@ -225,12 +225,14 @@ static struct config_route able[] = {
 static const struct config mixed = { .providers = { providers, 4 },
 	.routes = { able, 3 } };
 
+static const struct span any = { "", 0 };
+
 /* As listed. */
 static const struct router_order *order_of(size_t route)
 {
 	static struct router_order order;
 
-	router_arrange(&able[route], (struct id){ { 0 } }, NULL, &order);
+	router_arrange(&able[route], (struct id){ { 0 } }, any, NULL, &order);
 	return &order;
 }
 
@@ -245,9 +247,9 @@ START_TEST(passes_over_who_cannot_carry_it)
 	ck_assert_uint_eq(router_next(&mixed, order_of(0), 4, utf8), 4);
 	ck_assert_uint_eq(router_next(&mixed, order_of(1), 0, utf8), 2);
 	ck_assert_uint_eq(router_provider(order_of(1), 1), 2);
-	ck_assert_uint_eq(router_count(&mixed, &able[0], utf8), 2);
-	ck_assert_uint_eq(router_count(&mixed, &able[0], 0), 4);
-	ck_assert_uint_eq(router_count(&mixed, &able[1], utf8), 0);
+	ck_assert_uint_eq(router_count(&mixed, &able[0], any, utf8), 2);
+	ck_assert_uint_eq(router_count(&mixed, &able[0], any, 0), 4);
+	ck_assert_uint_eq(router_count(&mixed, &able[1], any, utf8), 0);
 }
 END_TEST
 
@@ -258,10 +260,50 @@ START_TEST(knows_what_is_missing)
 	const unsigned is_signed = POSTERN_CARRIES_SIGNED;
 
 	/* All of them lack it. */
-	ck_assert_uint_eq(router_missing(&mixed, &able[1], utf8 | dkim), utf8);
+	ck_assert_uint_eq(
+	    router_missing(&mixed, &able[1], any, utf8 | dkim), utf8);
 	/* Each lacks another. */
-	ck_assert_uint_eq(router_missing(&mixed, &able[1], dkim | is_signed),
+	ck_assert_uint_eq(
+	    router_missing(&mixed, &able[1], any, dkim | is_signed),
 	    dkim | is_signed);
+}
+END_TEST
+
+static const char *words[] = { "a", "b", "c", "d" };
+
+/* The order of those of a, b, c, d that a message names. */
+static void assert_named(const char *only, const char *expected)
+{
+	struct config_route route = { .providers = { words, 4 },
+		.provider_index = indices[0] };
+	struct router_order order;
+	char got[5] = "";
+
+	router_arrange(
+	    &route, (struct id){ { 0 } }, span_of(only), NULL, &order);
+	for (size_t i = 0; i < order.count; i++)
+		got[i] = words[router_provider(&order, i)][0];
+	ck_assert_str_eq(got, expected);
+}
+
+START_TEST(a_message_may_name_some)
+{
+	const struct config_route route = { .providers = { words, 4 },
+		.provider_index = indices[0] };
+	const unsigned utf8 = POSTERN_CARRIES_UTF8;
+
+	assert_named(" d ,b", "bd");
+	assert_named("c", "c");
+	/* Of names that are gone, or that another route has, none is left. */
+	assert_named("e", "abcd");
+	assert_named("e, c", "c");
+	assert_named("", "abcd");
+	ck_assert(router_names_any(&route, SPAN("e,a")));
+	ck_assert(!router_names_any(&route, SPAN("e")));
+	ck_assert_uint_eq(router_count(&mixed, &route, SPAN("a,b"), utf8), 1);
+	ck_assert_uint_eq(router_count(&mixed, &route, SPAN("a"), utf8), 0);
+	ck_assert_uint_eq(
+	    router_missing(&mixed, &route, SPAN("a"), utf8), utf8);
 }
 END_TEST
 
@@ -328,7 +370,7 @@ static size_t first_for(const struct config_route *route, uint32_t n)
 {
 	struct router_order order;
 
-	router_arrange(route, nth_id(n), NULL, &order);
+	router_arrange(route, nth_id(n), any, NULL, &order);
 	return router_provider(&order, 0);
 }
 
@@ -371,7 +413,7 @@ START_TEST(weights_are_shares_of_what_the_first_leaves)
 	for (uint32_t n = 0; all < IDS; n++) {
 		struct router_order order;
 
-		router_arrange(&route, nth_id(n), NULL, &order);
+		router_arrange(&route, nth_id(n), any, NULL, &order);
 		ck_assert_uint_eq(router_provider(&order, 3), 2);
 		if (router_provider(&order, 0) != 0)
 			continue;
@@ -407,8 +449,8 @@ START_TEST(an_order_has_each_provider_once_and_stays)
 		struct router_order order, again;
 		unsigned seen = 0;
 
-		router_arrange(&route, nth_id(n), NULL, &order);
-		router_arrange(&route, nth_id(n), NULL, &again);
+		router_arrange(&route, nth_id(n), any, NULL, &order);
+		router_arrange(&route, nth_id(n), any, NULL, &again);
 		for (size_t i = 0; i < order.count; i++) {
 			seen |= 1u << router_provider(&order, i);
 			ck_assert_uint_eq(order.at[i], again.at[i]);
@@ -453,7 +495,7 @@ START_TEST(who_had_the_least_for_its_weight_is_first)
 
 	for (size_t i = 0; i < 4; i++)
 		weight[i] = uses[_i].weight[i];
-	router_arrange(&route, nth_id(0), uses[_i].used, &order);
+	router_arrange(&route, nth_id(0), any, uses[_i].used, &order);
 	for (size_t i = 0; i < 4; i++)
 		ck_assert_uint_eq(
 		    router_provider(&order, i), uses[_i].order[i]);
@@ -470,6 +512,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, no_routes_match_nothing);
 	tcase_add_test(t, passes_over_who_cannot_carry_it);
 	tcase_add_test(t, knows_what_is_missing);
+	tcase_add_test(t, a_message_may_name_some);
 	tcase_add_test(t, knows_of_a_sender_whom_nobody_carries);
 	tcase_add_loop_test(
 	    t, the_message_decides, 0, sizeof(messages) / sizeof(messages[0]));

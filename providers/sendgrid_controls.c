@@ -4,13 +4,19 @@
  * are ignored, for they would get around the envelope, and mail merge is
  * refused rather than sent with its placeholders.
  */
-#include <sendgrid_smtpapi.h>
+#include <sendgrid_controls.h>
 
 #include <common/str.h>
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+enum {
+	CATEGORIES_MAX = 10,
+	NAME_SIZE = 128 /* of metadata, which is shorter */
+};
 
 static int set(json_t *out, const char *name, json_t *value)
 {
@@ -105,16 +111,63 @@ static json_t *tracking(const json_t *filters)
 	return NULL;
 }
 
-static json_t *translate(const json_t *api)
+/* A new string; NULL when it is no UTF-8, or for memory. */
+static json_t *string_of(struct postern_str s)
+{
+	return json_stringn(s.ptr, s.len);
+}
+
+/* What mail->controls says goes before. */
+static json_t *add_tags(json_t *list, const struct postern_controls *c)
+{
+	if (!list && c->tag_count > 0)
+		list = json_array();
+	for (size_t i = 0; i < c->tag_count; i++)
+		(void)json_array_append_new(list, string_of(c->tags[i]));
+	return list;
+}
+
+static json_t *add_metadata(json_t *args, const struct postern_controls *c)
+{
+	if (!args && c->metadata_count > 0)
+		args = json_object();
+	for (size_t i = 0; i < c->metadata_count; i++) {
+		char name[NAME_SIZE];
+		(void)snprintf(
+		    name, sizeof(name), "%.*s", STR_FMT(c->metadata[i].name));
+		(void)json_object_set_new(
+		    args, name, string_of(c->metadata[i].value));
+	}
+	return args;
+}
+
+static json_t *add_choice(
+    json_t *settings, const char *name, enum postern_choice choice)
+{
+	if (choice == POSTERN_UNSAID)
+		return settings;
+	if (!settings)
+		settings = json_object();
+	(void)json_object_set_new(
+	    settings, name, json_pack("{sb}", "enable", choice == POSTERN_YES));
+	return settings;
+}
+
+static json_t *translate(const json_t *api, const struct postern_controls *c)
 {
 	json_t *out = json_object();
+	json_t *track = tracking(json_object_get(api, "filters"));
 
-	if (!out)
+	if (!out) {
+		json_decref(track);
 		return NULL;
-	(void)set(
-	    out, "categories", categories(json_object_get(api, "category")));
+	}
+	track = add_choice(track, "open_tracking", c->track_opens);
+	track = add_choice(track, "click_tracking", c->track_clicks);
+	(void)set(out, "categories",
+	    add_tags(categories(json_object_get(api, "category")), c));
 	(void)set(out, "custom_args",
-	    custom_args(json_object_get(api, "unique_args")));
+	    add_metadata(custom_args(json_object_get(api, "unique_args")), c));
 	(void)set(
 	    out, "send_at", copy_integer(json_object_get(api, "send_at")));
 	(void)set(
@@ -122,8 +175,7 @@ static json_t *translate(const json_t *api)
 	(void)set(out, "asm", group(json_object_get(api, "asm_group_id")));
 	(void)set(
 	    out, "ip_pool_name", copy_string(json_object_get(api, "ip_pool")));
-	(void)set(out, "tracking_settings",
-	    tracking(json_object_get(api, "filters")));
+	(void)set(out, "tracking_settings", track);
 	return out;
 }
 
@@ -138,27 +190,36 @@ static int add_members(json_t *object, struct writer *w)
 	return rc;
 }
 
-int sendgrid_add_smtpapi(struct letter *l)
+/* Why SendGrid cannot do it, or NULL. */
+static const char *find_obstacle(
+    struct postern_str header, const json_t *api, const json_t *members)
+{
+	if (header.ptr && !json_is_object(api))
+		return "the X-SMTPAPI field is no JSON object";
+	if (json_object_get(api, "sub") || json_object_get(api, "section"))
+		return "mail merge by X-SMTPAPI (sub, section) is not "
+		       "supported";
+	if (json_array_size(json_object_get(members, "categories")) >
+	    CATEGORIES_MAX)
+		return "SendGrid takes at most 10 categories (tags)";
+	return NULL;
+}
+
+int sendgrid_add_controls(struct letter *l)
 {
 	struct postern_str header = letter_find(l->mail, "X-SMTPAPI");
-	const struct postern_host *host = l->w.host;
-	json_t *api = NULL, *members = NULL;
-	int rc = 0;
+	json_t *api = NULL, *members;
+	const char *obstacle;
+	int rc;
 
-	if (!header.ptr)
-		return 0;
-	api = json_loadb(header.ptr, header.len, 0, NULL);
-	if (!json_is_object(api)) {
-		rc = host->refuse(
-		    l->w.r, "the X-SMTPAPI field is no JSON object");
-	} else if (json_object_get(api, "sub") ||
-		   json_object_get(api, "section")) {
-		rc = host->refuse(l->w.r,
-		    "mail merge by X-SMTPAPI (sub, section) is not supported");
-	} else {
-		members = translate(api);
+	if (header.ptr)
+		api = json_loadb(header.ptr, header.len, 0, NULL);
+	members = translate(api, l->mail->controls);
+	obstacle = find_obstacle(header, api, members);
+	if (obstacle)
+		rc = letter_refuse(l, obstacle);
+	else
 		rc = members ? add_members(members, &l->w) : -ENOMEM;
-	}
 	json_decref(members);
 	json_decref(api);
 	return rc;

@@ -1,0 +1,13 @@
+/*
+ * What steers a message at SendGrid, in v3's words: the X-SMTPAPI field of its
+ * SMTP relay, and mail->controls, which goes before.
+ */
+#pragma once
+
+#include <common/letter.h>
+
+/*
+ * Append it as members of the request. 0, -EINVAL after refusing, or another
+ * negative errno.
+ */
+int sendgrid_add_controls(struct letter *l);
