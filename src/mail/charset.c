@@ -69,23 +69,30 @@ static bool open_converter(struct span charset, iconv_t *out)
 	return (intptr_t)*out != -1;
 }
 
+/* One step of iconv, as far as there is room; in is NULL at the end. */
+static size_t step(iconv_t cd, char **in, size_t *left, struct buf *out)
+{
+	size_t room = STEP, result;
+	char *tail = buf_tail(out);
+
+	result = iconv(cd, in, left, &tail, &room);
+	buf_commit(out, STEP - room);
+	return result;
+}
+
 static int convert(iconv_t cd, struct span text, struct buf *out)
 {
 	/* iconv's prototype lacks the const; it does not write there. */
 	size_t left = text.len;
 	char *in;
+	int rc;
 
 	memcpy(&in, &text.ptr, sizeof(in));
 	while (left > 0) {
-		char *tail;
-		size_t room = STEP, result;
-		int rc = buf_reserve(out, STEP);
+		rc = buf_reserve(out, STEP);
 		if (rc < 0)
 			return rc;
-		tail = buf_tail(out);
-		result = iconv(cd, &in, &left, &tail, &room);
-		buf_commit(out, STEP - room);
-		if (result != (size_t)-1)
+		if (step(cd, &in, &left, out) != (size_t)-1)
 			break;
 		if (errno == E2BIG)
 			continue;
@@ -95,7 +102,11 @@ static int convert(iconv_t cd, struct span text, struct buf *out)
 		in++;
 		left--;
 	}
-	return 0;
+	/* It keeps a letter back to which an accent could come. */
+	rc = buf_reserve(out, STEP);
+	if (rc == 0)
+		(void)step(cd, NULL, NULL, out);
+	return rc;
 }
 
 /* Through a buffer of its own: NUL can appear only after the conversion. */

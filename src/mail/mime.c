@@ -12,6 +12,7 @@
 #include <mail/mime_guard.h>
 #include <mail/mime_inline.h>
 #include <mail/mime_view.h>
+#include <mail/mime_words.h>
 
 #include <gmime/gmime.h>
 
@@ -66,9 +67,10 @@ struct leaf {
 
 /* --- text --- */
 
+/* Nothing when rc is 0. */
 static void fail(struct walk *w, int rc)
 {
-	if (w->rc == 0)
+	if (rc < 0 && w->rc == 0)
 		w->rc = err_errno(w->e, rc, "the message could not be parsed");
 }
 
@@ -113,17 +115,21 @@ static int decode_words(char *raw, struct buf *out)
 
 int mime_decode_text(struct span value, struct buf *out)
 {
-	struct buf flat;
+	struct buf flat, joined;
 	char *raw = NULL;
 	int rc;
 
 	buf_init(&flat, value.len + 1);
+	buf_init(&joined, value.len + 1);
 	rc = header_unfold(value, &flat);
-	if (rc == 0) {
-		raw = buf_take_cstr(&flat);
+	if (rc == 0)
+		rc = mime_words_join(buf_span(&flat), &joined);
+	if (rc >= 0) {
+		raw = buf_take_cstr(rc > 0 ? &joined : &flat);
 		rc = raw ? decode_words(raw, out) : -ENOMEM;
 	}
 	free(raw);
+	buf_finish(&joined);
 	buf_finish(&flat);
 	return rc;
 }
@@ -149,13 +155,15 @@ static struct span keep_text(struct walk *w, const char *text)
 
 /* --- addresses --- */
 
+/* The domain in ASCII, as the envelope and providers have it (RFC 5890). */
 static void keep_mailbox(
     struct walk *w, InternetAddress *address, struct mime_address *out)
 {
 	InternetAddressMailbox *mailbox = INTERNET_ADDRESS_MAILBOX(address);
 
 	out->name = keep_text(w, internet_address_get_name(address));
-	out->address = keep_text(w, internet_address_mailbox_get_addr(mailbox));
+	out->address =
+	    keep_text(w, internet_address_mailbox_get_idn_addr(mailbox));
 }
 
 static bool is_mailbox(InternetAddress *address)
@@ -418,6 +426,14 @@ static bool is_body(struct walk *w, const struct leaf *leaf, bool is_html)
 	return true;
 }
 
+/* RFC 2045 5.2: what is no type is text; here, unless it is a file. */
+static bool has_type(GMimeObject *o)
+{
+	struct span rest = span_of(g_mime_object_get_header(o, "Content-Type"));
+
+	return !rest.ptr || span_index(span_cut(&rest, ';'), '/') >= 0;
+}
+
 static void visit_leaf(
     struct walk *w, GMimeObject *o, const struct stand *stand)
 {
@@ -427,13 +443,16 @@ static void visit_leaf(
 		.type = keep_type(w, o),
 		.disposition = keep_disposition(w, o),
 		.name = name_of(o) };
-	bool is_html = span_eq(leaf.type, SPAN("text/html"));
-	bool is_text = span_eq(leaf.type, SPAN("text/plain"));
+	bool is_html;
 
 	leaf.is_attached = span_eq(leaf.disposition, SPAN("attachment"));
+	if (!leaf.is_attached && !leaf.name && !has_type(o))
+		leaf.type = SPAN("text/plain");
+	is_html = span_eq(leaf.type, SPAN("text/html"));
 	if (++w->leaves > MIME_PARTS_MAX)
 		refuse(w, "the message has more than 1000 parts");
-	else if ((is_text || is_html) && is_body(w, &leaf, is_html))
+	else if ((is_html || span_eq(leaf.type, SPAN("text/plain"))) &&
+		 is_body(w, &leaf, is_html))
 		keep_body(w, &leaf, is_html);
 	else
 		keep_part(w, &leaf);
@@ -491,6 +510,7 @@ static void visit(struct walk *w, GMimeObject *o, const struct stand *stand)
 		return;
 	}
 	if (!GMIME_IS_MULTIPART(o)) {
+		fail(w, mime_words_mend(o));
 		visit_leaf(w, o, stand);
 		return;
 	}
@@ -523,6 +543,7 @@ static void extract(struct walk *w, GMimeMessage *m)
 	struct mime_fields *f = &w->view->fields;
 	int rc;
 
+	fail(w, mime_words_mend(GMIME_OBJECT(m)));
 	keep_addresses(w, m, GMIME_ADDRESS_TYPE_FROM, &f->from);
 	keep_addresses(w, m, GMIME_ADDRESS_TYPE_TO, &f->to);
 	keep_addresses(w, m, GMIME_ADDRESS_TYPE_CC, &f->cc);

@@ -45,7 +45,11 @@ static const char *extension(struct span type)
 		if (span_eq(type, span_of(known[i].type)))
 			return known[i].extension;
 	}
-	return "bin";
+	/* Not "bin": some providers take it for a program and refuse it. */
+	return span_starts_with(type, SPAN("text/")) ||
+		       span_starts_with(type, SPAN("message/"))
+		   ? "txt"
+		   : "dat";
 }
 
 static struct span last_component(struct span path)

@@ -1,13 +1,16 @@
 /*
- * GMime made ready: silent, and without what would take apart a message that
- * is within the message.
+ * GMime made ready: silent, without what would take apart a message that is
+ * within the message, and given encoded words as it reads them right.
  */
 #include <mail/mime.h>
 #include <mail/mime_stream.h>
+#include <mail/mime_words.h>
 
 #include <gmime/gmime.h>
 
+#include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 static void drop_log(
     const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer ctx)
@@ -52,4 +55,34 @@ void mime_library_init(void)
 		leaks_mind();
 	mime_stream_library_init();
 	keep_messages_whole();
+}
+
+static int mend(GMimeHeader *field)
+{
+	struct span value = span_of(g_mime_header_get_raw_value(field));
+	struct buf joined;
+	char *text = NULL;
+	int rc;
+
+	buf_init(&joined, value.len + 1);
+	rc = mime_words_join(value, &joined);
+	if (rc > 0) {
+		text = buf_take_cstr(&joined);
+		rc = text ? 0 : -ENOMEM;
+	}
+	if (text)
+		g_mime_header_set_raw_value(field, text);
+	free(text);
+	buf_finish(&joined);
+	return rc;
+}
+
+int mime_words_mend(GMimeObject *entity)
+{
+	GMimeHeaderList *list = g_mime_object_get_header_list(entity);
+	int count = g_mime_header_list_get_count(list), rc = 0;
+
+	for (int i = 0; rc == 0 && i < count; i++)
+		rc = mend(g_mime_header_list_get_header_at(list, i));
+	return rc;
 }

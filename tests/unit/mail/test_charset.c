@@ -22,6 +22,10 @@ START_TEST(converts_to_utf8)
 	check(SPAN("\x1b$B%F\x1b(B"), "ISO-2022-JP", "\xe3\x83\x86");
 	check(SPAN("a\0b\0"), "utf-16le", "ab");
 	check(SPAN(""), "utf-8", "");
+	/* iconv keeps the last letter back, an accent could follow. */
+	check(SPAN("\xf9\xec\xe5\xed"), "windows-1255",
+	    "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d");
+	check(SPAN("l\xe0"), "windows-1258", "l\xc3\xa0");
 }
 END_TEST
 

@@ -49,6 +49,24 @@ START_TEST(decodes_header_fields)
 }
 END_TEST
 
+/* Each is padded by itself, as most programs write them. */
+START_TEST(reads_adjacent_words_in_base64)
+{
+	parse(SPAN("From: =?utf-8?B?w6Q=?= =?UTF-8?b?w7Y=?= <a@x.example>\r\n"
+		   "Subject: Re: =?utf-8?B?UmVjaG51bmcgZsO8ciA=?=\r\n"
+		   " =?utf-8?B?S8O2bG4g4oI=?= =?utf-8*de?B?rCE=?= end\r\n"
+		   "Content-Disposition: attachment;\r\n"
+		   " filename=\"=?utf-8?B?bWFyIA==?=\r\n"
+		   " =?utf-8?B?YS5wZGY=?=\"\r\n"
+		   "Content-Type: application/pdf\r\n\r\nx"));
+	ck_assert_ptr_nonnull(fields);
+	check_span(fields->from.items[0].name, "\xc3\xa4\xc3\xb6");
+	check_span(fields->subject,
+	    "Re: Rechnung f\xc3\xbcr K\xc3\xb6ln \xe2\x82\xac! end");
+	check_span(fields->parts[0].filename, "mar a.pdf");
+}
+END_TEST
+
 START_TEST(lets_no_encoded_word_break_a_line)
 {
 	parse(SPAN("From: =?utf-8?q?a=0D=0ABcc:_x?= <a@x.example>\r\n"
@@ -319,6 +337,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, decodes_header_fields);
+	tcase_add_test(t, reads_adjacent_words_in_base64);
 	tcase_add_test(t, lets_no_encoded_word_break_a_line);
 	tcase_add_test(t, finds_bodies_and_attachments);
 	tcase_add_test(t, takes_a_marked_text_for_an_attachment);

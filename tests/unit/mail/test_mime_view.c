@@ -165,6 +165,19 @@ START_TEST(without_a_boundary_all_is_text)
 }
 END_TEST
 
+START_TEST(a_type_that_is_none_is_text)
+{
+	parse(SPAN("From: a@x\r\nContent-Type: text\r\n\r\nhi"));
+	check_bodies("hi", "", 0);
+	parse(SPAN("From: a@x\r\nContent-Type:\r\n\r\nhi"));
+	check_bodies("hi", "", 0);
+	parse(SPAN("From: a@x\r\nContent-Type: pdf\r\n"
+		   "Content-Disposition: attachment\r\n\r\nhi"));
+	check_bodies("", "", 1);
+	check_span(fields->parts[0].type, "application/octet-stream");
+}
+END_TEST
+
 START_TEST(what_surrounds_the_parts_is_not_shown)
 {
 	show("multipart/mixed; boundary=b",
@@ -296,6 +309,20 @@ START_TEST(addresses_that_are_none_are_left_out)
 		if (cases[i].first)
 			check_span(fields->to.items[0].address, cases[i].first);
 	}
+}
+END_TEST
+
+START_TEST(domains_are_in_ascii)
+{
+	parse(
+	    SPAN("From: a@x\r\n"
+		 "To: Ann <ann@xn--kln-sna.example>, <bob@k\xc3\xb6ln.example>,"
+		 " c@Dest.Example\r\n\r\n"));
+	ck_assert_ptr_nonnull(fields);
+	ck_assert_uint_eq(fields->to.count, 3);
+	check_span(fields->to.items[0].address, "ann@xn--kln-sna.example");
+	check_span(fields->to.items[1].address, "bob@xn--kln-sna.example");
+	check_span(fields->to.items[2].address, "c@Dest.Example");
 }
 END_TEST
 
@@ -510,6 +537,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, a_named_text_is_a_file_when_it_is_not_the_first);
 	tcase_add_test(t, html_that_is_referred_to_is_a_part);
 	tcase_add_test(t, without_a_boundary_all_is_text);
+	tcase_add_test(t, a_type_that_is_none_is_text);
 	tcase_add_test(t, what_surrounds_the_parts_is_not_shown);
 	tcase_add_test(t, an_end_that_is_missing_ends_with_the_message);
 	tcase_add_test(t, empty_parts_are_parts);
@@ -517,6 +545,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, goes_a_hundred_deep);
 	tcase_add_test(t, tells_invitations_and_other_forms_from_files);
 	tcase_add_test(t, addresses_that_are_none_are_left_out);
+	tcase_add_test(t, domains_are_in_ascii);
 	tcase_add_test(t, several_authors_and_their_secretary_are_shown);
 	tcase_add_test(t, text_in_any_charset_becomes_utf8);
 	tcase_add_test(t, a_text_beside_html_within_a_form_is_shown_in_both);
