@@ -64,7 +64,7 @@ static void end_personalization(struct letter *l)
 
 /*
  * An address may be in the whole array once, and each element needs a To:
- * without a visible one every recipient gets an element of its own.
+ * when nobody is visible every recipient gets an element of his own.
  */
 static void add_personalizations(struct letter *l)
 {
@@ -160,6 +160,8 @@ static int sendgrid_build(const void *settings, const struct postern_mail *mail,
 	if (obstacle)
 		return host->refuse(r, obstacle);
 	rc = letter_init(&l, &style, mail, host, r);
+	if (rc == 0 && l.lists.cc_count > 0)
+		rc = letter_want_to(&l, "SendGrid wants a To");
 	if (rc == 0)
 		rc = letter_key(&l, "Authorization", "Bearer ", s->api_key);
 	if (rc == 0)

@@ -150,9 +150,12 @@ static int add_body(const struct ses_settings *s,
 /* SES refuses a message that has one of these twice. */
 static const char *find_repeated(const struct postern_mail *mail)
 {
-	static const char *const once[] = { "Sender", "Reply-To", "Subject",
-		"In-Reply-To", "References", "MIME-Version", "Content-Type",
-		"Content-Transfer-Encoding", "Content-Disposition" };
+	static const char *const once[] = { "Sender", "Reply-To", "To", "Cc",
+		"Subject", "In-Reply-To", "References", "MIME-Version",
+		"Content-Type", "Content-Transfer-Encoding",
+		"Content-Disposition", "DKIM-Signature", "Auto-Submitted",
+		"Importance", "Priority", "Precedence", "Keywords", "Comments",
+		"Organization", "User-Agent" };
 
 	for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
 		size_t seen = 0;
