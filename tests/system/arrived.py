@@ -1,0 +1,249 @@
+"""What each provider has got of a message, and what it may differ by.
+
+One entry of PROVIDERS per module: its settings, how its API spells what the
+sandbox shows, and what it cannot carry. A difference has a name here, or it is
+a defect.
+"""
+import base64
+import json
+import re
+
+import intended
+from intended import File, Mail
+from test_providers import PROVIDERS as SETTINGS
+
+ALTERING = ["signed", "encrypted", "dkim", "calendar", "alternative", "inline",
+            "nested", "report"]
+
+
+# --- what is altered: (words for the table, what becomes of the message) ---
+
+def law(words):
+    return lambda change: (words, change)
+
+
+@law("of several fields with one name the first arrives")
+def one_of_a_name(mail):
+    first = {}
+    for name, value in mail.fields:
+        first.setdefault(name.lower(), (name, value))
+    mail.fields = list(first.values())
+
+
+@law("fields whose value is not plain ASCII do not arrive")
+def ascii_fields(mail):
+    mail.fields = [f for f in mail.fields if f[1].isascii() and "=?" not in f[1]]
+
+
+@law("pictures arrive as files, the HTML shows gaps")
+def no_pictures(mail):
+    for file in mail.files:
+        file.content_id = ""
+
+
+@law("charset and method of an attached text are not told")
+def no_parameters(mail):
+    for file in mail.files:
+        file.type = file.type.partition(";")[0]
+
+
+@law(None)  # said of the provider as a whole
+def no_types(mail):
+    for file in mail.files:
+        file.type = ""
+
+
+@law(None)  # what an API wants that takes no empty text
+def space_as_text(mail):
+    mail.text = mail.text or ("" if mail.html else " ")
+
+
+@law(None)
+def space_as_subject(mail):
+    mail.subject = mail.subject or " "
+
+
+@law("who is alone in Cc or Bcc arrives in To")
+def someone_in_to(mail):
+    if mail.to:
+        return
+    if mail.cc:
+        mail.to, mail.cc = mail.cc[:1], mail.cc[1:]
+    elif len(mail.bcc) == 1:
+        mail.to, mail.bcc = mail.bcc, []
+
+
+def names_without(characters):
+    @law(f"names arrive without `{characters}`")
+    def change(mail):
+        for who in ("sender", "reply_to", "to", "cc"):
+            setattr(mail, who, [(re.sub(f"[{characters}]", "", name), address)
+                                for name, address in getattr(mail, who)])
+    return change
+
+
+# --- what is refused: (words, whether this message is) ---
+
+def one_author(who):
+    return f"{who} takes exactly one address in From", \
+        lambda mail: len(mail.sender) != 1
+
+
+def named(endings, who, is_allowed):
+    return f"{who} takes no such attachment", lambda mail: any(
+        (f.name.rpartition(".")[2].lower() in endings.split()) != is_allowed
+        for f in mail.files)
+
+
+LONG_LINES = ("a line is longer than 998 octets",
+              lambda mail: re.search(rb"[^\r\n]{999}", mail.raw))
+
+
+def twice(words, names):
+    """Of a field that may stand once."""
+    return words, lambda mail: any(
+        sum(name.lower() == n for n, _ in mail.header) > 1 for name in names.split())
+
+
+class Provider:
+    """settings: of the module; limit: recipients per call."""
+
+    def __init__(self, settings, carries=(), laws=(), refuses=(), limit=1000):
+        self.settings, self.limit = settings, limit
+        self.carries, self.laws, self.refuses = set(carries), laws, refuses
+
+    def refusal(self, letter, is_altering):
+        """Words that the client's reply must have, or None."""
+        missing = letter.traits - self.carries
+        if missing and not is_altering:
+            return next(TRAITS[t] for t in TRAITS if t in missing)
+        return next((words for words, is_so in self.refuses
+                     if is_so(letter.mail)), None)
+
+
+TRAITS = {"signed": "is signed", "encrypted": "is encrypted",
+          "date": "over Date or Message-ID", "dkim": "has a DKIM signature",
+          "calendar": "holds a calendar invitation",
+          "alternative": "has a form other than text and HTML",
+          "inline": "shows images in its text", "nested": "holds another message",
+          "report": "is a report for programs"}
+
+
+class Whole(Provider):
+    """Takes the message itself."""
+
+    def __init__(self, settings, lacks=(), carries_utf8=False, **more):
+        super().__init__(settings, set(TRAITS) - set(lacks), **more)
+        self.carries_utf8 = carries_utf8
+
+
+class Fields(Provider):
+    """Takes the message as fields of JSON; keywords are names of members."""
+
+    carries_utf8 = False
+
+    def __init__(self, settings, carries=("inline", "nested"), laws=(), refuses=(),
+                 limit=1000, **members):
+        super().__init__(settings, carries, laws, refuses, limit)
+        self.members = dict(
+            subject="subject", sender="from", reply_to="reply_to", to="to", cc="cc",
+            bcc="bcc", text="text", html="html", files="attachments", fields="headers",
+            address="email", name="name", data="content", file_name="filename",
+            type="type", content_id="content_id", field_name="name", field_value="value")
+        self.members.update(members)
+
+    def get(self, of, what, default=None):
+        return of.get(self.members[what], default)
+
+    def mailboxes(self, value):
+        """Of an object, a list, or a line as in a header."""
+        if isinstance(value, str):
+            return intended.split_addresses([value])
+        if isinstance(value, dict):
+            return [(intended.words(self.get(value, "name", "")), self.get(value, "address"))]
+        return [pair for item in value or [] for pair in self.mailboxes(item)]
+
+    def file(self, item):
+        return File(name=self.get(item, "file_name"), type=self.get(item, "type", ""),
+                    data=base64.b64decode(self.get(item, "data"), validate=True),
+                    content_id=self.get(item, "content_id", "").removeprefix("cid:"))
+
+    def header_fields(self, value):
+        if isinstance(value, dict):
+            return list(value.items())
+        return [(self.get(item, "field_name"), self.get(item, "field_value"))
+                for item in value or []]
+
+    def read(self, raw):
+        """The mails that one request is."""
+        got = json.loads(raw)
+        mail = Mail(subject=self.get(got, "subject", ""), text=self.get(got, "text", ""),
+                    html=self.get(got, "html", ""),
+                    files=[self.file(f) for f in self.get(got, "files", [])])
+        for who in ("sender", "reply_to", "to", "cc", "bcc"):
+            setattr(mail, who, self.mailboxes(self.get(got, who)))
+        mail.fields = [f for f in self.header_fields(self.get(got, "fields"))
+                       if intended.PASSING.match(f[0]) and not intended.STEERING.match(f[0])]
+        return [mail]
+
+
+class SendGrid(Fields):
+    """Texts in a list, and each personalization is a mail of its own."""
+
+    def read(self, raw):
+        got = json.loads(raw)
+        texts = {c["type"]: c["value"] for c in got["content"]}
+        got.update(text=texts.get("text/plain", ""), html=texts.get("text/html", ""))
+        return [mail for p in got["personalizations"]
+                for mail in super(SendGrid, self).read(json.dumps({**got, **p}))]
+
+
+ONCE = ("sender reply-to subject in-reply-to references mime-version content-type "
+        "content-transfer-encoding content-disposition to cc")
+PROVIDERS = {
+    "ses": Whole(
+        "region: us-east-1, access_key_id: SANDBOXACCESSKEYID01, "
+        "secret_access_key: sandbox-secret-access-key", lacks=["date"], limit=50,
+        refuses=[twice("Amazon SES takes only one field named", ONCE), LONG_LINES]),
+    "sendgrid": SendGrid(
+        "api_key: SG.sandbox-key", reply_to="reply_to_list",
+        laws=[no_parameters, one_of_a_name, names_without(',;"'), someone_in_to,
+              space_as_text, space_as_subject],
+        refuses=[one_author("SendGrid"),
+                 ("SendGrid takes no empty attachment",
+                  lambda mail: any(not f.data for f in mail.files))]),
+    "mailgun": Whole("domain: shop.example, api_key: key-sandbox",
+                     refuses=[twice("a header field stands twice", ONCE), LONG_LINES]),
+    "postmark": Fields(
+        SETTINGS["postmark"], limit=50, subject="Subject", sender="From",
+        reply_to="ReplyTo", to="To", cc="Cc", bcc="Bcc", text="TextBody",
+        html="HtmlBody", files="Attachments", fields="Headers", data="Content",
+        file_name="Name", type="ContentType", content_id="ContentID",
+        field_name="Name", field_value="Value", laws=[space_as_text],
+        refuses=[one_author("Postmark"), named(
+            "vbs exe bin bat chm com cpl crt hlp hta inf ins isp jse lnk mdb pcd pif reg "
+            "scr sct shs vbe vba wsf wsh wsl msc msi msp mst", "Postmark", False)]),
+    "brevo": Fields(
+        SETTINGS["brevo"], carries=[], limit=99, sender="sender", reply_to="replyTo",
+        text="textContent", html="htmlContent", files="attachment", file_name="name",
+        laws=[no_pictures, no_types, one_of_a_name, ascii_fields, someone_in_to,
+              space_as_text, space_as_subject],
+        refuses=[one_author("Brevo"),
+                 ("Brevo takes one address in Reply-To", lambda mail: len(mail.reply_to) > 1),
+                 named("xlsx xls ods docx docm doc csv pdf txt gif jpg jpeg png tif tiff "
+                       "rtf bmp cgm css shtml html htm zip xml ppt pptx tar ez ics mobi "
+                       "msg pub eps odt mp3 m4a m4v wma ogg flac wav aif aifc aiff mp4 mov "
+                       "avi mkv mpeg mpg wmv pkpass xlsm", "Brevo", True)]),
+    "sendlayer": Fields(
+        SETTINGS["sendlayer"], limit=10, subject="Subject", sender="From",
+        reply_to="ReplyTo", to="To", cc="CC", bcc="BCC", text="PlainContent",
+        html="HTMLContent", files="Attachments", fields="Headers", data="Content",
+        file_name="Filename", type="Type", content_id="ContentId",
+        laws=[no_parameters, one_of_a_name, someone_in_to, space_as_text, space_as_subject],
+        refuses=[one_author("SendLayer")]),
+    "resend": Fields(
+        SETTINGS["resend"], limit=50,
+        laws=[no_types, one_of_a_name, someone_in_to, space_as_text, space_as_subject],
+        refuses=[one_author("Resend")]),
+    "raw": Whole("", carries_utf8=True),
+}
