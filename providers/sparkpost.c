@@ -165,6 +165,26 @@ static int add_body(
 	return rc < 0 ? rc : writer_close(&l->w, "}");
 }
 
+/* A comma that is in no name and no comment (RFC 5322 3.4). */
+static bool has_several(struct postern_str from)
+{
+	bool is_quoted = false;
+	int depth = 0;
+
+	for (size_t i = 0; i < from.len; i++) {
+		char c = from.ptr[i];
+		if (c == '\\')
+			i++;
+		else if (c == '"' && depth == 0)
+			is_quoted = !is_quoted;
+		else if (!is_quoted && (c == '(' || c == ')'))
+			depth += c == '(' ? 1 : -1;
+		else if (c == ',' && !is_quoted && depth == 0)
+			return true;
+	}
+	return false;
+}
+
 static int sparkpost_build(const void *settings,
     const struct postern_mail *mail, const struct postern_host *host,
     struct postern_request *r)
@@ -172,8 +192,12 @@ static int sparkpost_build(const void *settings,
 	const struct sparkpost_settings *s = settings;
 	struct letter l;
 	json_t *api = NULL;
-	int rc = sparkpost_read_msys(mail, host, r, &api);
+	int rc;
 
+	if (has_several(letter_find(mail, "From")))
+		return host->refuse(
+		    r, "SparkPost takes exactly one address in From");
+	rc = sparkpost_read_msys(mail, host, r, &api);
 	letter_begin(&l, mail, host, r);
 	if (rc == 0)
 		rc = letter_key(&l, "Authorization", "", s->api_key);

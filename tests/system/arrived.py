@@ -99,6 +99,16 @@ LONG_LINES = ("a line is longer than 998 octets",
               lambda mail: re.search(rb"[^\r\n]{999}", mail.raw))
 
 
+NOT_UTF8 = ("the message holds bytes that are not UTF-8", lambda mail: not is_utf8(mail.raw))
+
+
+def is_utf8(raw):
+    try:
+        return raw.decode("utf-8") and True
+    except UnicodeDecodeError:
+        return False
+
+
 def twice(words, names):
     """Of a field that may stand once."""
     return words, lambda mail: any(
@@ -130,11 +140,18 @@ TRAITS = {"signed": "is signed", "encrypted": "is encrypted",
 
 
 class Whole(Provider):
-    """Takes the message itself."""
+    """Takes the message itself; own: header fields it adds or takes for itself."""
 
-    def __init__(self, settings, lacks=(), carries_utf8=False, **more):
+    def __init__(self, settings, lacks=(), carries_utf8=False, own=(), **more):
         super().__init__(settings, set(TRAITS) - set(lacks), **more)
-        self.carries_utf8 = carries_utf8
+        self.carries_utf8, self.own = carries_utf8, own
+
+    def without_own(self, raw):
+        header, end, body = raw.partition(b"\r\n\r\n")
+        for name in self.own:
+            header = re.sub(rb"(?mi)^%s:[^\r]*(\r\n[ \t][^\r]*)*\r\n" % name, b"",
+                            header + b"\r\n")[:-2]
+        return header + end + body
 
 
 class Fields(Provider):
@@ -214,6 +231,10 @@ PROVIDERS = {
                   lambda mail: any(not f.data for f in mail.files))]),
     "mailgun": Whole("domain: shop.example, api_key: key-sandbox",
                      refuses=[twice("a header field stands twice", ONCE), LONG_LINES]),
+    "mandrill": Whole(
+        SETTINGS["mandrill"], lacks=["dkim", "date"], limit=10,
+        own=[b"X-MC-PreserveRecipients", b"X-MC-Metadata", b"X-MC-BccAddress"],
+        refuses=[NOT_UTF8, twice("a header field stands twice", ONCE), LONG_LINES]),
     "postmark": Fields(
         SETTINGS["postmark"], limit=50, subject="Subject", sender="From",
         reply_to="ReplyTo", to="To", cc="Cc", bcc="Bcc", text="TextBody",
@@ -245,5 +266,9 @@ PROVIDERS = {
         SETTINGS["resend"], limit=50,
         laws=[no_types, one_of_a_name, someone_in_to, space_as_text, space_as_subject],
         refuses=[one_author("Resend")]),
+    "sparkpost": Whole(
+        SETTINGS["sparkpost"], own=[b"X-MSYS-API"],
+        refuses=[("SparkPost takes exactly one address in From",
+                  lambda mail: len(mail.sender) > 1), NOT_UTF8, twice("a header field stands twice", ONCE), LONG_LINES]),
     "raw": Whole("", carries_utf8=True),
 }

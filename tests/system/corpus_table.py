@@ -40,6 +40,7 @@ def tidy(why):
     why = re.sub(r", which no provider .*| to this recipient.*", "", why)
     why = re.sub(r"(no such attachment): .*", r"\1", why)
     why = re.sub(r"(takes only one field named) .*", r"\1 ...", why)
+    why = re.sub(r" answered \d+: (\w+: )?", " answered ", why)
     return re.sub(r"(5\.6\.0) (Amazon )?\w+ (takes|answered)", r"\1 ... \3", why)
 
 
