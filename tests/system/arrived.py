@@ -73,6 +73,13 @@ def someone_in_to(mail):
         mail.to, mail.bcc = mail.bcc, []
 
 
+def fields_without(pattern, words):
+    @law(words)
+    def change(mail):
+        mail.fields = [f for f in mail.fields if not re.fullmatch(pattern, f[0], re.I)]
+    return change
+
+
 def names_without(characters):
     @law(f"names arrive without `{characters}`")
     def change(mail):
@@ -84,9 +91,18 @@ def names_without(characters):
 
 # --- what is refused: (words, whether this message is) ---
 
-def one_author(who):
+def one_author(who, may_be_none=False):
     return f"{who} takes exactly one address in From", \
-        lambda mail: len(mail.sender) != 1
+        lambda mail: len(mail.sender) > 1 or not (mail.sender or may_be_none)
+
+
+def one_reply_to(who):
+    return f"{who} takes one address in Reply-To", lambda mail: len(mail.reply_to) > 1
+
+
+def long_subject(who, characters):
+    return f"{who} takes a Subject of at most {characters} characters", \
+        lambda mail: len(mail.subject) > characters
 
 
 def named(endings, who, is_allowed):
@@ -204,6 +220,16 @@ class Fields(Provider):
         return [mail]
 
 
+class Mailjet(Fields):
+    """Messages in a list; what the HTML shows apart from the other files."""
+
+    def read(self, raw):
+        return [mail for m in json.loads(raw)["Messages"]
+                for mail in super(Mailjet, self).read(json.dumps({
+                    **m, "Files": m.get("InlinedAttachments", []) +
+                    m.get("Attachments", [])}))]
+
+
 class SendGrid(Fields):
     """Texts in a list, and each personalization is a mail of its own."""
 
@@ -231,6 +257,18 @@ PROVIDERS = {
                   lambda mail: any(not f.data for f in mail.files))]),
     "mailgun": Whole("domain: shop.example, api_key: key-sandbox",
                      refuses=[twice("a header field stands twice", ONCE), LONG_LINES]),
+    "mailjet": Mailjet(
+        SETTINGS["mailjet"], limit=150, subject="Subject", sender="From",
+        reply_to="ReplyTo", to="To", cc="Cc", bcc="Bcc", text="TextPart",
+        html="HTMLPart", files="Files", fields="Headers", address="Email", name="Name",
+        data="Base64Content", file_name="Filename", type="ContentType",
+        content_id="ContentID",
+        laws=[no_parameters, one_of_a_name, someone_in_to, space_as_text,
+              space_as_subject, fields_without(
+                  "List-Id|X-Feedback-Id|X-CSA-Complaints",
+                  "List-Id, X-Feedback-Id and X-CSA-Complaints are the provider's own")],
+        refuses=[one_author("Mailjet"), one_reply_to("Mailjet"),
+                 long_subject("Mailjet", 255)]),
     "mandrill": Whole(
         SETTINGS["mandrill"], lacks=["dkim", "date"], limit=10,
         own=[b"X-MC-PreserveRecipients", b"X-MC-Metadata", b"X-MC-BccAddress"],
@@ -249,8 +287,7 @@ PROVIDERS = {
         text="textContent", html="htmlContent", files="attachment", file_name="name",
         laws=[no_pictures, no_types, one_of_a_name, ascii_fields, someone_in_to,
               space_as_text, space_as_subject],
-        refuses=[one_author("Brevo"),
-                 ("Brevo takes one address in Reply-To", lambda mail: len(mail.reply_to) > 1),
+        refuses=[one_author("Brevo"), one_reply_to("Brevo"),
                  named("xlsx xls ods docx docm doc csv pdf txt gif jpg jpeg png tif tiff "
                        "rtf bmp cgm css shtml html htm zip xml ppt pptx tar ez ics mobi "
                        "msg pub eps odt mp3 m4a m4v wma ogg flac wav aif aifc aiff mp4 mov "
@@ -268,7 +305,7 @@ PROVIDERS = {
         refuses=[one_author("Resend")]),
     "sparkpost": Whole(
         SETTINGS["sparkpost"], own=[b"X-MSYS-API"],
-        refuses=[("SparkPost takes exactly one address in From",
-                  lambda mail: len(mail.sender) > 1), NOT_UTF8, twice("a header field stands twice", ONCE), LONG_LINES]),
+        refuses=[one_author("SparkPost", may_be_none=True), NOT_UTF8,
+                 twice("a header field stands twice", ONCE), LONG_LINES]),
     "raw": Whole("", carries_utf8=True),
 }

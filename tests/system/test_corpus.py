@@ -277,7 +277,8 @@ class Corpus(Case):
                     if entry != name else ""
                 users += (f"  - {{name: {entry}, null_sender: allow, "
                           f"password_hash_file: {self.home}/demo.hash}}\n")
-                routes += f"  - {{name: {entry}, match: {{user: [{entry}]}}, providers: [{entry}]}}\n"
+                routes += (f"  - {{name: {entry}, match: {{user: [{entry}]}}, "
+                           f"providers: [{entry}]}}\n")
                 if entry in ("sendgrid", "ses", "mailgun"):  # are there
                     continue
                 providers += (f"  - {{name: {entry}, type: {name}, {allowed}timeout: 30s, "
