@@ -17,7 +17,8 @@ for preset in "$@"; do
     cmake --build --preset "$preset" -j "$jobs" | tail -n 3
     echo "== $preset: test"
     log=.build/$preset/tests.log
-    ctest --test-dir ".build/$preset" -j "$jobs" --output-on-failure \
+    # One more than processors: many tests wait most of their time.
+    ctest --test-dir ".build/$preset" -j "$((jobs + 1))" --output-on-failure \
         -E "${POSTERN_TEST_EXCLUDE:-^$}" 2>&1 | tee "$log" || true
     summary=$(grep -E '^[0-9]+% tests passed' "$log" | tail -1)
     total=$(sed -nE 's/.* out of ([0-9]+).*/\1/p' <<<"$summary")
