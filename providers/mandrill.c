@@ -5,6 +5,7 @@
  * and of the X-MC-* fields, which work in the message as they do by SMTP.
  * Answers: mandrill_answer.c.
  */
+#include <common/header.h>
 #include <common/split.h>
 #include <common/text.h>
 #include <common/url.h>
@@ -55,21 +56,12 @@ static const char *mandrill_check(const void *settings)
 	return NULL;
 }
 
-static bool has_field(const struct postern_mail *mail, struct postern_str name)
-{
-	for (size_t i = 0; i < mail->header_count; i++) {
-		if (str_ieq(mail->headers[i].name, name))
-			return true;
-	}
-	return false;
-}
-
 static void add_field(struct text *t, const struct postern_mail *mail,
-    struct postern_str name, const char *value)
+    const char *name, const char *value)
 {
-	if (has_field(mail, name))
+	if (header_value(mail, name).ptr)
 		return;
-	text_add(t, name);
+	text_add_cstr(t, name);
 	text_add_cstr(t, ": ");
 	text_add_cstr(t, value);
 	text_add_cstr(t, "\r\n");
@@ -92,10 +84,10 @@ static int make_fields(const struct mandrill_settings *s,
 	if (!text_finish(&id))
 		return -ENOMEM;
 	text_init(&t, host, r);
-	add_field(&t, mail, STR("X-MC-PreserveRecipients"), "true");
+	add_field(&t, mail, "X-MC-PreserveRecipients", "true");
 	if (s->subaccount)
-		add_field(&t, mail, STR("X-MC-Subaccount"), s->subaccount);
-	add_field(&t, mail, STR("X-MC-Metadata"), id.data);
+		add_field(&t, mail, "X-MC-Subaccount", s->subaccount);
+	add_field(&t, mail, "X-MC-Metadata", id.data);
 	if (!text_finish(&t))
 		return -ENOMEM;
 	*out = str_make(t.data, t.len);
@@ -150,7 +142,7 @@ static int mandrill_build(const void *settings, const struct postern_mail *mail,
 	const char *url =
 	    url_join(host, r, s->url ? s->url : "https://mandrillapp.com",
 		"/api/1.0/messages/send-raw.json");
-	struct postern_str fields;
+	struct postern_str fields = STR("");
 	struct writer w;
 	int rc = check_blind(mail, host, r);
 

@@ -173,7 +173,7 @@ static int begin_web_identity(const struct ses_quest *q)
 	rc = q->host->file(q->r, path, &token);
 	if (rc < 0)
 		return quest_refuse_file(q, path, rc);
-	token = quest_trim(token);
+	token = prepare_trim(token);
 	if (token.len == 0)
 		return quest_refuse(q, POSTERN_ACCOUNT, "%s is empty", path);
 	return ask_sts(q, role, region, token);
@@ -228,10 +228,10 @@ static int authorize(const struct ses_quest *q)
 		rc = q->host->file(q->r, path, &token);
 	if (rc < 0)
 		return quest_refuse_file(q, path, rc);
-	token = quest_trim(token);
+	token = prepare_trim(token);
 	if (token.len == 0 && !path)
 		return 0;
-	if (!quest_is_token(token))
+	if (!prepare_is_token(token))
 		return quest_refuse(q, POSTERN_ACCOUNT,
 		    "its authorization token is not one line of text");
 	text_init(&t, q->host, q->r);
@@ -307,12 +307,12 @@ static int ask_session(const struct ses_quest *q)
 
 static int ask_role(const struct ses_quest *q)
 {
-	struct postern_str token = quest_trim(q->p->response->body);
+	struct postern_str token = prepare_trim(q->p->response->body);
 
 	if (q->p->response->status != 200)
 		return refuse_answer(
 		    q, STR(""), STR("no token of IMDSv2 is to be had"));
-	if (!quest_is_token(token) || token.len >= sizeof(q->state->token))
+	if (!prepare_is_token(token) || token.len >= sizeof(q->state->token))
 		return quest_refuse(
 		    q, POSTERN_ACCOUNT, "its token is no token of IMDSv2");
 	memcpy(q->state->token, token.ptr, token.len);
@@ -330,7 +330,7 @@ static int ask_keys(const struct ses_quest *q)
 
 	if (end)
 		role.len = (size_t)(end - role.ptr);
-	role = quest_trim(role);
+	role = prepare_trim(role);
 	if (q->p->response->status == 404 || role.len == 0)
 		return quest_refuse(q, POSTERN_ACCOUNT,
 		    "this instance has no role: attach an instance profile");

@@ -2,7 +2,6 @@
 #include <ses_quest.h>
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 enum {
@@ -14,23 +13,6 @@ void quest_source(
 {
 	(void)snprintf(q->p->source, sizeof(q->p->source), "%s%s%.*s", kind,
 	    *place ? " " : "", POSTERN_SOURCE_SIZE - 32, place);
-}
-
-int quest_refuse(
-    const struct ses_quest *q, enum postern_class result, const char *fmt, ...)
-{
-	char what[POSTERN_REASON_SIZE - POSTERN_SOURCE_SIZE - 2];
-	char reason[POSTERN_REASON_SIZE];
-	const char *source = q->p->source;
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(what, sizeof(what), fmt, args);
-	va_end(args);
-	(void)snprintf(reason, sizeof(reason), "%s%s%s", source,
-	    *source ? ": " : "", what);
-	q->p->refusal = result;
-	return q->host->refuse(q->r, reason);
 }
 
 int quest_refuse_region(const struct ses_quest *q)
@@ -55,22 +37,6 @@ static bool is_word(const char *s)
 	return len > 0 && len <= WORD_MAX &&
 	       strspn(s, "abcdefghijklmnopqrstuvwxyz"
 			 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == len;
-}
-
-struct postern_str quest_trim(struct postern_str s)
-{
-	while (s.len > 0 && strchr(" \t\r\n", s.ptr[s.len - 1]))
-		s.len--;
-	return s;
-}
-
-bool quest_is_token(struct postern_str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] < ' ' || s.ptr[i] >= 0x7f)
-			return false;
-	}
-	return s.len > 0;
 }
 
 const char *quest_region(const struct ses_quest *q)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <common/prepare.h>
 #include <common/str.h>
 #include <postern/provider.h>
 #include <ses_keys.h>
@@ -39,18 +40,16 @@ static inline const char *quest_env(const struct ses_quest *q, const char *name)
 /* Where keys are looked for, for people; place may be "". */
 void quest_source(
     const struct ses_quest *q, const char *kind, const char *place);
-/* For `return quest_refuse(...)`; the reason begins with the source. */
-int quest_refuse(const struct ses_quest *q, enum postern_class result,
-    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* For `return quest_refuse(q, result, format, ...)`. */
+#define quest_refuse(q, ...)                                                   \
+	prepare_refuse(                                                        \
+	    &(const struct prepare_step){ (q)->p, (q)->host, (q)->r },         \
+	    __VA_ARGS__)
 /* There is none, or rc is why path (or what the source names) is not read. */
 int quest_refuse_region(const struct ses_quest *q);
 int quest_refuse_file(const struct ses_quest *q, const char *path, int rc);
 /* NULL when none is known. */
 const char *quest_region(const struct ses_quest *q);
-/* Without the end of its line. */
-struct postern_str quest_trim(struct postern_str token);
-/* Something that can stand in a header. */
-bool quest_is_token(struct postern_str s);
 /* The end: these are the keys. Sets keys->region. */
 int quest_give(const struct ses_quest *q, struct ses_keys *keys);
 

@@ -2,6 +2,7 @@
 #include <common/letter.h>
 
 #include <common/fields.h>
+#include <common/header.h>
 #include <common/text.h>
 #include <common/url.h>
 #include <common/words.h>
@@ -406,11 +407,7 @@ bool letter_has_kind(
 struct postern_str letter_find(
     const struct postern_mail *mail, const char *name)
 {
-	for (size_t i = 0; i < mail->header_count; i++) {
-		if (str_ieq(mail->headers[i].name, str_of(name)))
-			return mail->headers[i].value;
-	}
-	return str_make(NULL, 0);
+	return header_value(mail, name);
 }
 
 struct postern_str letter_decode(struct letter *l, struct postern_str value)

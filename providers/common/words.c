@@ -26,23 +26,32 @@ static size_t word_length(struct postern_str s)
 	return len;
 }
 
-void words_write(struct writer *w, struct postern_str text)
+void words_add(struct text *t, struct postern_str text, const char *between)
 {
 	bool is_first = true;
+
+	while (text.len > 0) {
+		size_t len = word_length(text);
+		const char *word =
+		    t->host->base64(t->request, str_make(text.ptr, len));
+		text_add_cstr(t, is_first ? "" : between);
+		text_add_cstr(t, "=?UTF-8?B?");
+		text_add_cstr(t, word);
+		text_add_cstr(t, "?=");
+		text = str_from(text, len);
+		is_first = false;
+	}
+}
+
+void words_write(struct writer *w, struct postern_str text)
+{
+	struct text words;
 
 	if (is_ascii(text)) {
 		writer_more(w, text);
 		return;
 	}
-	while (text.len > 0) {
-		size_t len = word_length(text);
-		const char *word =
-		    w->host->base64(w->r, str_make(text.ptr, len));
-		writer_more(
-		    w, is_first ? STR("=?UTF-8?B?") : STR(" =?UTF-8?B?"));
-		writer_more(w, str_of(word));
-		writer_more(w, STR("?="));
-		text = str_from(text, len);
-		is_first = false;
-	}
+	text_init(&words, w->host, w->r);
+	words_add(&words, text, " ");
+	writer_more(w, str_make(words.data, words.len));
 }

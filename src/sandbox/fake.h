@@ -54,6 +54,7 @@ struct fake {
 	X(ses)                                                                 \
 	X(sendgrid)                                                            \
 	X(mailgun)                                                             \
+	X(msgraph)                                                             \
 	X(postmark)                                                            \
 	X(brevo)                                                               \
 	X(sendlayer)                                                           \

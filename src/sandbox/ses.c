@@ -13,6 +13,7 @@
 #include <base/err.h>
 #include <base/hash.h>
 #include <sandbox/addr.h>
+#include <sandbox/addressed.h>
 #include <sandbox/keyring.h>
 #include <sandbox/mime_check.h>
 #include <sandbox/ses_account.h>
@@ -394,25 +395,10 @@ static bool take_addresses(
 /* Without a Destination, SES sends to whom the header names. */
 static bool take_header_recipients(size_t *count, struct fake_answer *out)
 {
-	static const char *const fields[] = { "To", "Cc", "Bcc" };
-	struct span message = buf_span(&out->letter->raw);
-	struct span address;
-
-	for (size_t i = 0; i < 3; i++) {
-		struct span rest =
-		    mime_check_field(message, span_of(fields[i]));
-
-		while (rest.ptr) {
-			if (!addr_parse(addr_next(&rest), &address))
-				continue;
-			if (letter_add_recipient(out->letter, address) != 0) {
-				fail(out, 500);
-				return false;
-			}
-			(*count)++;
-		}
-	}
-	return true;
+	if (addressed_take(out->letter, count))
+		return true;
+	fail(out, 500);
+	return false;
 }
 
 static bool take_destination(

@@ -10,6 +10,8 @@ import unittest
 from harness import Case
 
 PROVIDERS = {
+    "msgraph": "tenant: shop.example, client_id: postern, client_secret: "
+               "sandbox-secret, authority: \"{sandbox}/msgraph\"",
     "postmark": "server_token: sandbox",
     "brevo": "api_key: xkeysib-sandbox",
     "sendlayer": "api_key: sandbox",
@@ -18,7 +20,7 @@ PROVIDERS = {
     "sparkpost": "api_key: sandbox",
     "mailjet": "api_key: sandbox, secret_key: sandbox",
 }
-RAW = {"mandrill", "sparkpost"}  # they take the message itself
+RAW = {"mandrill", "sparkpost", "msgraph"}  # they take the message itself
 MAIL = """From: Shop <orders@shop.example>
 {header}Subject: hello
 MIME-Version: 1.0
@@ -41,7 +43,8 @@ class Providers(Case):
     def config(self, **settings):
         path = super().config(**settings)
         providers = "".join(
-            f"  - {{name: {name}, type: {name}, {keys}, timeout: 1s, "
+            f"  - {{name: {name}, type: {name}, "
+            f"{keys.format(sandbox=self.sandbox.url)}, timeout: 1s, "
             f"url: \"{self.sandbox.url}/{name}\"}}\n"
             for name, keys in PROVIDERS.items())
         routes = "".join(
@@ -120,6 +123,25 @@ class Providers(Case):
         self.assertEqual([a["class"] for a in record["attempts"]],
                          ["unknown", "accepted"])
         self.assertEqual(len(self.came("brevo")), 1)
+
+    def test_who_is_not_in_the_envelope_gets_nothing(self):
+        """Where the header decides it must not name those of other calls."""
+        for name in ("msgraph",):
+            to, others = f"ann@{name}.example", f"bob@{name}.example"
+            self.submit([to], f"To: {to}\r\nCc: Bob <{others}>,\r\n"
+                        f"\tx@{name}.example\r\n")
+            (recipients, message), = self.came(name)
+            self.assertEqual(recipients, [to])
+            self.assertNotIn(others, message)
+
+    def test_a_token_that_is_not_taken_is_fetched_anew(self):
+        for name in ("msgraph",):
+            self.submit([f"ann@{name}.example"])
+            self.sandbox.fault(name, count=1, status=401)
+            record = self.submit([f"ann@{name}.example"])
+            self.assertEqual(record["recipients"][0]["state"], "sent")
+            self.assertEqual(record["attempts"][-1]["provider"], name)
+            self.assertEqual(len(self.came(name)), 2)
 
 
 if __name__ == "__main__":
