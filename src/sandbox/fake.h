@@ -62,6 +62,7 @@ struct fake {
 	X(mandrill)                                                            \
 	X(sparkpost)                                                           \
 	X(mailjet)                                                             \
+	X(mailersend)                                                          \
 	X(raw)
 
 #define FAKE_DECLARE(name) extern const struct fake fake_##name;

@@ -34,11 +34,12 @@ PROVIDERS = {
     "mandrill": "api_key: md-sandbox",
     "sparkpost": "api_key: sandbox",
     "mailjet": "api_key: sandbox, secret_key: sandbox",
+    "mailersend": "api_key: mlsn.sandbox",
 }
 # Others document that after an error of their own nothing was taken, and all
 # but sparkpost that this is so after one of a gateway.
 AMBIGUOUS = {"msgraph", "postmark", "brevo", "sendlayer", "resend", "mandrill",
-             "mailjet"}
+             "mailjet", "mailersend"}
 OWN_ERROR = {module: "unknown" if module in AMBIGUOUS else "transient"
              for module in PROVIDERS}
 GATEWAY_ERROR = OWN_ERROR | {"sparkpost": "unknown"}
@@ -47,7 +48,10 @@ BACKUP = "mailgun"
 PAUSE_S = 60
 SLOW_DOWN = {"message": "slow down"}
 PAGE = "<html><body>Welcome to the hotel's network</body></html>"
-LARGE = ("x" * 78 + "\r\n") * (3_500_000 // 80)  # more than sockets buffer
+# More than sockets buffer; a file, as some take less text than that.
+LARGE = ("x" * 78 + "\r\n") * (3_500_000 // 80)
+A_FILE = ("large\r\nMIME-Version: 1.0\r\nContent-Type: text/csv\r\n"
+          "Content-Disposition: attachment; filename=x.csv")
 # In base64 it is as large; more is not taken.
 LARGEST = {"msgraph": LARGE[:2_900_000 // 80 * 80]}
 
@@ -87,8 +91,8 @@ ROWS = {
     "reset-after": Row({"reset": "after-body"}, "unknown"),
     # A 202 that says it all has no body to be cut.
     "cut": Row({"cut": True}, {
-        module: "accepted" if module in ("sendgrid", "msgraph") else "unknown"
-        for module in PROVIDERS}),
+        module: "accepted" if module in ("sendgrid", "msgraph", "mailersend")
+        else "unknown" for module in PROVIDERS}),
     "cut-page": Row({"cut": True, "status": 200, "body": PAGE},
                     "unknown", 200),
     "slow": Row({"byte_ms": 1000}, "unknown"),
@@ -153,13 +157,13 @@ class Faults(Case):
 
     # --- one cell ---
 
-    def submit(self, user, cell, body="x\r\n"):
+    def submit(self, user, cell, body="x\r\n", subject="hello"):
         smtp = getattr(self.local, user, None)
         if not smtp:
             smtp = self.client(login=False)
             smtp.login(user, PASSWORD)
             setattr(self.local, user, smtp)
-        return self.send(smtp, to=(f"ann@{cell}.example",), body=body)
+        return self.send(smtp, subject, (f"ann@{cell}.example",), body)
 
     def look(self, cell):
         return next(p for p in http(f"{self.stats}/api/v1/stats")[1]["providers"]
@@ -240,13 +244,14 @@ class Faults(Case):
             status = row.status
             if row_name == "cut":
                 status = {"sendgrid": 202, "brevo": 201,
-                          "msgraph": 202}.get(module, 200)
+                          "msgraph": 202, "mailersend": 202}.get(module, 200)
             self.check_ledger(cell, result, status, self.queue_id_of(reply))
         if not learns_at_once:
             self.check_reply("direct", cell, result, self.submit("direct", cell))
             calls[result] += 1
         if row.large:
-            reply = self.submit("demo", cell, LARGEST.get(module, LARGE))
+            reply = self.submit("demo", cell, LARGEST.get(module, LARGE),
+                                A_FILE)
             calls[row.large] += 1
             self.assertEqual(reply[0], 250, reply)
             self.check_ledger(cell, row.large, 0, self.queue_id_of(reply))
@@ -302,11 +307,11 @@ class FaultsOfFields(Faults):
 
 
 class FaultsOfOthers(Faults):
-    modules = "resend", "sparkpost", "mailjet"
+    modules = "resend", "mailjet", "mailersend"
 
 
 class FaultsOfRawMessages(Faults):
-    modules = "mandrill", "msgraph"
+    modules = "mandrill", "msgraph", "sparkpost"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ PROVIDERS = {
     "mandrill": "api_key: md-sandbox",
     "sparkpost": "api_key: sandbox",
     "mailjet": "api_key: sandbox, secret_key: sandbox",
+    "mailersend": "api_key: mlsn.sandbox",
 }
 RAW = {"mandrill", "sparkpost", "msgraph"}  # they take the message itself
 MAIL = """From: Shop <orders@shop.example>
@@ -98,7 +99,7 @@ class Providers(Case):
 
     def test_one_of_several_is_not_used_any_more(self):
         for name in ("postmark", "sendlayer", "mandrill", "sparkpost",
-                     "mailjet"):
+                     "mailjet", "mailersend"):
             to = [f"ann@{name}.example", f"inactive@{name}.example",
                   f"bob@{name}.example"]
             record = self.submit(to, f"To: {', '.join(to)}\r\n")

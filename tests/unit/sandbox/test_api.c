@@ -31,6 +31,9 @@ static const struct api sparkpost = { "sparkpost",
 static const struct api mailjet = { "mailjet", "/mailjet/v3.1/send",
 	"Authorization: Basic t\r\n" JSON };
 
+static const struct api mailersend = { "mailersend", "/mailersend/v1/email",
+	"Authorization: Bearer mlsn.t\r\n" JSON };
+
 /* A good request in pieces, so that a test can replace one of them. */
 #define PM_FROM "\"From\":\"Shop <orders@shop.example>\""
 #define PM_TO "\"To\":\"\\\"Ann, A\\\" <ann@dest.example>, b@dest.example\""
@@ -83,6 +86,12 @@ static const struct api mailjet = { "mailjet", "/mailjet/v3.1/send",
 #define MJ_GOOD MJ_FROM "," MJ_TO "," MJ_TEXT
 #define MJ_LIST(message) "{\"Messages\":[{" message "}]}"
 #define MJ(more) MJ_LIST(MJ_GOOD "," more)
+
+#define MS_FROM "\"from\":{\"email\":\"a@b.example\",\"name\":\"S\"}"
+#define MS_TO "\"to\":[{\"email\":\"c@d.example\"}]"
+#define MS_TEXT "\"subject\":\"Order\",\"text\":\"Hi\""
+#define MS_GOOD MS_FROM "," MS_TO "," MS_TEXT
+#define MS(more) "{" MS_GOOD "," more "}"
 
 /* says: part of the answer. */
 static const struct row {
@@ -332,6 +341,39 @@ static const struct row {
 	    MJ("\"Attachments\":[{\"ContentType\":\"a/b\",\"Filename\":"
 	       "\"\",\"Base64Content\":\"UERG\"}]"),
 	    400, "Filename is not valid" },
+	{ &mailersend, "{" MS_GOOD "}", 202, "" },
+	{ &mailersend,
+	    MS("\"reply_to\":{\"email\":\"a@b.example\"},\"html\":\"<p>\","
+	       "\"in_reply_to\":\"1@x\",\"references\":[\"1@x\"],"
+	       "\"headers\":[{\"name\":\"X-A\",\"value\":\"1\"}],"
+	       "\"tags\":[\"a\"],\"settings\":{\"track_opens\":false},"
+	       "\"attachments\":[{\"content\":\"UERG\",\"filename\":"
+	       "\"a.pdf\",\"disposition\":\"inline\",\"id\":\"i\"}]"),
+	    202, "" },
+	{ &mailersend, MS("\"cc\":[{\"email\":\"inactive@b.example\"}]"), 202,
+	    "\"SOME_SUPPRESSED\"" },
+	{ &mailersend, "[]", 400, "message" },
+	{ &mailersend, "{" MS_TO "," MS_TEXT "}", 422, "from is missing" },
+	{ &mailersend, "{" MS_FROM ",\"to\":[{\"email\":\"x\"}]," MS_TEXT "}",
+	    422, "\"errors\":{\"to.0.email\":[\"The to.0.email 'x'. #MS42208" },
+	{ &mailersend, MS("\"cc\":[{\"email\":\"C@d.example\"}]"), 422,
+	    "#MS42201" },
+	{ &mailersend,
+	    MS("\"cc\":[{\"email\":\"e@d.example\",\"name\":\"a, b\"}]"), 422,
+	    "cc.0.name is invalid" },
+	{ &mailersend, "{" MS_FROM "," MS_TO ",\"subject\":\"x\"}", 422,
+	    "text or html is required" },
+	{ &mailersend, MS("\"html\":\"{{x}}\""), 422, "#MS42213" },
+	{ &mailersend, MS("\"in_reply_to\":\"<1@x>\""), 422,
+	    "in_reply_to is no address" },
+	{ &mailersend, MS("\"headers\":[{\"name\":\"X A\",\"value\":\"1\"}]"),
+	    422, "name is not valid" },
+	{ &mailersend,
+	    MS("\"attachments\":[{\"content\":\"\",\"filename\":\"a.exe\"}]"),
+	    422, "#MS42202" },
+	{ &mailersend, MS("\"tags\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\"]"),
+	    422, "tags is not valid" },
+	{ &mailersend, MS("\"template_id\":\"x\""), 422, "no known field" },
 };
 
 START_TEST(checks_each_request)
@@ -370,6 +412,7 @@ START_TEST(knows_method_path_key_and_type)
 		{ &resend, "{" RS_GOOD "}", { 405, 404, 401, 415 } },
 		{ &sparkpost, SP("", "x"), { 405, 404, 401, 415 } },
 		{ &mailjet, MJ_LIST(MJ_GOOD), { 405, 404, 401, 415 } },
+		{ &mailersend, "{" MS_GOOD "}", { 405, 404, 401, 415 } },
 	};
 	struct rig r = { .port = 0 };
 

@@ -1,0 +1,226 @@
+/*
+ * What MailerSend means by an answer. A success is 202 with an id in its
+ * header; whom it does not mail to is a warning. Errors are named by a code
+ * at the end of a sentence, "... #MS42207", under the field they are about.
+ */
+#include <mailersend_answer.h>
+
+#include <common/date.h>
+#include <common/str.h>
+#include <common/verdict.h>
+
+enum {
+	CODE_SIZE = 8 /* "MS42207" and NUL */
+};
+
+static const struct verdict verdicts[] = {
+	{ .code = "MS40301", .result = POSTERN_ACCOUNT },
+	{ .code = "MS40302", .result = POSTERN_ACCOUNT },
+	{ .code = "MS40303", .result = POSTERN_ACCOUNT },
+	{ .code = "MS40304", .result = POSTERN_ACCOUNT },
+	{ .code = "MS40305", .result = POSTERN_ACCOUNT },
+	{ .code = "MS42204", .result = POSTERN_ACCOUNT },
+	{ .code = "MS42206",
+	    .result = POSTERN_REJECTED,
+	    .refusal = POSTERN_REFUSED_SIZE },
+	{ .code = "MS42207",
+	    .result = POSTERN_ACCOUNT,
+	    .is_about_sender = true },
+	/* The plan lacks what this message needs: header fields, mostly. */
+	{ .code = "MS42216",
+	    .result = POSTERN_ACCOUNT,
+	    .is_about_sender = true },
+	{ .code = "MS42222", .result = POSTERN_ACCOUNT },
+	{ .code = "MS42225", .result = POSTERN_ACCOUNT },
+	{ .code = "MS42226",
+	    .result = POSTERN_ACCOUNT,
+	    .is_about_sender = true },
+	{ .code = NULL },
+};
+
+/* MS42208 under to, cc or bcc: nothing was sent, asked one by one. */
+static const struct verdict bad_recipient = { .code = "MS42208",
+	.result = POSTERN_REJECTED,
+	.refusal = POSTERN_REFUSED_RECIPIENT,
+	.is_unnamed = true };
+
+/* --- errors --- */
+
+static bool is_digits(const char *s, size_t count)
+{
+	while (count > 0 && *s >= '0' && *s <= '9') {
+		s++;
+		count--;
+	}
+	return count == 0;
+}
+
+/* "MS42207" of "... #MS42207"; empty without one. */
+static void find_code(struct postern_str text, char out[CODE_SIZE])
+{
+	struct postern_str at = str_ifind(text, STR("#MS"));
+
+	out[0] = '\0';
+	if (at.len < CODE_SIZE || !is_digits(at.ptr + 3, 5))
+		return;
+	memcpy(out, at.ptr + 1, CODE_SIZE - 1);
+	out[CODE_SIZE - 1] = '\0';
+}
+
+/* "to.0.email", "cc.1.email". */
+static bool is_list_of_recipients(const char *field)
+{
+	struct postern_str name = str_of(field);
+
+	return str_istarts(name, STR("to.")) || str_istarts(name, STR("cc.")) ||
+	       str_istarts(name, STR("bcc."));
+}
+
+struct complaint {
+	struct postern_str text;
+	char code[CODE_SIZE];
+	bool is_recipient;
+};
+
+static struct complaint complaint_of(const char *field, const json_t *list)
+{
+	const json_t *first =
+	    json_is_array(list) ? json_array_get(list, 0) : list;
+	struct complaint c = { .text = str_make(json_string_value(first),
+				   json_string_length(first)) };
+
+	find_code(c.text, c.code);
+	c.is_recipient = is_list_of_recipients(field) &&
+			 strcmp(c.code, bad_recipient.code) == 0;
+	return c;
+}
+
+/* The one that is not about a recipient, else the first. */
+static struct complaint find_worst(json_t *body)
+{
+	json_t *errors = json_object_get(body, "errors"), *list;
+	struct complaint worst = { .text = answer_member(body, "message") };
+	const char *field;
+	bool is_first = true;
+
+	find_code(worst.text, worst.code);
+	json_object_foreach(errors, field, list)
+	{
+		struct complaint c = complaint_of(field, list);
+		if (is_first || !c.is_recipient)
+			worst = c;
+		is_first = false;
+		if (!c.is_recipient)
+			break;
+	}
+	return worst;
+}
+
+/* Until when calls of this day are used up. */
+static uint64_t until_quota_ms(const struct postern_response *response)
+{
+	int64_t reset;
+
+	if (!date_parse_iso(
+		answer_header(response, "x-apiquota-reset"), &reset) ||
+	    reset <= response->now)
+		return answer_retry_after_ms(response);
+	return (uint64_t)(reset - response->now) * 1000;
+}
+
+static void classify_error(const struct postern_response *response,
+    json_t *body, struct postern_outcome *out)
+{
+	struct complaint c = find_worst(body);
+	const struct verdict *v = verdict_find(verdicts, str_of(c.code));
+
+	if (c.is_recipient)
+		v = &bad_recipient;
+	if (v)
+		verdict_give(v, response, c.text, out);
+	else
+		answer_set(out, out->result, str_of(c.code), c.text);
+	if (strcmp(c.code, "MS42901") == 0)
+		out->retry_after_ms = until_quota_ms(response);
+}
+
+/* --- success --- */
+
+static void reject_named(const struct postern_response *response,
+    const json_t *warning, struct postern_outcome *out)
+{
+	const json_t *list = json_object_get(warning, "recipients"), *item;
+	size_t at;
+
+	if (!answer_names_recipients(response))
+		return;
+	json_array_foreach(list, at, item)
+	{
+		struct postern_str email = answer_member(item, "email");
+		for (size_t i = 0; i < response->recipient_count; i++) {
+			if (str_ieq(response->recipients[i], email))
+				answer_reject(out, i);
+		}
+	}
+}
+
+static void heed_warnings(const struct postern_response *response,
+    const json_t *body, struct postern_outcome *out)
+{
+	const json_t *list = json_object_get(body, "warnings"), *warning;
+	size_t i;
+
+	json_array_foreach(list, i, warning)
+	{
+		struct postern_str type = answer_member(warning, "type");
+		answer_set(
+		    out, out->result, type, answer_member(warning, "warning"));
+		if (str_ieq(type, STR("SOME_SUPPRESSED"))) {
+			out->refusal = POSTERN_REFUSED_SUPPRESSED;
+			reject_named(response, warning, out);
+		} else if (str_ieq(type, STR("ALL_SUPPRESSED"))) {
+			out->result = POSTERN_REJECTED;
+			out->refusal = POSTERN_REFUSED_SUPPRESSED;
+		}
+	}
+}
+
+/*
+ * The head says it all, but for the warnings. Sending that is paused may go
+ * on, and then the mail is sent after all.
+ */
+static void classify_accepted(const struct postern_response *response,
+    const json_t *body, struct postern_outcome *out)
+{
+	struct postern_str id = answer_header(response, "X-Message-Id");
+
+	answer_set(out, id.len > 0 ? POSTERN_ACCEPTED : POSTERN_UNKNOWN,
+	    STR(""),
+	    id.len > 0 ? STR("") : STR("202 without the id of a message"));
+	answer_set_id(out, id);
+	heed_warnings(response, body, out);
+	if (str_ieq(answer_header(response, "x-send-paused"), STR("true")))
+		answer_set(out, POSTERN_UNKNOWN, STR(""),
+		    STR("taken, but sending is paused at MailerSend"));
+}
+
+void mailersend_classify(const void *settings,
+    const struct postern_response *response, struct postern_outcome *out)
+{
+	json_t *body = answer_json(response);
+
+	(void)settings;
+	answer_default(response, out);
+	answer_allowance(response, "x-ratelimit-", out);
+	if (response->status == 202) {
+		classify_accepted(response, body, out);
+	} else if (answer_is_torn(response, body)) {
+		/* Unknown, as answer_default has said. */
+	} else if (response->status >= 200 && response->status < 300) {
+		answer_foreign(response,
+		    STR("not an answer of MailerSend: check url"), out);
+	} else {
+		classify_error(response, body, out);
+	}
+	json_decref(body);
+}
