@@ -11,9 +11,8 @@ declare -A packages=(
         libcrypt-dev libseccomp-dev"
     [demo]="openssl curl swaks libnet-ssleay-perl jq ca-certificates"
     [test]="check clang clang-format clang-tidy libclang-rt-dev cppcheck
-        python3 python3-botocore swaks libnet-ssleay-perl msmtp curl openssl jq gsasl sasl2-bin
-        sslscan
-        haproxy nghttp2-proxy prometheus systemd binutils procps git s-nail mutt
+        python3 python3-botocore python3-jsonschema swaks libnet-ssleay-perl
+        msmtp curl openssl jq gsasl sasl2-bin sslscan haproxy nghttp2-proxy prometheus systemd binutils procps git s-nail mutt
         libio-socket-ssl-perl libauthen-sasl-perl nodejs npm postfix
         libnss-wrapper fail2ban faketime"
     [bench]="linux-perf valgrind openssl"
