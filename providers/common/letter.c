@@ -232,7 +232,9 @@ static void add_part(struct letter *l, size_t i)
 	writer_part(&l->w, s->content, i);
 	if (s->type)
 		add_type(l, part);
-	writer_text(&l->w, s->filename, part->filename);
+	writer_text(&l->w, s->filename,
+	    part->is_inline && s->is_named_by_id ? part->content_id
+						 : part->filename);
 	if (s->disposition)
 		writer_text(&l->w, s->disposition,
 		    part->is_inline ? STR("inline") : STR("attachment"));

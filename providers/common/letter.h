@@ -24,6 +24,7 @@ struct letter_style {
 	/* Members of an attachment; NULL: the API has none such. */
 	const char *content, *filename, *type;
 	bool has_type_parameters; /* "text/csv; charset=utf-8" is a type */
+	bool is_named_by_id;      /* the HTML shows a file by its name */
 	const char *disposition;  /* inline, or attachment */
 	const char *content_id;   /* of an inline one */
 	const char *id_prefix;    /* of its value; NULL: none */

@@ -63,6 +63,7 @@ struct fake {
 	X(sparkpost)                                                           \
 	X(mailjet)                                                             \
 	X(mailersend)                                                          \
+	X(smtp2go)                                                          \
 	X(raw)
 
 #define FAKE_DECLARE(name) extern const struct fake fake_##name;

@@ -35,11 +35,13 @@ PROVIDERS = {
     "sparkpost": "api_key: sandbox",
     "mailjet": "api_key: sandbox, secret_key: sandbox",
     "mailersend": "api_key: mlsn.sandbox",
+    "smtp2go": "api_key: api-sandbox",
 }
 # Others document that after an error of their own nothing was taken, and all
 # but sparkpost that this is so after one of a gateway.
 AMBIGUOUS = {"msgraph", "postmark", "brevo", "sendlayer", "resend", "mandrill",
-             "mailjet", "mailersend"}
+             "mailjet", "mailersend",
+             "smtp2go"}
 OWN_ERROR = {module: "unknown" if module in AMBIGUOUS else "transient"
              for module in PROVIDERS}
 GATEWAY_ERROR = OWN_ERROR | {"sparkpost": "unknown"}
@@ -308,6 +310,10 @@ class FaultsOfFields(Faults):
 
 class FaultsOfOthers(Faults):
     modules = "resend", "mailjet", "mailersend"
+
+
+class FaultsOfMore(Faults):
+    modules = ("smtp2go",)
 
 
 class FaultsOfRawMessages(Faults):

@@ -20,6 +20,7 @@ PROVIDERS = {
     "sparkpost": "api_key: sandbox",
     "mailjet": "api_key: sandbox, secret_key: sandbox",
     "mailersend": "api_key: mlsn.sandbox",
+    "smtp2go": "api_key: api-sandbox",
 }
 RAW = {"mandrill", "sparkpost", "msgraph"}  # they take the message itself
 MAIL = """From: Shop <orders@shop.example>
@@ -99,7 +100,8 @@ class Providers(Case):
 
     def test_one_of_several_is_not_used_any_more(self):
         for name in ("postmark", "sendlayer", "mandrill", "sparkpost",
-                     "mailjet", "mailersend"):
+                     "mailjet", "mailersend",
+                     "smtp2go"):
             to = [f"ann@{name}.example", f"inactive@{name}.example",
                   f"bob@{name}.example"]
             record = self.submit(to, f"To: {', '.join(to)}\r\n")

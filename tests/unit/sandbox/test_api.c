@@ -34,6 +34,9 @@ static const struct api mailjet = { "mailjet", "/mailjet/v3.1/send",
 static const struct api mailersend = { "mailersend", "/mailersend/v1/email",
 	"Authorization: Bearer mlsn.t\r\n" JSON };
 
+static const struct api smtp2go = { "smtp2go", "/smtp2go/v3/email/send",
+	"X-Smtp2go-Api-Key: api-t\r\n" JSON };
+
 /* A good request in pieces, so that a test can replace one of them. */
 #define PM_FROM "\"From\":\"Shop <orders@shop.example>\""
 #define PM_TO "\"To\":\"\\\"Ann, A\\\" <ann@dest.example>, b@dest.example\""
@@ -92,6 +95,12 @@ static const struct api mailersend = { "mailersend", "/mailersend/v1/email",
 #define MS_TEXT "\"subject\":\"Order\",\"text\":\"Hi\""
 #define MS_GOOD MS_FROM "," MS_TO "," MS_TEXT
 #define MS(more) "{" MS_GOOD "," more "}"
+
+#define SG_FROM "\"sender\":\"S <a@b.example>\""
+#define SG_TO "\"to\":[\"\\\"A, n\\\" <c@d.example>\"]"
+#define SG_TEXT "\"subject\":\"Order\",\"text_body\":\"Hi\""
+#define SG_GOOD SG_FROM "," SG_TO "," SG_TEXT
+#define SG(more) "{" SG_GOOD "," more "}"
 
 /* says: part of the answer. */
 static const struct row {
@@ -374,6 +383,25 @@ static const struct row {
 	{ &mailersend, MS("\"tags\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\"]"),
 	    422, "tags is not valid" },
 	{ &mailersend, MS("\"template_id\":\"x\""), 422, "no known field" },
+	{ &smtp2go, "{" SG_GOOD "}", 200,
+	    "\"succeeded\":1,\"failed\":0,\"failures\":[]" },
+	{ &smtp2go,
+	    SG("\"bcc\":[\"inactive@b.example\"],\"html_body\":\"<p>\","
+	       "\"custom_headers\":[{\"header\":\"X-A\",\"value\":\"\"}],"
+	       "\"inlines\":[{\"filename\":\"i\",\"fileblob\":\"UERG\","
+	       "\"mimetype\":\"a/b\"}]"),
+	    200, "\"failures\":[\"Recipient is suppressed: inactive@b" },
+	{ &smtp2go, "[]", 400, "E_ApiResponseCodes.API_EXCEPTION" },
+	{ &smtp2go, "{" SG_TO "," SG_TEXT "}", 400,
+	    "\"fieldname\":\"sender\"" },
+	{ &smtp2go, "{" SG_FROM ",\"to\":[\"x\"]," SG_TEXT "}", 400,
+	    "\"fieldname\":\"to\",\"message\":\"to is no address: 'x'" },
+	{ &smtp2go, "{" SG_FROM "," SG_TO "}", 400, "text_body or html_body" },
+	{ &smtp2go,
+	    SG("\"attachments\":[{\"filename\":\"a\",\"fileblob\":\"a b\","
+	       "\"mimetype\":\"a/b\"}]"),
+	    400, "fileblob is not valid" },
+	{ &smtp2go, SG("\"reply_to\":\"a@b.example\""), 400, "no known field" },
 };
 
 START_TEST(checks_each_request)
@@ -413,6 +441,7 @@ START_TEST(knows_method_path_key_and_type)
 		{ &sparkpost, SP("", "x"), { 405, 404, 401, 415 } },
 		{ &mailjet, MJ_LIST(MJ_GOOD), { 405, 404, 401, 415 } },
 		{ &mailersend, "{" MS_GOOD "}", { 405, 404, 401, 415 } },
+		{ &smtp2go, "{" SG_GOOD "}", { 405, 404, 401, 415 } },
 	};
 	struct rig r = { .port = 0 };
 
