@@ -4,6 +4,7 @@
  * key. Answers: brevo_answer.c.
  */
 #include <brevo_answer.h>
+#include <common/account.h>
 #include <common/letter.h>
 #include <common/str.h>
 #include <common/text.h>
@@ -164,6 +165,36 @@ static int brevo_build(const void *settings, const struct postern_mail *mail,
 	return rc < 0 ? rc : add_body(&l, s);
 }
 
+/* --- the account --- */
+
+static bool read_account(const json_t *body, struct postern_inquiry *q)
+{
+	const json_t *relay = json_object_get(body, "relay");
+
+	q->is_closed = json_is_false(json_object_get(relay, "enabled"));
+	if (q->is_closed)
+		account_say(q, "transactional e-mail is not enabled for this "
+			       "account (relay.enabled false)");
+	return json_is_string(json_object_get(body, "email"));
+}
+
+static int brevo_inquire(const void *settings, struct postern_inquiry *q,
+    const struct postern_host *host, struct postern_request *r)
+{
+	const struct brevo_settings *s = settings;
+	const struct account a = {
+		.base = s->url ? s->url : "https://api.brevo.com",
+		.path = "/v3/account",
+		.header = "api-key",
+		.scheme = "",
+		.key = s->api_key,
+		.classify = brevo_classify,
+		.read = read_account,
+	};
+
+	return account_inquire(&a, settings, q, host, r);
+}
+
 POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
 const struct postern_provider postern_provider_v1 = {
 	.abi = POSTERN_PROVIDER_ABI,
@@ -178,5 +209,6 @@ const struct postern_provider postern_provider_v1 = {
 	.settings_size = sizeof(struct brevo_settings),
 	.build = brevo_build,
 	.classify = brevo_classify,
+	.inquire = brevo_inquire,
 	.control_fields = control_fields,
 };

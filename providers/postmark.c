@@ -2,12 +2,15 @@
  * postmark: Postmark /email. Recipients are lines of text; what X-PM-* fields
  * ask for becomes fields of the request. Answers: postmark_answer.c.
  */
+#include <common/account.h>
+#include <common/answer.h>
 #include <common/letter.h>
 #include <common/str.h>
 #include <postern/provider.h>
 #include <postmark_answer.h>
 
 #include <stddef.h>
+#include <string.h>
 
 struct postmark_settings {
 	const char *url;
@@ -202,6 +205,42 @@ static int postmark_build(const void *settings, const struct postern_mail *mail,
 	return rc < 0 ? rc : add_body(&l, s);
 }
 
+/* --- the account: the server of the token --- */
+
+static bool read_server(const json_t *body, struct postern_inquiry *q)
+{
+	struct postern_str type = answer_member(body, "DeliveryType");
+
+	if (str_ieq(type, STR("Sandbox")))
+		account_say(q, "the server is a sandbox: Postmark takes "
+			       "messages and delivers none");
+	return json_is_integer(json_object_get(body, "ID"));
+}
+
+static int postmark_inquire(const void *settings, struct postern_inquiry *q,
+    const struct postern_host *host, struct postern_request *r)
+{
+	const struct postmark_settings *s = settings;
+	const struct account a = {
+		.base = s->url ? s->url : "https://api.postmarkapp.com",
+		.path = "/server",
+		.header = "X-Postmark-Server-Token",
+		.scheme = "",
+		.key = s->server_token,
+		.classify = postmark_classify,
+		.read = read_server,
+	};
+
+	if (strcmp(s->server_token.ptr, "POSTMARK_API_TEST") == 0) {
+		q->result = POSTERN_ACCOUNT;
+		q->is_send_only = true;
+		account_say(q, "POSTMARK_API_TEST belongs to no server: "
+			       "messages are checked and not sent");
+		return 0;
+	}
+	return account_inquire(&a, settings, q, host, r);
+}
+
 POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
 const struct postern_provider postern_provider_v1 = {
 	.abi = POSTERN_PROVIDER_ABI,
@@ -216,5 +255,6 @@ const struct postern_provider postern_provider_v1 = {
 	.settings_size = sizeof(struct postmark_settings),
 	.build = postmark_build,
 	.classify = postmark_classify,
+	.inquire = postmark_inquire,
 	.control_fields = control_fields,
 };

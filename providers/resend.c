@@ -2,6 +2,8 @@
  * resend: Resend /emails. A repeated call is recognised by the key of the
  * try, for a day. Answers: resend_answer.c.
  */
+#include <common/account.h>
+#include <common/answer.h>
 #include <common/labels.h>
 #include <common/letter.h>
 #include <common/str.h>
@@ -102,6 +104,38 @@ static int resend_build(const void *settings, const struct postern_mail *mail,
 	return rc < 0 ? rc : add_body(&l);
 }
 
+/* --- the account: only keys that may do anything can ask --- */
+
+static bool read_domains(const json_t *body, struct postern_inquiry *q)
+{
+	(void)q;
+	return json_is_array(json_object_get(body, "data"));
+}
+
+static void read_error(const json_t *body, struct postern_inquiry *q)
+{
+	q->is_send_only =
+	    str_ieq(answer_member(body, "name"), STR("restricted_api_key"));
+}
+
+static int resend_inquire(const void *settings, struct postern_inquiry *q,
+    const struct postern_host *host, struct postern_request *r)
+{
+	const struct resend_settings *s = settings;
+	const struct account a = {
+		.base = s->url ? s->url : "https://api.resend.com",
+		.path = "/domains",
+		.header = "Authorization",
+		.scheme = "Bearer ",
+		.key = s->api_key,
+		.classify = resend_classify,
+		.read = read_domains,
+		.read_error = read_error,
+	};
+
+	return account_inquire(&a, settings, q, host, r);
+}
+
 POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
 const struct postern_provider postern_provider_v1 = {
 	.abi = POSTERN_PROVIDER_ABI,
@@ -116,4 +150,5 @@ const struct postern_provider postern_provider_v1 = {
 	.settings_size = sizeof(struct resend_settings),
 	.build = resend_build,
 	.classify = resend_classify,
+	.inquire = resend_inquire,
 };

@@ -3,6 +3,7 @@
  * of the parsed one are written as JSON; attachments are streamed as base64.
  * Answers: sendgrid_answer.c.
  */
+#include <common/account.h>
 #include <common/letter.h>
 #include <common/str.h>
 #include <postern/provider.h>
@@ -10,6 +11,7 @@
 #include <sendgrid_controls.h>
 
 #include <stddef.h>
+#include <string.h>
 
 struct sendgrid_settings {
 	const char *url;
@@ -170,6 +172,40 @@ static int sendgrid_build(const void *settings, const struct postern_mail *mail,
 	return rc < 0 ? rc : add_body(&l, s);
 }
 
+/* --- the account: what the key may do --- */
+
+static bool read_scopes(const json_t *body, struct postern_inquiry *q)
+{
+	const json_t *scopes = json_object_get(body, "scopes");
+
+	for (size_t i = 0; i < json_array_size(scopes); i++) {
+		const char *scope =
+		    json_string_value(json_array_get(scopes, i));
+		if (scope && strcmp(scope, "mail.send") == 0)
+			return true;
+	}
+	q->result = POSTERN_ACCOUNT;
+	account_say(q, "the key lacks the permission Mail Send (mail.send)");
+	return json_is_array(scopes);
+}
+
+static int sendgrid_inquire(const void *settings, struct postern_inquiry *q,
+    const struct postern_host *host, struct postern_request *r)
+{
+	const struct sendgrid_settings *s = settings;
+	const struct account a = {
+		.base = s->url ? s->url : bases[s->region],
+		.path = "/v3/scopes",
+		.header = "Authorization",
+		.scheme = "Bearer ",
+		.key = s->api_key,
+		.classify = sendgrid_classify,
+		.read = read_scopes,
+	};
+
+	return account_inquire(&a, settings, q, host, r);
+}
+
 POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
 const struct postern_provider postern_provider_v1 = {
 	.abi = POSTERN_PROVIDER_ABI,
@@ -184,5 +220,6 @@ const struct postern_provider postern_provider_v1 = {
 	.settings_size = sizeof(struct sendgrid_settings),
 	.build = sendgrid_build,
 	.classify = sendgrid_classify,
+	.inquire = sendgrid_inquire,
 	.control_fields = control_fields,
 };

@@ -86,7 +86,10 @@ static bool speaks_of(json_t *node, struct span name)
 	return false;
 }
 
-/* Those that every API has fields of its own for, or makes itself. */
+/*
+ * Those that every API has fields of its own for, or makes itself; and those
+ * that steer, of which it is said elsewhere who has no place for them.
+ */
 static bool is_mapped(struct span name)
 {
 	static const char *const names[] = { "From", "To", "Cc", "Subject",
@@ -96,7 +99,8 @@ static bool is_mapped(struct span name)
 		if (span_ieq(name, span_of(names[i])))
 			return true;
 	}
-	return span_istarts_with(name, SPAN("Content-"));
+	return span_istarts_with(name, SPAN("Content-")) ||
+	       span_istarts_with(name, SPAN("X-Postern-"));
 }
 
 static bool is_listed(const struct explain_offer *o, struct span name)

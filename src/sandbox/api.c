@@ -282,12 +282,20 @@ static bool is_key(struct span key, struct span begin)
 	return span_starts_with(key, begin) && key.len > begin.len;
 }
 
+static bool has_key(const struct api_exam *x)
+{
+	const struct api *api = x->api;
+	const char *key =
+	    api->key_header ? httpd_header(x->r, api->key_header) : NULL;
+
+	return !api->key_header ||
+	       (key && is_key(span_of(key), span_of(api->key_begin)));
+}
+
 static bool check_head(const struct api_exam *x)
 {
 	const struct api *api = x->api;
 	const char *type = httpd_header(x->r, "Content-Type");
-	const char *key =
-	    api->key_header ? httpd_header(x->r, api->key_header) : NULL;
 	const char *path = httpd_path(x->r) + 1 + strlen(x->fake->name);
 	int status = 0;
 
@@ -295,8 +303,7 @@ static bool check_head(const struct api_exam *x)
 		status = 404;
 	else if (strcmp(httpd_method(x->r), "POST") != 0)
 		status = 405;
-	else if (api->key_header &&
-		 (!key || !is_key(span_of(key), span_of(api->key_begin))))
+	else if (!has_key(x))
 		status = 401;
 	else if (!type ||
 		 !span_istarts_with(span_of(type), SPAN("application/json")))
@@ -330,6 +337,13 @@ void api_check(const struct fake *fake, const struct sandbox_settings *s,
 	};
 
 	(void)s;
+	if (fake_is_account(fake, r)) {
+		if (has_key(&x))
+			fake->account(r, out);
+		else
+			fake->fail(out, 401);
+		return;
+	}
 	if (!check_head(&x))
 		return;
 	json_t *root =

@@ -150,8 +150,20 @@ static const struct api api = {
 	.accept = accept,
 };
 
+static void account(struct httpd_request *r, struct fake_answer *out)
+{
+	(void)r;
+	fake_answer_json(out, 200,
+	    json_pack("{s:s, s:[{s:s, s:s, s:i}], s:{s:b}}", "email",
+		"owner@shop.example", "plan", "type", "payAsYouGo",
+		"creditsType", "sendLimit", "credits", 1000, "relay", "enabled",
+		1));
+}
+
 const struct fake fake_brevo = {
 	.name = "brevo",
+	.account_path = "/v3/account",
+	.account = account,
 	.check = api_check,
 	.fail = fail,
 	.tell_limit = tell_limit,

@@ -148,6 +148,13 @@ const char *fake_status_text(int status)
 	return status < 400 ? "OK" : "Error";
 }
 
+bool fake_is_account(const struct fake *fake, struct httpd_request *r)
+{
+	return fake->account_path && strcmp(httpd_method(r), "GET") == 0 &&
+	       strcmp(httpd_path(r) + 1 + strlen(fake->name),
+		   fake->account_path) == 0;
+}
+
 bool fake_take(struct fake_answer *a, const struct fake *fake,
     enum letter_kind kind, struct span raw)
 {

@@ -39,6 +39,12 @@ struct fake {
 	 * counts, faults nor limits of calls are for it. NULL: nothing does.
 	 */
 	bool (*is_question)(struct httpd_request *r);
+	/*
+	 * A question of that kind, a GET behind the name, answered once the
+	 * key is good; NULL: there is none.
+	 */
+	const char *account_path;
+	void (*account)(struct httpd_request *r, struct fake_answer *out);
 	/* The provider's own error answer with this status. */
 	void (*fail)(struct fake_answer *out, int status);
 	/* Add the fields it tells its limit with; NULL: it has none. */
@@ -86,6 +92,8 @@ void fake_answer_reset(struct fake_answer *a);
 /* "Name: value"; too long or too many are left out. */
 void fake_answer_header(struct fake_answer *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* Whether r is the fake's account_path. */
+bool fake_is_account(const struct fake *fake, struct httpd_request *r);
 /* Takes the reference. */
 void fake_answer_json(struct fake_answer *a, int status, json_t *body);
 /* Send it; a is unchanged. */

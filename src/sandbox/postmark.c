@@ -225,8 +225,18 @@ static const struct api api = {
 	.accept = accept,
 };
 
+static void account(struct httpd_request *r, struct fake_answer *out)
+{
+	(void)r;
+	fake_answer_json(out, 200,
+	    json_pack("{s:i, s:s, s:s}", "ID", 1, "Name", "Sandbox of Postern",
+		"DeliveryType", "Live"));
+}
+
 const struct fake fake_postmark = {
 	.name = "postmark",
+	.account_path = "/server",
+	.account = account,
 	.check = api_check,
 	.fail = fail,
 	.api = &api,

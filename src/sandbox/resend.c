@@ -127,8 +127,22 @@ static const struct api api = {
 	.accept = accept,
 };
 
+/* A key that begins with re_only may do nothing but send. */
+static void account(struct httpd_request *r, struct fake_answer *out)
+{
+	struct span key = span_of(httpd_header(r, "Authorization"));
+
+	if (span_starts_with(key, SPAN("Bearer re_only")))
+		refuse(out, 401, "restricted_api_key",
+		    "This API key is restricted to only send emails");
+	else
+		fake_answer_json(out, 200, json_pack("{s:[]}", "data"));
+}
+
 const struct fake fake_resend = {
 	.name = "resend",
+	.account_path = "/domains",
+	.account = account,
 	.check = api_check,
 	.fail = fail,
 	.tell_limit = tell_limit,

@@ -203,7 +203,8 @@ static void apply_limit(struct sandbox *s, size_t index, struct fake_answer *a)
 
 static bool is_question(const struct fake *fake, struct httpd_request *r)
 {
-	return fake->is_question && fake->is_question(r);
+	return fake_is_account(fake, r) ||
+	       (fake->is_question && fake->is_question(r));
 }
 
 static void serve(struct sandbox *s, size_t index, struct httpd_request *r)

@@ -231,16 +231,33 @@ static void check_body(struct exam *x, struct span body)
 	out->letter = NULL;
 }
 
+static bool has_key(struct httpd_request *r)
+{
+	const char *key = httpd_header(r, "Authorization");
+
+	return key && strncmp(key, "Bearer SG.", 10) == 0 && key[10];
+}
+
+/* A key that begins with SG.read has not the permission to send. */
+static void account(struct httpd_request *r, struct fake_answer *out)
+{
+	struct span key = span_of(httpd_header(r, "Authorization"));
+	bool may_send = !span_starts_with(key, SPAN("Bearer SG.read"));
+
+	fake_answer_json(out, 200,
+	    json_pack("{s:[s, s]}", "scopes", "user.profile.read",
+		may_send ? "mail.send" : "mail.batch.read"));
+}
+
 static bool check_head(struct httpd_request *r, struct fake_answer *out)
 {
 	const char *type = httpd_header(r, "Content-Type");
-	const char *key = httpd_header(r, "Authorization");
 
 	if (strcmp(httpd_path(r), SENDGRID_PATH) != 0)
 		exam_fail(out, 404);
 	else if (strcmp(httpd_method(r), "POST") != 0)
 		exam_fail(out, 405);
-	else if (!key || strncmp(key, "Bearer SG.", 10) != 0 || !key[10])
+	else if (!has_key(r))
 		exam_fail(out, 401);
 	else if (!type ||
 		 !span_istarts_with(span_of(type), SPAN("application/json")))
@@ -259,8 +276,14 @@ static void check(const struct fake *self, const struct sandbox_settings *s,
 {
 	struct span body = httpd_body(r);
 
-	(void)self;
 	(void)s;
+	if (fake_is_account(self, r)) {
+		if (has_key(r))
+			account(r, out);
+		else
+			exam_fail(out, 401);
+		return;
+	}
 	if (!check_head(r, out))
 		return;
 	struct exam x = {
@@ -291,6 +314,8 @@ static void tell_limit(
 
 const struct fake fake_sendgrid = {
 	.name = "sendgrid",
+	.account_path = "/v3/scopes",
+	.account = account,
 	.check = check,
 	.fail = exam_fail,
 	.tell_limit = tell_limit,

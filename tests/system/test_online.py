@@ -56,7 +56,9 @@ class Online(Case):
         self.assertIn("provider ses: the account may send, 14 recipients per second, "
                       "50000 of 50000 recipients left in 24 h", text)
         self.assertRegex(text, "provider mailgun: cannot be asked .* the key was not checked")
+        self.assertIn("provider sendgrid: the account may send", text)
         self.assertEqual(self.sandbox.messages(), [])
+        self.assertEqual(self.sandbox.counts()["sendgrid"]["requests"], 0)
         told = self.told()["ses"]
         self.assertEqual((told["ok"], told["asked"], told["per_second"]), (True, True, 14))
         self.account(enforcement_status="SHUTDOWN")
@@ -79,6 +81,31 @@ class Online(Case):
                     "sandbox-secret-access-key, ", "")
         told = self.told(code=1, AWS_EC2_METADATA_DISABLED="true")["ses"]
         self.assertIn("no credentials: ", told["text"])
+
+    def test_keys_of_others(self):
+        """As each provider tells a good key from a bad one."""
+        path = self.home / "postern.yaml"
+        start = path.read_text().index("  - {name: sendgrid")
+        end = path.read_text().index("routes:")
+        rows = (("sendgrid", "api_key: SG.good", True, "may send"),
+                ("sendgrid", "api_key: SG.read", False, "mail.send"),
+                ("sendgrid", "api_key: none", False, "account: "),
+                ("postmark", "server_token: t", True, "may send"),
+                ("postmark", "server_token: POSTMARK_API_TEST", True, "may not ask"),
+                ("brevo", "api_key: xkeysib-good", True, "may send"),
+                ("brevo", "api_key: none", False, "account: "),
+                ("resend", "api_key: re_good", True, "may send"),
+                ("resend", "api_key: re_only_sends", True, "restricted_api_key"),
+                ("resend", "api_key: none", False, "account: "))
+        text = path.read_text()
+        path.write_text(text[:start] + "".join(
+            f'  - {{name: p{i}, type: {kind}, url: "{self.sandbox.url}/{kind}", {key}}}\n'
+            for i, (kind, key, _, _) in enumerate(rows)) + text[end:].replace(
+                "providers: [sendgrid, ses, mailgun]", "providers: [p0]"))
+        told = self.told(code=1)
+        for i, (kind, key, is_good, words) in enumerate(rows):
+            self.assertEqual(told[f"p{i}"]["ok"], is_good, (kind, key, told[f"p{i}"]))
+            self.assertIn(words, told[f"p{i}"]["text"])
 
     def serve(self):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)

@@ -541,6 +541,35 @@ START_TEST(a_message_in_json_is_shown_as_one)
 }
 END_TEST
 
+static const struct {
+	const char *path, *headers;
+	int status;
+} questions[] = {
+	{ "/postmark/server", "X-Postmark-Server-Token: t\r\n", 200 },
+	{ "/postmark/server", "X: t\r\n", 401 },
+	{ "/brevo/v3/account", "api-key: xkeysib-t\r\n", 200 },
+	{ "/brevo/v3/account", "api-key: t\r\n", 401 },
+	{ "/resend/domains", "Authorization: Bearer re_t\r\n", 200 },
+	{ "/resend/domains", "Authorization: Bearer re_only\r\n", 401 },
+	{ "/sendgrid/v3/scopes", "Authorization: Bearer SG.t\r\n", 200 },
+	{ "/sendgrid/v3/scopes", "Authorization: Bearer t\r\n", 401 },
+};
+
+START_TEST(questions_about_the_account_are_no_calls)
+{
+	struct rig r = { .port = 0 };
+
+	rig_start(&r);
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+		ck_assert_int_eq(rig_status(&r, "GET", questions[i].path,
+				     questions[i].headers, NULL),
+		    questions[i].status);
+	ck_assert_int_eq(rig_count(&r, "resend", "requests"), 0);
+	ck_assert_int_eq(rig_count(&r, "sendgrid", "requests"), 0);
+	rig_stop(&r);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("sandbox/api");
@@ -550,6 +579,7 @@ static Suite *make_suite(void)
 	    t, checks_each_request, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(t, knows_method_path_key_and_type);
 	tcase_add_test(t, a_trial_is_checked_and_not_kept);
+	tcase_add_test(t, questions_about_the_account_are_no_calls);
 	tcase_add_test(t, what_came_is_shown);
 	tcase_add_test(t, a_message_in_json_is_shown_as_one);
 	suite_add_tcase(suite, t);
