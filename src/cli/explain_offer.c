@@ -165,7 +165,7 @@ static void take_request(struct explain_offer *o,
 	struct buf body;
 
 	provider_call_http(call, &http);
-	o->method = arena_str(a, span_of(http.method));
+	o->method = arena_str(a, span_of(http.method ? http.method : ""));
 	o->url = arena_str(a, span_of(http.url));
 	o->headers = copy_headers(http.headers, a);
 	o->body_size = http.body_size;

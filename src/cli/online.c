@@ -285,6 +285,13 @@ static void ask_host(struct probe *p)
 	struct err e = { .code = 0 };
 
 	p->url = find_host(p, &e);
+	if (p->url && strncmp(p->url, "http", 4) != 0) {
+		finish(p, false,
+		    "cannot be asked without sending mail: neither %s nor the "
+		    "login was checked",
+		    p->url);
+		return;
+	}
 	if (!p->url) {
 		finish(p, true, "where it would be asked is not known: %s",
 		    e.text[0] ? e.text : "out of memory");

@@ -100,7 +100,9 @@ def main(directory, schema):
     forbid_unknown(document)
     count = failed = 0
     for path in sorted(pathlib.Path(directory).glob("*.request")):
-        if not read_request(path)[1]:
+        # Nothing was built, or the account asked about, which has no body.
+        case = json.loads(path.with_suffix(".json").read_text())
+        if case.get("inquire") or not read_request(path)[1]:
             continue
         count += 1
         for problem in problems(path, document):
