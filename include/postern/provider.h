@@ -119,6 +119,13 @@ struct postern_host {
 	/* The fields of the message as body_message appends them: whole lines
 	 * with CRLF, without the empty one behind them. In build only. */
 	struct postern_str (*message_header)(struct postern_request *r);
+	/*
+	 * RS256 (RFC 7518 3.3) of data with a private RSA key of 2048 bits at
+	 * least, in PEM. 0 with the signature in *out; -EINVAL when it is no
+	 * such key, which does not stick; -ENOMEM. In prepare only.
+	 */
+	int (*sign_rs256)(struct postern_request *r, struct postern_str pem,
+	    struct postern_str data, struct postern_str *out);
 };
 
 enum {

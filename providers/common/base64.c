@@ -50,3 +50,17 @@ bool base64_decode(
 	*out_len = len;
 	return bits == 0;
 }
+
+const char *base64_url(const struct postern_host *host,
+    struct postern_request *r, struct postern_str data)
+{
+	const char *standard = host->base64(r, data);
+	size_t len = standard ? strcspn(standard, "=") : 0;
+	char *out = host->alloc(r, len + 1);
+
+	for (size_t i = 0; standard && out && i < len; i++) {
+		char c = standard[i];
+		out[i] = c == '+' ? '-' : c == '/' ? '_' : c;
+	}
+	return standard ? out : NULL;
+}

@@ -1,8 +1,8 @@
 /*
- * Digests and random bytes; with net/tls*.c, auth/password.c and auth/jwk.c
- * the only place that knows OpenSSL. CRC32C guards stored bodies. Any thread.
- * Where a function cannot report a failure, one (no memory, a broken
- * installation) aborts: nothing unsigned or unguarded may leave instead.
+ * Digests and random bytes; with rsa.c, net/tls*.c, auth/password.c and
+ * auth/jwk.c the only place that knows OpenSSL. CRC32C guards stored bodies.
+ * Any thread. Where a function cannot report a failure, one (no memory, a
+ * broken installation) aborts: nothing unsigned or unguarded may leave instead.
  */
 #pragma once
 

@@ -209,8 +209,7 @@ static int measure_json(const struct postern_request *r, struct piece *p)
 	} while (n > 0);
 	p->size = c->offset;
 	/* Texts were made UTF-8; a message is what its author wrote. */
-	if (n == 0 && c->is_foreign &&
-	    p->source == PIECE_MESSAGE)
+	if (n == 0 && c->is_foreign && p->source == PIECE_MESSAGE)
 		n = -EILSEQ;
 	free(c);
 	return (int)n;

@@ -7,6 +7,7 @@
 
 #include <base/b64.h>
 #include <base/hash.h>
+#include <base/rsa.h>
 #include <mail/header.h>
 
 #include <errno.h>
@@ -347,6 +348,28 @@ static int host_file(
 	return rc;
 }
 
+static int host_sign_rs256(struct postern_request *r, struct postern_str pem,
+    struct postern_str data, struct postern_str *out)
+{
+	uint8_t signature[RSA_SIGNATURE_MAX];
+	struct span copy;
+	size_t len;
+	int rc = -EPERM;
+
+	*out = (struct postern_str){ "", 0 };
+	if (r->world)
+		rc = rsa_sign(from_str(pem), from_str(data), signature, &len);
+	if (rc == -ENOMEM)
+		return note(r, rc);
+	if (rc < 0)
+		return rc;
+	copy = arena_span(&r->arena, span_make((char *)signature, len));
+	if (!copy.ptr)
+		return note(r, -ENOMEM);
+	*out = (struct postern_str){ copy.ptr, copy.len };
+	return 0;
+}
+
 static struct postern_secret host_grant(struct postern_request *r)
 {
 	return r->grant;
@@ -378,6 +401,7 @@ const struct postern_host request_host = {
 	.refuse_together = host_refuse_together,
 	.body_changed = host_body_changed,
 	.message_header = host_message_header,
+	.sign_rs256 = host_sign_rs256,
 };
 
 const char *const *request_headers(const struct postern_request *r)

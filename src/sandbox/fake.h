@@ -61,6 +61,7 @@ struct fake {
 	X(sendgrid)                                                            \
 	X(mailgun)                                                             \
 	X(msgraph)                                                             \
+	X(gmail)                                                               \
 	X(postmark)                                                            \
 	X(brevo)                                                               \
 	X(sendlayer)                                                           \

@@ -53,7 +53,7 @@ one_home() {
     done < <(grep -rnHE "^#include <$1" src providers --include='*.[ch]')
 }
 one_home 'uv\.h' 'src/(loop|net|http)/.*'
-one_home 'openssl/' 'src/net/tls[a-z_]*\.[ch]|src/base/hash\.c|src/auth/password\.c|src/auth/jwk\.c'
+one_home 'openssl/' 'src/net/tls[a-z_]*\.[ch]|src/base/(hash|rsa)\.c|src/auth/password\.c|src/auth/jwk\.c'
 one_home 'curl/' 'src/http/.*'
 one_home 'sasl/' 'src/auth/sasl[a-z_]*\.[ch]'
 one_home 'sqlite3\.h' 'src/store/.*'

@@ -147,6 +147,14 @@ class Sandbox(Process):
     def counts(self):
         return http(f"{self.url}/_sandbox/counts")[1]
 
+    def service_account(self, home):
+        """The key file of the account its Gmail knows."""
+        path = home / "service-account.json"
+        path.write_text(json.dumps(
+            http(f"{self.url}/gmail/service-account.json")[1]))
+        path.chmod(0o600)
+        return path
+
 
 def password_hash(password=PASSWORD, iterations=4096):
     done = subprocess.run([POSTERN, "passwd", "--iterations", str(iterations)],

@@ -27,6 +27,8 @@ PROVIDERS = {
     "mailgun": "domain: shop.example, api_key: key-sandbox",
     "msgraph": "tenant: shop.example, client_id: postern, client_secret: "
                "sandbox-secret, authority: \"{healthy}/msgraph\"",
+    "gmail": "user: orders@shop.example, service_account_key_file: {key}, "
+             "token_url: \"{healthy}/gmail/token\"",
     "postmark": "server_token: sandbox",
     "brevo": "api_key: xkeysib-sandbox",
     "sendlayer": "api_key: sandbox",
@@ -39,13 +41,13 @@ PROVIDERS = {
 }
 # Others document that after an error of their own nothing was taken, and all
 # but sparkpost that this is so after one of a gateway.
-AMBIGUOUS = {"msgraph", "postmark", "brevo", "sendlayer", "resend", "mandrill",
+AMBIGUOUS = {"gmail", "msgraph", "postmark", "brevo", "sendlayer", "resend", "mandrill",
              "mailjet", "mailersend",
              "smtp2go"}
 OWN_ERROR = {module: "unknown" if module in AMBIGUOUS else "transient"
              for module in PROVIDERS}
 GATEWAY_ERROR = OWN_ERROR | {"sparkpost": "unknown"}
-WITH_TOKEN = {"msgraph"}
+WITH_TOKEN = {"msgraph", "gmail"}
 BACKUP = "mailgun"
 PAUSE_S = 60
 SLOW_DOWN = {"message": "slow down"}
@@ -138,12 +140,14 @@ class Faults(Case):
     def config(self, **settings):
         path = super().config(**settings)
         providers, routes = "", ""
+        given = {"healthy": self.sandbox.url,
+                 "key": self.sandbox.service_account(self.home)}
         for row in ROWS:
             for module in self.modules:
                 cell = f"{row}-{module}"
                 providers += (
                     f"  - {{name: {cell}, type: {module}, "
-                    f"{PROVIDERS[module].format(healthy=self.sandbox.url)}, "
+                    f"{PROVIDERS[module].format(**given)}, "
                     "timeout: 1s, "
                     f"url: \"{self.url(row)}/{module}\", breaker: {{failures: "
                     f"{FAILURES}, open: 10m, open_max: 10m}}}}\n")
@@ -317,7 +321,11 @@ class FaultsOfMore(Faults):
 
 
 class FaultsOfRawMessages(Faults):
-    modules = "mandrill", "msgraph", "sparkpost"
+    modules = "mandrill", "sparkpost"
+
+
+class FaultsOfMailboxes(Faults):
+    modules = "msgraph", "gmail"
 
 
 if __name__ == "__main__":

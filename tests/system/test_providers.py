@@ -12,6 +12,8 @@ from harness import Case
 PROVIDERS = {
     "msgraph": "tenant: shop.example, client_id: postern, client_secret: "
                "sandbox-secret, authority: \"{sandbox}/msgraph\"",
+    "gmail": "user: orders@shop.example, service_account_key_file: {key}, "
+             "token_url: \"{sandbox}/gmail/token\"",
     "postmark": "server_token: sandbox",
     "brevo": "api_key: xkeysib-sandbox",
     "sendlayer": "api_key: sandbox",
@@ -22,7 +24,7 @@ PROVIDERS = {
     "mailersend": "api_key: mlsn.sandbox",
     "smtp2go": "api_key: api-sandbox",
 }
-RAW = {"mandrill", "sparkpost", "msgraph"}  # they take the message itself
+RAW = {"mandrill", "sparkpost", "msgraph", "gmail"}  # they take the message itself
 MAIL = """From: Shop <orders@shop.example>
 {header}Subject: hello
 MIME-Version: 1.0
@@ -44,9 +46,11 @@ JVBERi0xLjQK
 class Providers(Case):
     def config(self, **settings):
         path = super().config(**settings)
+        given = {"sandbox": self.sandbox.url,
+                 "key": self.sandbox.service_account(self.home)}
         providers = "".join(
             f"  - {{name: {name}, type: {name}, "
-            f"{keys.format(sandbox=self.sandbox.url)}, timeout: 1s, "
+            f"{keys.format(**given)}, timeout: 1s, "
             f"url: \"{self.sandbox.url}/{name}\"}}\n"
             for name, keys in PROVIDERS.items())
         routes = "".join(
@@ -129,7 +133,7 @@ class Providers(Case):
 
     def test_who_is_not_in_the_envelope_gets_nothing(self):
         """Where the header decides it must not name those of other calls."""
-        for name in ("msgraph",):
+        for name in ("msgraph", "gmail"):
             to, others = f"ann@{name}.example", f"bob@{name}.example"
             self.submit([to], f"To: {to}\r\nCc: Bob <{others}>,\r\n"
                         f"\tx@{name}.example\r\n")
@@ -138,7 +142,7 @@ class Providers(Case):
             self.assertNotIn(others, message)
 
     def test_a_token_that_is_not_taken_is_fetched_anew(self):
-        for name in ("msgraph",):
+        for name in ("msgraph", "gmail"):
             self.submit([f"ann@{name}.example"])
             self.sandbox.fault(name, count=1, status=401)
             record = self.submit([f"ann@{name}.example"])
