@@ -43,7 +43,8 @@ static bool refuse(struct smtp_steer_refusal *out, unsigned code,
 {
 	out->code = code;
 	out->enhanced = enhanced;
-	(void)snprintf(out->text, sizeof(out->text), "%s", text);
+	(void)snprintf(out->text, sizeof(out->text), "%.*s",
+	    (int)sizeof(out->text) - 1, text);
 	return false;
 }
 
