@@ -156,18 +156,27 @@ TRAITS = {"signed": "is signed", "encrypted": "is encrypted",
 
 
 class Whole(Provider):
-    """Takes the message itself; own: header fields it adds or takes for itself."""
+    """Takes the message itself.
 
-    def __init__(self, settings, lacks=(), carries_utf8=False, own=(), **more):
+    steers: how names of fields begin that stay as they steer it; None: all do.
+    own: fields it adds or takes for itself.
+    """
+
+    def __init__(self, settings, lacks=(), carries_utf8=False, steers="none", own=(),
+                 **more):
         super().__init__(settings, set(TRAITS) - set(lacks), **more)
-        self.carries_utf8, self.own = carries_utf8, own
+        self.carries_utf8, self.steers, self.own = carries_utf8, steers, own
+
+    def is_passed_on(self, name):
+        is_foreign = self.steers is not None and intended.STEERING.match(name) and \
+            not intended.KEPT.match(name) and not name.startswith(self.steers)
+        return not is_foreign and name not in self.own
 
     def without_own(self, raw):
         header, end, body = raw.partition(b"\r\n\r\n")
-        for name in self.own:
-            header = re.sub(rb"(?mi)^%s:[^\r]*(\r\n[ \t][^\r]*)*\r\n" % name, b"",
-                            header + b"\r\n")[:-2]
-        return header + end + body
+        kept = [field for field in re.split(rb"\r\n(?![ \t])", header)
+                if self.is_passed_on(field.partition(b":")[0].decode("latin-1"))]
+        return b"\r\n".join(kept) + end + body
 
 
 class Fields(Provider):
@@ -246,7 +255,7 @@ ONCE = ("sender reply-to subject in-reply-to references mime-version content-typ
 PROVIDERS = {
     "ses": Whole(
         "region: us-east-1, access_key_id: SANDBOXACCESSKEYID01, "
-        "secret_access_key: sandbox-secret-access-key", lacks=["date"], limit=50,
+        "secret_access_key: sandbox-secret-access-key", lacks=["date"], limit=50, steers="X-SES-",
         refuses=[twice("Amazon SES takes only one field named", ONCE), LONG_LINES]),
     "sendgrid": SendGrid(
         "api_key: SG.sandbox-key", reply_to="reply_to_list",
@@ -255,7 +264,7 @@ PROVIDERS = {
         refuses=[one_author("SendGrid"),
                  ("SendGrid takes no empty attachment",
                   lambda mail: any(not f.data for f in mail.files))]),
-    "mailgun": Whole("domain: shop.example, api_key: key-sandbox",
+    "mailgun": Whole("domain: shop.example, api_key: key-sandbox", steers="X-Mailgun-",
                      refuses=[twice("a header field stands twice", ONCE), LONG_LINES]),
     "mailjet": Mailjet(
         SETTINGS["mailjet"], limit=150, subject="Subject", sender="From",
@@ -271,7 +280,7 @@ PROVIDERS = {
                  long_subject("Mailjet", 255)]),
     "mandrill": Whole(
         SETTINGS["mandrill"], lacks=["dkim", "date"], limit=10,
-        own=[b"X-MC-PreserveRecipients", b"X-MC-Metadata", b"X-MC-BccAddress"],
+        steers="X-MC-", own=["X-MC-PreserveRecipients", "X-MC-Metadata", "X-MC-BccAddress"],
         refuses=[NOT_UTF8, twice("a header field stands twice", ONCE), LONG_LINES]),
     "postmark": Fields(
         SETTINGS["postmark"], limit=50, subject="Subject", sender="From",
@@ -304,8 +313,8 @@ PROVIDERS = {
         laws=[no_types, one_of_a_name, someone_in_to, space_as_text, space_as_subject],
         refuses=[one_author("Resend")]),
     "sparkpost": Whole(
-        SETTINGS["sparkpost"], own=[b"X-MSYS-API"],
+        SETTINGS["sparkpost"], own=["X-MSYS-API"],
         refuses=[one_author("SparkPost", may_be_none=True), NOT_UTF8,
                  twice("a header field stands twice", ONCE), LONG_LINES]),
-    "raw": Whole("", carries_utf8=True),
+    "raw": Whole("", carries_utf8=True, steers=None),
 }

@@ -17,9 +17,10 @@ import re
 PASSING = re.compile(
     r"(X-.*|In-Reply-To|References|List-.*|Precedence|Auto-Submitted|Importance|"
     r"Priority|Organization|Thread-.*|Feedback-ID|Keywords|Comments|Sensitivity)$", re.I)
+KEPT = re.compile(r"X-(Original-Message-ID|Mailbox-Line|Mailer)$", re.I)
 STEERING = re.compile(
-    r"X-(Postern|SES|SG|Mailgun|Mailin|Sib|PM|MSYS|Mailjet|MJ|MC|MailerSend|Resend)-"
-    r"|X-(SMTPAPI|Original-Message-ID|Mailbox-Line|Mailer)$", re.I)
+    r"X-(Postern|SES|SG|Mailgun|Mailin|Sib|PM|MSYS|Mailjet|MJ|MC|MT|MailerSend|Resend)-"
+    rf"|X-SMTPAPI$|{KEPT.pattern}", re.I)
 
 
 @dataclasses.dataclass
