@@ -112,17 +112,10 @@ def named(endings, who, is_allowed):
 
 
 LONG_LINES = ("a line is longer than 998 octets",
-              lambda mail: re.search(rb"[^\r\n]{999}", mail.raw))
+              lambda mail: mail.longest_line > 998)
 
 
-NOT_UTF8 = ("the message holds bytes that are not UTF-8", lambda mail: not is_utf8(mail.raw))
-
-
-def is_utf8(raw):
-    try:
-        return raw.decode("utf-8") and True
-    except UnicodeDecodeError:
-        return False
+NOT_UTF8 = ("the message holds bytes that are not UTF-8", lambda mail: not mail.is_utf8)
 
 
 def twice(words, names):
