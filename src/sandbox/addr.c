@@ -60,9 +60,19 @@ static bool is_domain(struct span s)
 	return labels >= 2;
 }
 
+/* Without a comment behind it: "a@b.example (Ann)". */
+static struct span without_comment(struct span s)
+{
+	ptrdiff_t open = span_rindex(s, '(');
+
+	if (s.len == 0 || s.ptr[s.len - 1] != ')' || open <= 0)
+		return s;
+	return span_trim(span_first(s, (size_t)open));
+}
+
 bool addr_parse(struct span text, struct span *out)
 {
-	struct span s = span_trim(text);
+	struct span s = without_comment(span_trim(text));
 	ptrdiff_t open = span_rindex(s, '<');
 
 	if (s.len && s.ptr[s.len - 1] == '>' && open >= 0)

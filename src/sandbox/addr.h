@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 /*
- * "a@b.example" or "Name <a@b.example>": sets *out to the address inside
- * text. False when it is none.
+ * "a@b.example" or "Name <a@b.example>", perhaps with a comment behind: sets
+ * *out to the address inside text. False when it is none.
  */
 bool addr_parse(struct span text, struct span *out);
 /*

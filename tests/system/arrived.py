@@ -118,6 +118,11 @@ LONG_LINES = ("a line is longer than 998 octets",
 NOT_UTF8 = ("the message holds bytes that are not UTF-8", lambda mail: not mail.is_utf8)
 
 
+def pgp(mail):
+    kinds = [value for name, value in mail.header if name == "content-type"]
+    return any("application/pgp-" in value for value in kinds)
+
+
 def twice(words, names):
     """Of a field that may stand once."""
     return words, lambda mail: any(
@@ -170,6 +175,15 @@ class Whole(Provider):
         kept = [field for field in re.split(rb"\r\n(?![ \t])", header)
                 if self.is_passed_on(field.partition(b":")[0].decode("latin-1"))]
         return b"\r\n".join(kept) + end + body
+
+
+class Addressed(Whole):
+    """Without an envelope: To, Cc and Bcc say who gets it, so they are written anew."""
+
+    fields = ("to", "cc", "bcc")
+
+    def is_passed_on(self, name):
+        return super().is_passed_on(name) and name.lower() not in self.fields
 
 
 class Fields(Provider):
@@ -275,6 +289,27 @@ PROVIDERS = {
         SETTINGS["mandrill"], lacks=["dkim", "date"], limit=10,
         steers="X-MC-", own=["X-MC-PreserveRecipients", "X-MC-Metadata", "X-MC-BccAddress"],
         refuses=[NOT_UTF8, twice("a header field stands twice", ONCE), LONG_LINES]),
+    "mailersend": Fields(
+        SETTINGS["mailersend"] + ", headers: true", limit=50, content_id="id",
+        laws=[no_types, names_without(",;"), someone_in_to, space_as_text,
+              space_as_subject, fields_without(
+                  "In-Reply-To|References|.*[^A-Za-z0-9-].*", None)],
+        refuses=[one_author("MailerSend"), one_reply_to("MailerSend"),
+                 ("MailerSend would take {{ or {$", lambda mail: any(
+                     sign in text for sign in ("{{", "{$")
+                     for text in (mail.subject, mail.text, mail.html))),
+                 named("txt csv log css ics xml jpg jpe jpeg gif png bmp psd tif tiff svg "
+                       "indd ai eps doc docx rtf odt ott pdf pub pages mobi epub mp3 m4a "
+                       "m4v wma ogg flac wav aif aifc aiff mp4 mov avi mkv mpeg mpg wmv "
+                       "xls xlsx ods numbers odp ppt pptx pps key zip vcf eml p7c p7m p7s "
+                       "pgp asc sig", "MailerSend", True)]),
+    "msgraph": Addressed(
+        SETTINGS["msgraph"], limit=500,
+        lacks=["dkim", "date", "calendar", "alternative", "report"],
+        refuses=[("when it is S/MIME, not PGP/MIME", pgp),
+                 ("From must be one address", lambda mail: len(mail.sender) != 1),
+                 twice("a header field stands twice", ONCE.replace(" to cc", "")),
+                 LONG_LINES]),
     "postmark": Fields(
         SETTINGS["postmark"], limit=50, subject="Subject", sender="From",
         reply_to="ReplyTo", to="To", cc="Cc", bcc="Bcc", text="TextBody",

@@ -246,7 +246,8 @@ class Judge:
             faults.append("too many recipients in one call")
         if isinstance(self.provider, arrived.Whole):
             return ("arrives",), faults + [
-                fault for _, got in came for fault in self.compare_bytes(letter, got)]
+                fault for group, got in came
+                for fault in self.compare_bytes(letter, group, got)]
         return self.compare_fields(letter, came, faults)
 
     def refusal(self, letter, is_altering):
@@ -254,12 +255,17 @@ class Judge:
             return "No provider can carry"
         return self.provider.refusal(letter, is_altering)
 
-    def compare_bytes(self, letter, got):
+    def compare_bytes(self, letter, group, got):
+        faults = []
+        if isinstance(self.provider, arrived.Addressed):
+            a, b = simple(letter.meant(group)), simple(intended.parse(got))
+            faults = [f"{who}: meant {a[who]}, got {b[who]}"
+                      for who in self.provider.fields if a[who] != b[who]]
         got = self.provider.without_own(got)
         meant = self.provider.without_own(fixed(letter.raw, got))
         if not got.startswith(b"Received: by mail.test.example "):
             return [f"no Received of ours at the top: {got[:200]!r}"]
-        return [where(meant, got)] if meant != got else []
+        return faults + ([where(meant, got)] if meant != got else [])
 
     def compare_fields(self, letter, came, faults):
         altered = []
@@ -296,18 +302,25 @@ class Corpus(Case):
                     continue
                 providers += (f"  - {{name: {entry}, type: {name}, {allowed}timeout: 30s, "
                               f"url: \"{self.sandbox.url}/{name}\", "
-                              f"{arrived.PROVIDERS[name].settings}}}\n")
+                              f"{self.settings_of(name)}}}\n")
         text = path.read_text()
         for section, rows in (("users", users), ("providers", providers), ("routes", routes)):
             text = text.replace(f"{section}:\n", f"{section}:\n{rows}", 1)
         path.write_text(text)
         return path
 
+    def settings_of(self, name):
+        return arrived.PROVIDERS[name].settings.replace("{sandbox}", self.sandbox.url)
+
     @staticmethod
     @functools.cache
     def modules():
-        """What is built, but for webhook, which takes no mail."""
-        built = {path.stem for path in (BUILD / "modules").glob("*.so")} - {"webhook"}
+        """What is built, but for webhook, which takes no mail, and smtp.
+
+        The sandbox speaks no SMTP; what smtp hands on are the same bytes.
+        """
+        built = {path.stem for path in (BUILD / "modules").glob("*.so")} - \
+            {"webhook", "smtp"}
         missing = built - set(arrived.PROVIDERS)
         assert not missing, f"arrived.py says nothing of {missing}"
         return built

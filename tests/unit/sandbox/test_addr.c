@@ -10,6 +10,8 @@ static const struct {
 	{ "\"x, y\" <a@b.example>", "a@b.example" },
 	{ "\"quoted local\"@b.example", "\"quoted local\"@b.example" },
 	{ "<a@b.example>", "a@b.example" },
+	{ "a@b.example (Ann)", "a@b.example" },
+	{ "(Ann)", NULL },
 	{ "", NULL },
 	{ "a", NULL },
 	{ "@b.example", NULL },
