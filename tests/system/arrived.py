@@ -73,6 +73,13 @@ def someone_in_to(mail):
         mail.to, mail.bcc = mail.bcc, []
 
 
+@law("a picture in the HTML is named by its Content-ID")
+def pictures_named_by_id(mail):
+    for file in mail.files:
+        if file.content_id:
+            file.name, file.content_id = file.content_id, ""
+
+
 def fields_without(pattern, words):
     @law(words)
     def change(mail):
@@ -246,6 +253,17 @@ class Mailjet(Fields):
                     m.get("Attachments", [])}))]
 
 
+class Smtp2go(Fields):
+    """What the HTML shows apart from the other files; Reply-To is a field."""
+
+    def read(self, raw):
+        got = json.loads(raw)
+        got["files"] = got.get("inlines", []) + got.get("attachments", [])
+        got["reply_to"] = [f["value"] for f in got.get("custom_headers", [])
+                           if f["header"] == "Reply-To"]
+        return super().read(json.dumps(got))
+
+
 class SendGrid(Fields):
     """Texts in a list, and each personalization is a mail of its own."""
 
@@ -340,6 +358,13 @@ PROVIDERS = {
         SETTINGS["resend"], limit=50,
         laws=[no_types, one_of_a_name, someone_in_to, space_as_text, space_as_subject],
         refuses=[one_author("Resend")]),
+    "smtp2go": Smtp2go(
+        SETTINGS.get("smtp2go", ""), limit=100, sender="sender", text="text_body",
+        html="html_body", files="files", fields="custom_headers", data="fileblob",
+        type="mimetype", field_name="header",
+        laws=[no_parameters, pictures_named_by_id, someone_in_to, space_as_text,
+              space_as_subject],
+        refuses=[one_author("SMTP2GO")]),
     "sparkpost": Whole(
         SETTINGS["sparkpost"], own=["X-MSYS-API"],
         refuses=[one_author("SparkPost", may_be_none=True), NOT_UTF8,
