@@ -29,7 +29,7 @@ fuzz() { # fuzz TARGET
     done
     case $1 in
         config) seeds+=(tests/config/bad conf) ;;
-        header | mime) seeds+=(tests/provider tests/corpus) ;;
+        header | mime) seeds+=(tests/provider) ;;
         prepare) seeds+=(tests/provider/ses) ;;
         classify) seeds+=(tests/provider/{ses,sendgrid,mailgun,msgraph,gmail,postmark,brevo,sendlayer,resend,mandrill,sparkpost,mailjet,mailersend,smtp2go}) ;;
     esac

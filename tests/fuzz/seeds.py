@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""What the dialogs' clients send, as inputs for the targets that read it.
+"""What the dialogs' clients send, and the corpus, for the targets that read it.
 
-usage: seeds.py DIRECTORY    writes DIRECTORY/session/*, DIRECTORY/command/*
+usage: seeds.py DIRECTORY    writes DIRECTORY/session/*, DIRECTORY/command/*,
+                             DIRECTORY/mime/*, DIRECTORY/header/*
 """
 import pathlib
 import re
 import sys
 
+CORPUS = pathlib.Path(__file__).resolve().parent.parent / "corpus"
 DIALOGS = pathlib.Path(__file__).resolve().parent.parent / "dialog"
 ESCAPES = {b"r": b"\r", b"n": b"\n", b"0": b"\0", b"t": b"\t", b"\\": b"\\"}
 MAX = 16 * 1024  # longer ones only make a run slow
@@ -41,7 +43,20 @@ def sent(script):
     return settings, out
 
 
+def add_corpus(target):
+    """Each message for both: the header alone is what one of them takes."""
+    for name in ("mime", "header"):
+        (target / name).mkdir(parents=True, exist_ok=True)
+    for path in sorted(CORPUS.glob("*.eml")):
+        data = re.sub(rb"\r?\n", b"\r\n", path.read_bytes())
+        (target / "mime" / path.stem).write_bytes(data)
+        head, end, _ = data.partition(b"\r\n\r\n")
+        # Its first byte chooses settings.
+        (target / "header" / path.stem).write_bytes(b"\0" + head + end)
+
+
 def main(target):
+    add_corpus(target)
     for name in ("session", "command"):
         (target / name).mkdir(parents=True, exist_ok=True)
     for script in sorted(DIALOGS.glob("*.smtp")):
