@@ -359,7 +359,7 @@ PROVIDERS = {
         laws=[no_types, one_of_a_name, someone_in_to, space_as_text, space_as_subject],
         refuses=[one_author("Resend")]),
     "smtp2go": Smtp2go(
-        SETTINGS.get("smtp2go", ""), limit=100, sender="sender", text="text_body",
+        SETTINGS["smtp2go"], limit=100, sender="sender", text="text_body",
         html="html_body", files="files", fields="custom_headers", data="fileblob",
         type="mimetype", field_name="header",
         laws=[no_parameters, pictures_named_by_id, someone_in_to, space_as_text,
