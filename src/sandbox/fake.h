@@ -70,7 +70,8 @@ struct fake {
 	X(sparkpost)                                                           \
 	X(mailjet)                                                             \
 	X(mailersend)                                                          \
-	X(smtp2go)                                                          \
+	X(smtp2go)                                                             \
+	X(mailtrap)                                                            \
 	X(raw)
 
 #define FAKE_DECLARE(name) extern const struct fake fake_##name;

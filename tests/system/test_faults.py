@@ -38,12 +38,14 @@ PROVIDERS = {
     "mailjet": "api_key: sandbox, secret_key: sandbox",
     "mailersend": "api_key: mlsn.sandbox",
     "smtp2go": "api_key: api-sandbox",
+    "mailtrap": "api_token: sandbox",
 }
 # Others document that after an error of their own nothing was taken, and all
 # but sparkpost that this is so after one of a gateway.
 AMBIGUOUS = {"gmail", "msgraph", "postmark", "brevo", "sendlayer", "resend", "mandrill",
              "mailjet", "mailersend",
-             "smtp2go"}
+             "smtp2go",
+             "mailtrap"}
 OWN_ERROR = {module: "unknown" if module in AMBIGUOUS else "transient"
              for module in PROVIDERS}
 GATEWAY_ERROR = OWN_ERROR | {"sparkpost": "unknown"}
@@ -317,7 +319,7 @@ class FaultsOfOthers(Faults):
 
 
 class FaultsOfMore(Faults):
-    modules = ("smtp2go",)
+    modules = "smtp2go", "mailtrap"
 
 
 class FaultsOfRawMessages(Faults):

@@ -23,6 +23,7 @@ PROVIDERS = {
     "mailjet": "api_key: sandbox, secret_key: sandbox",
     "mailersend": "api_key: mlsn.sandbox",
     "smtp2go": "api_key: api-sandbox",
+    "mailtrap": "api_token: sandbox",
 }
 RAW = {"mandrill", "sparkpost", "msgraph", "gmail"}  # they take the message itself
 MAIL = """From: Shop <orders@shop.example>
@@ -105,7 +106,8 @@ class Providers(Case):
     def test_one_of_several_is_not_used_any_more(self):
         for name in ("postmark", "sendlayer", "mandrill", "sparkpost",
                      "mailjet", "mailersend",
-                     "smtp2go"):
+                     "smtp2go",
+                     "mailtrap"):
             to = [f"ann@{name}.example", f"inactive@{name}.example",
                   f"bob@{name}.example"]
             record = self.submit(to, f"To: {', '.join(to)}\r\n")

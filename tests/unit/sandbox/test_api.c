@@ -37,6 +37,9 @@ static const struct api mailersend = { "mailersend", "/mailersend/v1/email",
 static const struct api smtp2go = { "smtp2go", "/smtp2go/v3/email/send",
 	"X-Smtp2go-Api-Key: api-t\r\n" JSON };
 
+static const struct api mailtrap = { "mailtrap", "/mailtrap/api/send",
+	"Api-Token: t\r\n" JSON };
+
 /* A good request in pieces, so that a test can replace one of them. */
 #define PM_FROM "\"From\":\"Shop <orders@shop.example>\""
 #define PM_TO "\"To\":\"\\\"Ann, A\\\" <ann@dest.example>, b@dest.example\""
@@ -101,6 +104,12 @@ static const struct api smtp2go = { "smtp2go", "/smtp2go/v3/email/send",
 #define SG_TEXT "\"subject\":\"Order\",\"text_body\":\"Hi\""
 #define SG_GOOD SG_FROM "," SG_TO "," SG_TEXT
 #define SG(more) "{" SG_GOOD "," more "}"
+
+#define MT_FROM "\"from\":{\"email\":\"a@b.example\",\"name\":\"S\"}"
+#define MT_TO "\"to\":[{\"email\":\"c@d.example\"}]"
+#define MT_TEXT "\"subject\":\"Order\",\"text\":\"Hi\""
+#define MT_GOOD MT_FROM "," MT_TO "," MT_TEXT
+#define MT(more) "{" MT_GOOD "," more "}"
 
 /* says: part of the answer. */
 static const struct row {
@@ -402,6 +411,30 @@ static const struct row {
 	       "\"mimetype\":\"a/b\"}]"),
 	    400, "fileblob is not valid" },
 	{ &smtp2go, SG("\"reply_to\":\"a@b.example\""), 400, "no known field" },
+	{ &mailtrap, "{" MT_GOOD "}", 200,
+	    "{\"success\":true,\"message_ids\":[\"" },
+	{ &mailtrap,
+	    "{" MT_FROM ",\"bcc\":[{\"email\":\"c@d.example\"}]," MT_TEXT "}",
+	    200, "message_ids" },
+	{ &mailtrap,
+	    MT("\"reply_to\":{\"email\":\"a@b.example\"},\"html\":\"<p>\","
+	       "\"headers\":{\"X-A\":\"1\"},\"category\":\"c\","
+	       "\"custom_variables\":{\"a\":\"b\"},\"attachments\":[{"
+	       "\"content\":\"UERG\",\"filename\":\"a\",\"type\":\"a/b\","
+	       "\"disposition\":\"inline\",\"content_id\":\"i\"}]"),
+	    200, "message_ids" },
+	{ &mailtrap, "[]", 400, "{\"success\":false,\"errors\":[\"Bad" },
+	{ &mailtrap, "{" MT_TO "," MT_TEXT "}", 400, "from is missing" },
+	{ &mailtrap, "{" MT_FROM "," MT_TEXT "}", 400, "'to', 'cc' or 'bcc'" },
+	{ &mailtrap, MT("\"cc\":[{\"email\":\"x\"}]"), 400,
+	    "'cc' address is invalid: 'x'" },
+	{ &mailtrap, "{" MT_FROM "," MT_TO ",\"subject\":\"x\"}", 400,
+	    "'text' or 'html'" },
+	{ &mailtrap, MT("\"custom_variables\":{\"a\":1}"), 400,
+	    "custom_variables is not valid" },
+	{ &mailtrap, MT("\"attachments\":[{\"content\":\"UERG\"}]"), 400,
+	    "filename is missing" },
+	{ &mailtrap, MT("\"template_uuid\":\"x\""), 400, "no known field" },
 };
 
 START_TEST(checks_each_request)
@@ -442,6 +475,7 @@ START_TEST(knows_method_path_key_and_type)
 		{ &mailjet, MJ_LIST(MJ_GOOD), { 405, 404, 401, 415 } },
 		{ &mailersend, "{" MS_GOOD "}", { 405, 404, 401, 415 } },
 		{ &smtp2go, "{" SG_GOOD "}", { 405, 404, 401, 415 } },
+		{ &mailtrap, "{" MT_GOOD "}", { 405, 404, 401, 415 } },
 	};
 	struct rig r = { .port = 0 };
 
