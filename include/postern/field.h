@@ -38,7 +38,9 @@ enum postern_type {
 	POSTERN_TYPE_MAP,      /* a struct described by fields */
 	POSTERN_TYPE_LIST,     /* struct postern_list of such structs */
 	POSTERN_TYPE_PERCENT,  /* int64_t 0..100: 50% */
-	POSTERN_TYPE_SHARE     /* struct postern_share: 10% or 100MiB */
+	POSTERN_TYPE_SHARE,    /* struct postern_share: 10% or 100MiB */
+	/* const char *: smtp://host[:port] or smtps://host[:port] */
+	POSTERN_TYPE_SMTP_URL
 };
 
 /* Of something whose size is known later; at most one of them is not 0. */

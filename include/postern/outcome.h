@@ -25,7 +25,7 @@ enum postern_refusal {
 
 struct postern_response {
 	uint32_t size;
-	int status; /* HTTP */
+	int status; /* HTTP, or SMTP: see host->smtp */
 	const struct postern_header *headers;
 	size_t header_count;
 	struct postern_str body; /* bounded; may be cut off */

@@ -1,11 +1,11 @@
 /*
  * The module interface. A provider module is a shared object that exports one
- * constant, postern_provider_v1. It turns a message into an HTTP request and
- * an HTTP response into an outcome, and where keys or tokens must be fetched
- * first it says how; all of it is pure: no I/O, no clock, no threads, no
- * globals. The core owns sockets, time, retries and limits, and everything a
- * module needs from it comes through struct postern_host, so a module links
- * nothing of the core.
+ * constant, postern_provider_v1. It turns a message into an HTTP request (or
+ * an SMTP transaction) and a response into an outcome, and where keys or tokens
+ * must be fetched first it says how; all of it is pure: no I/O, no clock, no
+ * threads, no globals. The core owns sockets, time, retries and limits, and
+ * everything a module needs from it comes through struct postern_host, so a
+ * module links nothing of the core.
  */
 #ifndef POSTERN_PROVIDER_H
 #define POSTERN_PROVIDER_H
@@ -30,6 +30,23 @@ enum postern_encoding {
 	POSTERN_AS_IS = 0,
 	POSTERN_BASE64,     /* one line, no breaks */
 	POSTERN_JSON_STRING /* UTF-8 text escaped, without the quotes */
+};
+
+enum postern_smtp_tls {
+	POSTERN_SMTP_TLS_REQUIRED = 0,
+	POSTERN_SMTP_TLS_OPPORTUNISTIC, /* by STARTTLS where it is offered */
+	POSTERN_SMTP_TLS_NONE
+};
+
+/* How to speak to a server that takes mail by SMTP. Copied. */
+struct postern_smtp {
+	uint32_t size;
+	enum postern_smtp_tls tls; /* smtps:// is TLS from the start */
+	/*
+	 * AUTH PLAIN or LOGIN, whether or not there is TLS; NULL: no login.
+	 */
+	const char *user;
+	struct postern_secret password;
 };
 
 /*
@@ -126,6 +143,20 @@ struct postern_host {
 	 */
 	int (*sign_rs256)(struct postern_request *r, struct postern_str pem,
 	    struct postern_str data, struct postern_str *out);
+	/*
+	 * In build, instead of method and header: the body, which must be the
+	 * message as it is, goes by SMTP to the server that url names,
+	 * smtp://host[:port] or smtps://, in one transaction from mail->sender
+	 * to mail->recipients: to all of them or, when one is refused, to none.
+	 * classify gets the reply that decided: its code as status, its text
+	 * as body, the codes left out and lines ended by LF, and in the header
+	 * field "Command" what it answers: "connect" (or EHLO), "AUTH",
+	 * "MAIL", "RCPT", "DATA" (the message was not ended) or ".", the end
+	 * of the message. Nothing was taken unless that is a success to ".".
+	 * Where SMTPUTF8 is needed and not offered the reply is 555 5.6.7 to
+	 * MAIL, where no login is possible 504 5.7.4 to AUTH.
+	 */
+	int (*smtp)(struct postern_request *r, const struct postern_smtp *how);
 };
 
 enum {

@@ -95,6 +95,7 @@ static void add_value(
 	switch (row->type) {
 	case POSTERN_TYPE_STRING:
 	case POSTERN_TYPE_URL:
+	case POSTERN_TYPE_SMTP_URL:
 		add_string(out, *(const char *const *)at);
 		break;
 	case POSTERN_TYPE_SECRET:
@@ -232,6 +233,7 @@ static size_t plain_size(enum postern_type type)
 		return sizeof(struct postern_share);
 	case POSTERN_TYPE_STRING:
 	case POSTERN_TYPE_URL:
+	case POSTERN_TYPE_SMTP_URL:
 	case POSTERN_TYPE_SECRET:
 	case POSTERN_TYPE_STRINGS:
 	case POSTERN_TYPE_NETWORKS:

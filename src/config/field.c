@@ -135,6 +135,8 @@ static bool decode_text(struct field_decoder *d, const struct node *n,
 		return value_parse_network(s, out, c);
 	case POSTERN_TYPE_URL:
 		return value_check_url(s, c) && keep_text(d, n, s, out);
+	case POSTERN_TYPE_SMTP_URL:
+		return value_check_smtp_url(s, c) && keep_text(d, n, s, out);
 	case POSTERN_TYPE_BOOL:
 		return value_parse_bool(s, out, c);
 	case POSTERN_TYPE_INT:

@@ -391,3 +391,25 @@ bool value_check_url(struct span s, struct complaint *c)
 		    "[::1]");
 	return true;
 }
+
+bool value_check_smtp_url(struct span s, struct complaint *c)
+{
+	bool is_tls = span_istarts_with(s, SPAN("smtps://"));
+	struct span authority = span_from(s, is_tls ? 8 : 7), host = { 0 };
+
+	c->is_private = span_index(s, '@') >= 0;
+	if (!is_tls && !span_istarts_with(s, SPAN("smtp://")))
+		return complain(c,
+		    "must be a URL that begins with smtp:// or smtps://", "%s",
+		    "");
+	if (span_index(authority, '@') >= 0)
+		return complain(c, "must not contain a login",
+		    "there are keys for credentials");
+	if (has_space(s) || span_index(authority, '/') >= 0 ||
+	    span_index(authority, '?') >= 0 ||
+	    span_index(authority, '#') >= 0 ||
+	    !split_authority(authority, &host))
+		return complain(c, "must be a host, with a port or without",
+		    "smtp://mail.example.org:587");
+	return true;
+}

@@ -49,5 +49,7 @@ bool value_parse_network(
     struct span s, struct network *out, struct complaint *c);
 /* https, or http to the machine itself; no login, query or fragment. */
 bool value_check_url(struct span s, struct complaint *c);
+/* smtp or smtps, a host, perhaps a port; nothing else. */
+bool value_check_smtp_url(struct span s, struct complaint *c);
 /* UTF-8 without control characters: fit for one line of anything. */
 bool value_check_text(struct span s, struct complaint *c);

@@ -294,6 +294,15 @@ static int build_in_pool(struct delivery *d)
 	return blocking_submit(d->owner->services.pool, &a->job);
 }
 
+static bool needs_utf8(const struct delivery *d)
+{
+	unsigned needs = 0;
+
+	for (size_t k = 0; k < d->batch_count; k++)
+		needs |= d->targets[d->batch[k]].needs;
+	return needs & POSTERN_CARRIES_UTF8;
+}
+
 static void make_call(struct delivery *d)
 {
 	struct attempt *a = &d->attempt;
@@ -304,6 +313,7 @@ static void make_call(struct delivery *d)
 		.sender = d->sender,
 		.recipients = d->batch_addresses,
 		.recipient_count = d->batch_count,
+		.needs_utf8 = needs_utf8(d),
 		.grant = a->grant };
 
 	a->build_error = (struct err){ .code = 0 };

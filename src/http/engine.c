@@ -34,13 +34,12 @@ static void take_results(struct engine *e)
 	int left;
 
 	while ((msg = curl_multi_info_read(e->multi, &left))) {
-		/* msg dies with the removal: copy first. */
+		/* msg dies when the handle is removed: copy first. */
 		CURL *easy = msg->easy_handle;
 		CURLcode code = msg->data.result;
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
-		engine_remove(e, easy);
 		e->on_ended(easy, code);
 	}
 }

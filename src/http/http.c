@@ -4,6 +4,7 @@
  * due at the end of the turn). on_done never runs inside a call of the user.
  */
 #include <http/http_internal.h>
+#include <http/relay_internal.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -75,6 +76,13 @@ static void deliver_later(struct http *h)
 	loop_defer(h->loop, &h->deliver);
 }
 
+void http_leave(struct http *h)
+{
+	h->inflight--;
+	if (h->is_closing)
+		deliver_later(h);
+}
+
 /* End a request that curl does not hold (any more). */
 static void end(
     struct http_request *r, enum http_fault fault, const char *error)
@@ -94,20 +102,10 @@ static void on_ended(CURL *easy, CURLcode code)
 
 	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
 	struct http_request *r = (struct http_request *)(void *)private;
+	engine_remove(&r->http->engine, easy);
 	loop_timer_stop(r->http->loop, &r->patience);
 	response_finish(r, code);
 	complete(r);
-}
-
-/* Who is connected to: the proxy, when there is one. */
-static int parse_peer(const struct http_options *o,
-    const struct http_call *call, struct origin *out)
-{
-	int rc = origin_parse_url(call->url, out);
-
-	if (rc == 0 && o->proxy && !call->is_direct)
-		rc = origin_parse_proxy(o->proxy, out);
-	return rc;
 }
 
 /*
@@ -137,7 +135,8 @@ static void on_addresses(
 		end(r, HTTP_FAULT_RESOLVE, error);
 		return;
 	}
-	int rc = parse_peer(r->options, r->call, &peer);
+	int rc = origin_parse_peer(
+	    r->options, r->call->url, r->call->is_direct, &peer);
 	if (rc == 0)
 		rc = start_transfer(r, &peer, addresses);
 	if (rc)
@@ -208,9 +207,13 @@ int http_submit(struct http *h, struct http_call *call)
 	struct origin peer;
 
 	call->request = NULL;
+	call->session = NULL;
 	if (h->is_closing)
 		return -ECANCELED;
-	int rc = parse_peer(h->options, call, &peer);
+	if (call->smtp)
+		return relay_submit(h, call);
+	int rc =
+	    origin_parse_peer(h->options, call->url, call->is_direct, &peer);
 	if (rc)
 		return rc;
 	struct http_request *r = take_request(h);
@@ -247,12 +250,16 @@ void http_cancel(struct http *h, struct http_call *call)
 	(void)h;
 	if (call->request)
 		cancel(call->request);
+	if (call->session)
+		relay_cancel(call->session);
 }
 
 void http_cancel_all(struct http *h)
 {
 	while (!list_is_empty(&h->busy))
 		cancel(container_of(h->busy.next, struct http_request, node));
+	if (h->relay)
+		relay_cancel_all(h->relay);
 }
 
 unsigned http_inflight(const struct http *h)
@@ -276,6 +283,15 @@ static void on_resolver_closed(void *ctx)
 	deliver_later(h);
 }
 
+static void on_relay_closed(void *ctx)
+{
+	struct http *h = ctx;
+
+	h->relay = NULL;
+	h->is_relay_closed = true;
+	deliver_later(h);
+}
+
 static void free_idle(struct http *h)
 {
 	list_for_each_safe (pos, tmp, &h->idle) {
@@ -292,9 +308,9 @@ static void http_free(struct http *h)
 }
 
 /*
- * Once nothing is in flight, stop the engine and the resolver; once both have
- * stopped, go. Both report through the deliver task, so this never runs below
- * itself.
+ * Once nothing is in flight, stop the engine, the resolver and SMTP; once all
+ * have stopped, go. They report through the deliver task, so this never runs
+ * below itself.
  */
 static void close_step(struct http *h)
 {
@@ -307,9 +323,14 @@ static void close_step(struct http *h)
 		free_idle(h);
 		engine_stop(&h->engine);
 		resolver_close(r, on_resolver_closed, h);
+		if (h->relay)
+			relay_close(h->relay, on_relay_closed, h);
+		else
+			h->is_relay_closed = true;
 		return;
 	}
-	if (!h->is_engine_stopped || !h->is_resolver_closed)
+	if (!h->is_engine_stopped || !h->is_resolver_closed ||
+	    !h->is_relay_closed)
 		return;
 	void (*on_closed)(void *ctx) = h->on_closed;
 	void *ctx = h->ctx;
@@ -343,7 +364,8 @@ struct http_options *options_new(const struct http_settings *settings)
 	o->refs = 1;
 	o->connect_timeout_ms = settings->connect_timeout_ms;
 	if (copy_text(settings->ca_file, &o->ca_file) &&
-	    copy_text(settings->proxy, &o->proxy))
+	    copy_text(settings->proxy, &o->proxy) &&
+	    copy_text(settings->name, &o->name))
 		return o;
 	options_unref(o);
 	return NULL;
@@ -355,6 +377,7 @@ void options_unref(struct http_options *o)
 		return;
 	free(o->ca_file);
 	free(o->proxy);
+	free(o->name);
 	free(o);
 }
 
@@ -368,6 +391,9 @@ int http_set_settings(struct http *h, const struct http_settings *settings)
 	h->options = o;
 	free_idle(h);
 	engine_set_limit(&h->engine, settings->max_connections_per_host);
+	h->per_host = settings->max_connections_per_host;
+	if (h->relay)
+		relay_drop_idle(h->relay);
 	return 0;
 }
 
@@ -387,6 +413,7 @@ struct http *http_new(
 	h->engine.on_stopped = on_engine_stopped;
 	h->resolver = resolver_new(l, pool);
 	h->options = options_new(settings);
+	h->per_host = settings->max_connections_per_host;
 	if (!h->resolver || !h->options ||
 	    engine_init(&h->engine, l, settings->max_connections_per_host)) {
 		free(h->resolver);

@@ -1,7 +1,8 @@
 /*
- * The only way out: HTTP requests by libcurl's multi interface on one loop.
- * Keep-alive, HTTP/2 where the server offers it, no redirects, certificates
- * checked. One struct http per loop; all functions on its thread.
+ * The only way out: HTTP requests by libcurl's multi interface on one loop,
+ * and mail by SMTP to a server that takes it over (RFC 6409). Keep-alive,
+ * HTTP/2 where the server offers it, no redirects, certificates checked. One
+ * struct http per loop; all functions on its thread.
  */
 #pragma once
 
@@ -16,12 +17,14 @@ struct blocking;
 struct http;
 struct http_request;
 struct loop;
+struct relay_session;
 
 struct http_settings {
 	uint64_t connect_timeout_ms;
 	unsigned max_connections_per_host;
 	const char *ca_file; /* NULL: the system's */
 	const char *proxy;   /* NULL: none; the environment is not read */
+	const char *name;    /* ours in EHLO; NULL: localhost */
 };
 
 /* How a request ended when no complete response came. */
@@ -40,7 +43,13 @@ struct http_header {
 	struct span name, value;
 };
 
-/* Borrowed by the callback; gone when it returns. */
+/*
+ * Borrowed by the callback; gone when it returns. By SMTP the status is the
+ * code of the reply that decided, the body its text without codes, lines ended
+ * by LF, and the one header field "Command" says what it is a reply to:
+ * "connect", "AUTH", "MAIL", "RCPT", "DATA" or, of the message itself, ".".
+ * Only of the last may a success be reported.
+ */
 struct http_response {
 	enum http_fault fault;
 	int status; /* 0 when no status line came */
@@ -54,6 +63,29 @@ struct http_response {
 enum {
 	HTTP_BODY_MAX = 256 * 1024,
 	HTTP_HEADERS_MAX = 64 * 1024
+};
+
+enum http_smtp_tls {
+	HTTP_SMTP_TLS_REQUIRED = 0,  /* no TLS, no mail */
+	HTTP_SMTP_TLS_OPPORTUNISTIC, /* by STARTTLS where it is offered */
+	HTTP_SMTP_TLS_NONE
+};
+
+/*
+ * How a call goes by SMTP: one transaction, to all recipients or, when one of
+ * them is refused, to none.
+ */
+struct http_smtp {
+	enum http_smtp_tls tls;
+	/*
+	 * For AUTH PLAIN or LOGIN; NULL: none. The password goes as the server
+	 * lets it: no TLS required, none kept from the wire.
+	 */
+	const char *user, *password;
+	struct span sender; /* addr-spec; empty: the null sender */
+	const struct span *recipients;
+	size_t recipient_count;
+	bool needs_utf8; /* SMTPUTF8 (RFC 6531), or it is not sent: 555 */
 };
 
 /*
@@ -77,7 +109,15 @@ struct http_call {
 	uint64_t timeout_ms;
 	bool is_direct; /* without the proxy, if there is one */
 	bool is_secret; /* the answer is overwritten after on_done */
-	struct http_request *request; /* the library's; NULL before submit */
+	/*
+	 * NULL: HTTP. Else url is smtp://host[:port] or smtps://, the body the
+	 * message with lines that end in CRLF, and method and headers do not
+	 * matter.
+	 */
+	const struct http_smtp *smtp;
+	/* The library's; NULL before submit. */
+	struct http_request *request;
+	struct relay_session *session;
 };
 
 /* Process-wide; once in main, after sasl and TLS. 0 or a negative errno. */

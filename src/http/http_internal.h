@@ -1,7 +1,8 @@
 /*
- * What the files of this folder share. http.c owns requests and their life,
- * transfer.c what one request asks of curl, response.c what came back,
- * engine.c curl's sockets and timer on the loop.
+ * What the files of this folder share but SMTP, which relay_internal.h tells
+ * of. http.c owns requests and their life, transfer.c what one request asks of
+ * curl, response.c what came back, engine.c curl's sockets and timer on the
+ * loop.
  */
 #pragma once
 
@@ -29,7 +30,10 @@ struct engine {
 	struct task kick; /* curl wants to run at the end of this turn */
 	bool is_kick_queued, is_stopped;
 	unsigned open_sockets;
-	/* Runs for every transfer that ended; may add and remove handles. */
+	/*
+	 * Runs for every transfer that ended, whose handle is still there to be
+	 * removed; may add and remove others.
+	 */
 	void (*on_ended)(CURL *easy, CURLcode code);
 	/* Runs once after engine_stop when no handle is left on the loop. */
 	void (*on_stopped)(struct engine *e);
@@ -61,17 +65,29 @@ enum request_state {
 struct http_options {
 	size_t refs;
 	uint64_t connect_timeout_ms;
-	char *ca_file, *proxy; /* NULL: not set */
+	char *ca_file, *proxy, *name; /* NULL: not set */
 };
 
 struct http_options *options_new(const struct http_settings *settings);
 void options_unref(struct http_options *o); /* accepts NULL */
+/* Set up a new handle: certificates, proxy, times. 0 or -EINVAL. */
+int options_apply(const struct http_options *o, CURL *easy);
 
 /* What names a server in a URL; spans into it. */
 struct origin {
 	struct span host; /* without brackets */
 	unsigned port;
 };
+
+/* Where a host is, for CURLOPT_RESOLVE, which keeps pointers to it. */
+struct pin {
+	struct curl_slist node;
+	char text[HTTP_ORIGIN_MAX + RESOLVE_TEXT_SIZE];
+};
+
+/* addresses: NULL when the URL has a literal one. 0 or a negative errno. */
+int pin_set(struct pin *p, CURL *easy, const struct origin *peer,
+    const char *addresses);
 
 /* Owned by http; loop's thread. Reused from request to request. */
 struct http_request {
@@ -98,8 +114,7 @@ struct http_request {
 	struct buf head, body;    /* of the response */
 	struct curl_slist *lines; /* request header, nodes of ours */
 	size_t line_cap;
-	struct curl_slist pin; /* CURLOPT_RESOLVE */
-	char pin_text[HTTP_ORIGIN_MAX + RESOLVE_TEXT_SIZE];
+	struct pin pin;
 	char error[CURL_ERROR_SIZE];
 	struct http_header fields[HTTP_FIELDS_MAX];
 	struct http_response response;
@@ -127,10 +142,15 @@ size_t response_on_header(char *data, size_t size, size_t count, void *arg);
 enum http_fault response_fault_if_cancelled(struct http_request *r);
 /* Fill r->response after curl is done, or r->fault was set. */
 void response_finish(struct http_request *r, CURLcode code);
+/* Before anything was sent: what kept it from being. */
+enum http_fault response_fault_before_issue(CURLcode code);
 
 /* --- origin.c --- */
 
-/* http(s)://[user@]host[:port][/...]; 0 or -EINVAL. */
+/*
+ * http(s):// or smtp(s):// and [user@]host[:port][/...]; 0 or -EINVAL. smtp
+ * means port 587, of submission.
+ */
 int origin_parse_url(const char *url, struct origin *out);
 /*
  * A proxy in curl's notation: the scheme may be missing, the port defaults to
@@ -138,18 +158,27 @@ int origin_parse_url(const char *url, struct origin *out);
  */
 int origin_parse_proxy(const char *proxy, struct origin *out);
 
+/* Who is connected to for url: the proxy, when there is one. As above. */
+int origin_parse_peer(const struct http_options *o, const char *url,
+    bool is_direct, struct origin *out);
+
 /* --- http.c --- */
 
 struct http {
 	struct loop *loop;
 	struct engine engine;
 	struct resolver *resolver;
+	struct relay *relay;          /* NULL before the first such call */
 	struct http_options *options; /* of new requests */
+	unsigned per_host;            /* connections */
 	struct list idle, busy, ended;
 	unsigned idle_count, inflight;
 	struct task deliver; /* hands out http.ended */
 	bool is_deliver_queued, is_closing, is_resolver_closed;
-	bool is_engine_stopped;
+	bool is_engine_stopped, is_relay_closed;
 	void (*on_closed)(void *ctx);
 	void *ctx;
 };
+
+/* A call that is not one of http.c's own has ended. */
+void http_leave(struct http *h);

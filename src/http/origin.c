@@ -51,12 +51,22 @@ static int parse_authority(
 
 int origin_parse_url(const char *url, struct origin *out)
 {
-	struct span text = span_of(url);
+	static const struct {
+		const char *scheme;
+		unsigned port;
+	} known[] = {
+		{ "https://", 443 },
+		{ "http://", 80 },
+		{ "smtp://", 587 },
+		{ "smtps://", 465 },
+	};
 
-	if (span_istarts_with(text, SPAN("https://")))
-		return parse_authority(url + 8, 443, out);
-	if (span_istarts_with(text, SPAN("http://")))
-		return parse_authority(url + 7, 80, out);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		struct span scheme = span_of(known[i].scheme);
+		if (span_istarts_with(span_of(url), scheme))
+			return parse_authority(
+			    url + scheme.len, known[i].port, out);
+	}
 	return -EINVAL;
 }
 
@@ -67,4 +77,14 @@ int origin_parse_proxy(const char *proxy, struct origin *out)
 
 	return parse_authority(
 	    mark ? mark + 3 : proxy, is_tls ? 443 : 1080, out);
+}
+
+int origin_parse_peer(const struct http_options *o, const char *url,
+    bool is_direct, struct origin *out)
+{
+	int rc = origin_parse_url(url, out);
+
+	if (rc == 0 && o->proxy && !is_direct)
+		rc = origin_parse_proxy(o->proxy, out);
+	return rc;
 }

@@ -51,8 +51,7 @@ size_t response_on_header(char *data, size_t size, size_t count, void *arg)
 	return len;
 }
 
-/* Before the request was issued: what kept it from leaving. */
-static enum http_fault fault_before_issue(CURLcode code)
+enum http_fault response_fault_before_issue(CURLcode code)
 {
 	switch (code) {
 	case CURLE_COULDNT_RESOLVE_HOST:
@@ -66,6 +65,7 @@ static enum http_fault fault_before_issue(CURLcode code)
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_ENGINE_INITFAILED:
 	case CURLE_SSL_INVALIDCERTSTATUS:
+	case CURLE_USE_SSL_FAILED:
 		return HTTP_FAULT_TLS;
 	default:
 		return HTTP_FAULT_CONNECT;
@@ -88,8 +88,8 @@ static enum http_fault fault_of(struct http_request *r, CURLcode code)
 	/* A head that ends in the middle is no error to curl. */
 	if (code == CURLE_OK && r->has_head)
 		return HTTP_FAULT_NONE;
-	return progress(
-	    r, r->is_issued ? HTTP_FAULT_UNSENT : fault_before_issue(code));
+	return progress(r, r->is_issued ? HTTP_FAULT_UNSENT
+					: response_fault_before_issue(code));
 }
 
 enum http_fault response_fault_if_cancelled(struct http_request *r)

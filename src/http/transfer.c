@@ -130,10 +130,9 @@ static int set_constants(struct http_request *r)
  * A cached store of trusted certificates needs a file without a directory
  * beside it; read anew for each connection, the file costs 20 ms of loop.
  */
-static int set_trust(struct http_request *r)
+static unsigned set_trust(const struct http_options *o, CURL *c)
 {
-	const char *file = r->options->ca_file;
-	CURL *c = r->easy;
+	const char *file = o->ca_file;
 	unsigned bad = 0;
 
 	if (!file)
@@ -144,14 +143,12 @@ static int set_trust(struct http_request *r)
 		bad |= curl_easy_setopt(c, CURLOPT_CAINFO, file);
 		bad |= curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
 	}
-	return bad ? -EINVAL : 0;
+	return bad;
 }
 
-static int set_connection(struct http_request *r)
+int options_apply(const struct http_options *o, CURL *c)
 {
-	const struct http_options *o = r->options;
-	CURL *c = r->easy;
-	unsigned bad = 0;
+	unsigned bad = set_trust(o, c);
 
 	/* A set proxy, even "", keeps curl from reading the environment. */
 	bad |= curl_easy_setopt(c, CURLOPT_PROXY, o->proxy ? o->proxy : "");
@@ -185,7 +182,8 @@ struct http_request *transfer_new(struct http *h)
 	r->options = h->options;
 	r->options->refs++;
 	r->easy = curl_easy_init();
-	if (!r->easy || set_constants(r) || set_trust(r) || set_connection(r)) {
+	if (!r->easy || set_constants(r) ||
+	    options_apply(r->options, r->easy)) {
 		transfer_free(r);
 		return NULL;
 	}
@@ -342,22 +340,20 @@ static int set_patience(struct http_request *r)
 		   : 0;
 }
 
-/* Where the host is: "+host:port:addresses"; "+" lets it be replaced. */
-static int set_pin(
-    struct http_request *r, const struct origin *peer, const char *addresses)
+/* "+host:port:addresses"; "+" lets it be replaced. */
+int pin_set(
+    struct pin *p, CURL *easy, const struct origin *peer, const char *addresses)
 {
 	if (!addresses)
-		return curl_easy_setopt(r->easy, CURLOPT_RESOLVE, NULL)
-			   ? -EINVAL
-			   : 0;
-	int len = snprintf(r->pin_text, sizeof(r->pin_text), "+%.*s:%u:%s",
+		return curl_easy_setopt(easy, CURLOPT_RESOLVE, NULL) ? -EINVAL
+								     : 0;
+	int len = snprintf(p->text, sizeof(p->text), "+%.*s:%u:%s",
 	    SPAN_FMT(peer->host), peer->port, addresses);
-	if (len < 0 || (size_t)len >= sizeof(r->pin_text))
+	if (len < 0 || (size_t)len >= sizeof(p->text))
 		return -EINVAL;
-	r->pin.data = r->pin_text;
-	r->pin.next = NULL;
-	return curl_easy_setopt(r->easy, CURLOPT_RESOLVE, &r->pin) ? -ENOMEM
-								   : 0;
+	p->node.data = p->text;
+	p->node.next = NULL;
+	return curl_easy_setopt(easy, CURLOPT_RESOLVE, &p->node) ? -ENOMEM : 0;
 }
 
 int transfer_start(
@@ -366,7 +362,7 @@ int transfer_start(
 	uint64_t spent = (clock_mono_ns() - r->begun_ns) / 1000000;
 	uint64_t limit = r->call->timeout_ms;
 	long left = limit > spent ? (long)(limit - spent) : 1;
-	int rc = set_pin(r, peer, addresses);
+	int rc = pin_set(&r->pin, r->easy, peer, addresses);
 
 	if (!rc)
 		rc = set_lines(r);

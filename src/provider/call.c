@@ -201,6 +201,11 @@ void provider_call_http(struct provider_call *c, struct http_call *out)
 	out->body_size = c->request.body_size;
 	out->body_read = call_body_read;
 	out->ctx = c;
+	out->smtp = c->request.is_smtp ? &c->request.smtp : NULL;
+	c->request.smtp.sender = c->input.sender;
+	c->request.smtp.recipients = c->input.recipients;
+	c->request.smtp.recipient_count = c->input.recipient_count;
+	c->request.smtp.needs_utf8 = c->input.needs_utf8;
 }
 
 int provider_call_body(struct provider_call *c, struct buf *out)

@@ -145,6 +145,7 @@ struct provider_input {
 	struct span sender;
 	const struct span *recipients;
 	size_t recipient_count;
+	bool needs_utf8; /* it came with SMTPUTF8, and is not ASCII */
 	const struct provider_grant *grant; /* NULL: the module needs none */
 };
 
@@ -166,7 +167,7 @@ int provider_call_build(struct provider_call *c,
     const struct postern_provider *p, const void *settings, struct err *e);
 /* Bytes of memory it takes after the build, the message not among them. */
 uint64_t provider_call_held(const struct provider_call *c);
-/* Fill method, url, headers and body of an http_call; valid with c. */
+/* Fill all of an http_call but times and on_done; valid with c. */
 void provider_call_http(struct provider_call *c, struct http_call *out);
 /* For golden files: append the body to out. */
 int provider_call_body(struct provider_call *c, struct buf *out);

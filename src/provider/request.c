@@ -315,6 +315,29 @@ static int host_refuse_together(struct postern_request *r, const char *reason)
 	return note(r, -E2BIG);
 }
 
+static int host_smtp(struct postern_request *r, const struct postern_smtp *how)
+{
+	static const enum http_smtp_tls levels[] = {
+		[POSTERN_SMTP_TLS_REQUIRED] = HTTP_SMTP_TLS_REQUIRED,
+		[POSTERN_SMTP_TLS_OPPORTUNISTIC] = HTTP_SMTP_TLS_OPPORTUNISTIC,
+		[POSTERN_SMTP_TLS_NONE] = HTTP_SMTP_TLS_NONE,
+	};
+
+	if (!r->message || how->tls > POSTERN_SMTP_TLS_NONE)
+		return note(r, -EPERM);
+	r->is_smtp = true;
+	r->smtp.tls = levels[how->tls];
+	if (how->user) {
+		r->smtp.user = arena_str(&r->arena, span_of(how->user));
+		r->smtp.password = arena_str(&r->arena,
+		    span_make(how->password.ptr ? how->password.ptr : "",
+			how->password.len));
+		if (!r->smtp.user || !r->smtp.password)
+			return note(r, -ENOMEM);
+	}
+	return host_method(r, "SMTP");
+}
+
 /* --- for prepare --- */
 
 static const char *host_env(struct postern_request *r, const char *name)
@@ -402,6 +425,7 @@ const struct postern_host request_host = {
 	.body_changed = host_body_changed,
 	.message_header = host_message_header,
 	.sign_rs256 = host_sign_rs256,
+	.smtp = host_smtp,
 };
 
 const char *const *request_headers(const struct postern_request *r)
@@ -424,7 +448,7 @@ void request_finish(struct postern_request *r)
 {
 	free(r->pieces);
 	buf_finish(&r->text);
-	if (r->world)
+	if (r->world || r->is_smtp)
 		arena_finish_secret(&r->arena);
 	else
 		arena_finish(&r->arena);

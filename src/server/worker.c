@@ -233,6 +233,7 @@ static struct http_settings http_settings_of(const struct config *c)
 		.max_connections_per_host = 0,
 		.ca_file = c->http.ca_file,
 		.proxy = c->http.proxy,
+		.name = c->hostname,
 	};
 
 	for (size_t i = 0; i < c->providers.count; i++) {

@@ -98,7 +98,8 @@ void golden_case_load(struct golden_case *c, const char *path)
 		.now = json_integer_value(json_object_get(c->json, "now")),
 		.sender = span_of(text_of(c->json, "sender")),
 		.recipients = c->recipients,
-		.recipient_count = json_array_size(list) };
+		.recipient_count = json_array_size(list),
+		.needs_utf8 = json_is_true(json_object_get(c->json, "utf8")) };
 }
 
 void golden_case_finish(struct golden_case *c)

@@ -30,6 +30,27 @@ static void fail(const char *what, struct span got, struct span expected)
 
 /* --- requests --- */
 
+/* As the session would be, when the server offers all there is. */
+static int render_envelope(const struct http_smtp *how, struct buf *out)
+{
+	static const char *const tls[] = {
+		[HTTP_SMTP_TLS_REQUIRED] = "TLS required\n",
+		[HTTP_SMTP_TLS_OPPORTUNISTIC] = "TLS opportunistic\n",
+		[HTTP_SMTP_TLS_NONE] = "",
+	};
+	int rc = buf_add_str(out, tls[how->tls]);
+
+	if (rc == 0 && how->user)
+		rc = buf_printf(out, "AUTH %s %s\n", how->user, how->password);
+	if (rc == 0)
+		rc = buf_printf(out, "MAIL FROM:<%.*s>%s\n",
+		    SPAN_FMT(how->sender), how->needs_utf8 ? " SMTPUTF8" : "");
+	for (size_t i = 0; rc == 0 && i < how->recipient_count; i++)
+		rc = buf_printf(
+		    out, "RCPT TO:<%.*s>\n", SPAN_FMT(how->recipients[i]));
+	return rc;
+}
+
 static void render(const struct http_call *http, struct buf *out)
 {
 	int rc = buf_printf(out, "%s %s\n", http->method, http->url);
@@ -37,6 +58,8 @@ static void render(const struct http_call *http, struct buf *out)
 
 	for (const char *const *h = http->headers; *h; h++)
 		rc = rc < 0 ? rc : buf_printf(out, "%s\n", *h);
+	if (rc == 0 && http->smtp)
+		rc = render_envelope(http->smtp, out);
 	rc = rc < 0 ? rc : buf_add_str(out, "\n");
 	while (rc == 0 && offset < http->body_size) {
 		ptrdiff_t n = -1;

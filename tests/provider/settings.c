@@ -43,6 +43,7 @@ static void set(char *at, const struct postern_field *f, const json_t *value)
 	switch (f->type) {
 	case POSTERN_TYPE_STRING:
 	case POSTERN_TYPE_URL:
+	case POSTERN_TYPE_SMTP_URL:
 		text = string_of(value, f->name);
 		memcpy(at, &text, sizeof(text));
 		break;

@@ -282,6 +282,30 @@ START_TEST(does_not_show_a_url_with_a_login)
 }
 END_TEST
 
+static const char *const servers[] = { "smtp://mail.example.com",
+	"SMTPS://mail.example.com:465", "smtp://[2001:db8::1]:587",
+	"smtp://192.0.2.1:25", "smtps://[::1]" };
+
+START_TEST(accepts_a_mail_server)
+{
+	ck_assert_msg(value_check_smtp_url(span_of(servers[_i]), &c), "%s: %s",
+	    servers[_i], c.what);
+}
+END_TEST
+
+static const char *const no_servers[] = { "", "mail.example.com",
+	"https://mail.example.com", "smtp:mail.example.com", "smtp://",
+	"smtp://:25", "smtp://host:", "smtp://host:0", "smtp://host:65536",
+	"smtp://host/", "smtp://host/name", "smtp://user@host", "smtp://a b",
+	"smtp://a\r\nb", "smtp://host?q", "smtp://host#f", "smtp://[::1]x" };
+
+START_TEST(refuses_what_is_no_mail_server)
+{
+	ck_assert_msg(!value_check_smtp_url(span_of(no_servers[_i]), &c), "%s",
+	    no_servers[_i]);
+}
+END_TEST
+
 START_TEST(text_is_one_line_of_utf8)
 {
 	ck_assert(value_check_text(SPAN("Gr\xc3\xbc\xc3\x9f"), &c));
@@ -322,6 +346,9 @@ static Suite *make_suite(void)
 	tcase_add_test(words, survives_names_longer_than_a_message);
 	tcase_add_loop_test(words, accepts_a_url, 0, COUNT(urls));
 	tcase_add_loop_test(words, refuses_a_url, 0, COUNT(no_urls));
+	tcase_add_loop_test(words, accepts_a_mail_server, 0, COUNT(servers));
+	tcase_add_loop_test(
+	    words, refuses_what_is_no_mail_server, 0, COUNT(no_servers));
 	tcase_add_test(words, does_not_show_a_url_with_a_login);
 	tcase_add_test(words, text_is_one_line_of_utf8);
 	suite_add_tcase(s, words);

@@ -30,7 +30,7 @@ struct rig_call {
 	int status;
 	char body[64];
 	size_t body_len, header_count;
-	char retry_after[16];
+	char retry_after[16], command[16];
 	char error[256];
 	int read_error; /* body_read answers this */
 };
@@ -94,6 +94,9 @@ static inline void rig_done(
 		if (span_ieq(r->headers[i].name, SPAN("retry-after")))
 			(void)snprintf(c->retry_after, sizeof(c->retry_after),
 			    "%.*s", SPAN_FMT(r->headers[i].value));
+		if (span_eq(r->headers[i].name, SPAN("Command")))
+			(void)snprintf(c->command, sizeof(c->command), "%.*s",
+			    SPAN_FMT(r->headers[i].value));
 	}
 	rig->done++;
 	if (rig->after)

@@ -1,0 +1,232 @@
+/*
+ * A reply is judged by what it answers, by its enhanced code (RFC 3463) where
+ * there is one, and by its code (RFC 5321, 4954). Words count where servers
+ * agree on them and say too little in codes. Only the reply to the end of the
+ * message can mean that it was taken.
+ */
+#include "smtp_answer.h"
+
+#include <common/answer.h>
+#include <common/str.h>
+
+#include <stdio.h>
+
+/* What a reply says, taken apart. */
+struct reply {
+	int code;
+	unsigned subject, detail; /* of the enhanced code; 0: none, or 0 */
+	bool has_enhanced;
+	struct postern_str command, text; /* text: what follows that code */
+	size_t recipients;
+};
+
+/* "5.7.1 Not you" */
+static void take_enhanced(struct reply *r)
+{
+	unsigned class, subject, detail;
+	char start[16];
+	int len = 0;
+
+	(void)snprintf(start, sizeof(start), "%.*s", STR_FMT(r->text));
+	if (sscanf(start, "%1u.%3u.%3u%n", &class, &subject, &detail, &len) !=
+		3 ||
+	    (int)class != r->code / 100)
+		return;
+	r->has_enhanced = true;
+	r->subject = subject;
+	r->detail = detail;
+	r->text = str_from(r->text, (size_t)len);
+	while (r->text.len > 0 && r->text.ptr[0] == ' ')
+		r->text = str_from(r->text, 1);
+}
+
+static bool is_to(const struct reply *r, const char *command)
+{
+	return str_ieq(r->command, str_of(command));
+}
+
+static bool says(const struct reply *r, unsigned subject, unsigned detail)
+{
+	return r->has_enhanced && r->subject == subject && r->detail == detail;
+}
+
+static bool has_word(const struct reply *r, const char *const *words)
+{
+	for (; *words; words++) {
+		if (str_has(r->text, *words))
+			return true;
+	}
+	return false;
+}
+
+/* --- taken --- */
+
+static struct postern_str word_after(struct postern_str text, const char *mark)
+{
+	struct postern_str at = str_ifind(text, str_of(mark));
+	size_t len = 0;
+
+	if (at.len == 0)
+		return at;
+	at = str_from(at, strlen(mark));
+	while (len < at.len && at.ptr[len] > ' ' && at.ptr[len] != ',' &&
+	       at.ptr[len] != ')')
+		len++;
+	return str_make(at.ptr, len);
+}
+
+/* "Ok: queued as 4Xy", "OK id=1tA-02", "OK (id=...)", "Ok 0100-00" of SES. */
+static void accept(const struct reply *r, struct postern_outcome *out)
+{
+	struct postern_str id = word_after(r->text, "queued as ");
+
+	if (id.len == 0)
+		id = word_after(r->text, "id=");
+	if (id.len == 0 && str_istarts(r->text, STR("Ok ")) &&
+	    !memchr(r->text.ptr + 3, ' ', r->text.len - 3))
+		id = str_from(r->text, 3);
+	answer_set(out, POSTERN_ACCEPTED, STR(""), STR(""));
+	answer_set_id(out, id);
+}
+
+/* --- not now --- */
+
+static enum postern_class class_of_delay(const struct reply *r)
+{
+	static const char *const rates[] = { "rate", "too many", "too much",
+		"limit", "quota", "throttl", "slow down", "exceeded", NULL };
+
+	if (r->code == 454 || (r->has_enhanced && r->subject == 7))
+		return POSTERN_THROTTLED;
+	/* A mailbox has its own limits. */
+	if (has_word(r, rates) && !(r->has_enhanced && r->subject == 2))
+		return POSTERN_THROTTLED;
+	return POSTERN_TRANSIENT;
+}
+
+/* --- never --- */
+
+static bool is_too_large(const struct reply *r)
+{
+	if (r->has_enhanced)
+		return says(r, 3, 4) || says(r, 2, 3);
+	return r->code == 552;
+}
+
+/* The login, or what it may do at all. */
+static bool is_of_account(const struct reply *r)
+{
+	static const char *const words[] = { "authentication required",
+		"sending limit", "account is disabled", "account disabled",
+		"account suspended", NULL };
+
+	switch (r->code) {
+	case 530: /* log in, or start TLS, first */
+	case 534:
+	case 535:
+	case 538:
+		return true;
+	default:
+		break;
+	}
+	/* Commands that are out of place, or not there. */
+	if (r->has_enhanced ? r->subject == 5 && r->detail != 3
+			    : r->code == 502 || r->code == 503)
+		return true;
+	return is_to(r, "AUTH") || is_to(r, "connect") || says(r, 4, 5) ||
+	       has_word(r, words);
+}
+
+/* The account may not send from, or to, that address; others may go. */
+static bool is_of_sender(const struct reply *r)
+{
+	static const char *const words[] = { "relay", "send as", "sendas",
+		"not verified", "not owned by", "sender address rejected",
+		NULL };
+
+	/* What it cannot carry, another provider may. */
+	if (says(r, 6, 7) || says(r, 6, 3))
+		return true;
+	if (has_word(r, words))
+		return true;
+	if (is_to(r, "MAIL")) /* all but an address that is malformed */
+		return r->has_enhanced ? !says(r, 1, 7) : r->code != 501;
+	return is_to(r, "RCPT") &&
+	       (r->has_enhanced ? r->subject == 7 : r->code == 554);
+}
+
+static enum postern_refusal refusal_of(const struct reply *r)
+{
+	bool is_address =
+	    is_to(r, "RCPT") ||
+	    (r->has_enhanced && (r->subject == 1 || r->subject == 2) &&
+		!says(r, 1, 7) && !says(r, 1, 8));
+
+	if (is_too_large(r))
+		return POSTERN_REFUSED_SIZE;
+	return is_address && !is_to(r, "MAIL") ? POSTERN_REFUSED_RECIPIENT
+					       : POSTERN_REFUSED_MESSAGE;
+}
+
+static void refuse(const struct reply *r, struct postern_outcome *out)
+{
+	out->result = POSTERN_REJECTED;
+	out->refusal = refusal_of(r);
+	/* At the end of the message nothing says whose address it is. */
+	out->try_singly =
+	    r->recipients > 1 && out->refusal == POSTERN_REFUSED_RECIPIENT;
+}
+
+/*
+ * Of several recipients one is refused, or put off, and the transaction with
+ * it; not so when the server leaves, is not well, or wants a login first.
+ */
+static bool is_of_one_address(const struct reply *r)
+{
+	if (!is_to(r, "RCPT") || r->recipients < 2 || r->code == 421 ||
+	    r->code == 530)
+		return false;
+	return !r->has_enhanced || r->subject == 1 || r->subject == 2 ||
+	       (r->subject == 7 && r->code >= 500);
+}
+
+static void judge(const struct reply *r, struct postern_outcome *out)
+{
+	if (is_of_one_address(r)) {
+		out->result = POSTERN_REJECTED;
+		out->refusal = POSTERN_REFUSED_RECIPIENT;
+		out->try_singly = true;
+	} else if (r->code / 100 == 4) {
+		out->result = class_of_delay(r);
+	} else if (is_too_large(r)) {
+		refuse(r, out);
+	} else if (is_of_account(r)) {
+		out->result = POSTERN_ACCOUNT;
+	} else if (is_of_sender(r)) {
+		out->result = POSTERN_ACCOUNT;
+		out->is_about_sender = true;
+	} else {
+		refuse(r, out);
+	}
+}
+
+void smtp_classify(const void *settings,
+    const struct postern_response *response, struct postern_outcome *out)
+{
+	struct reply r = { .code = response->status,
+		.command = answer_header(response, "Command"),
+		.text = response->body,
+		.recipients = response->recipient_count };
+	bool is_end = is_to(&r, ".");
+
+	(void)settings;
+	take_enhanced(&r);
+	if (r.code / 100 == 2 && is_end) {
+		accept(&r, out);
+		return;
+	}
+	answer_set(out, is_end ? POSTERN_UNKNOWN : POSTERN_TRANSIENT,
+	    is_end ? STR("") : r.command, response->body);
+	if (r.code >= 400)
+		judge(&r, out);
+}

@@ -1,0 +1,303 @@
+"""Mail handed on by SMTP: to a second Postern, and to a server that fails.
+
+The second Postern stands for the mail server of a provider: STARTTLS, a login,
+and behind it the sandbox, which shows what arrived. The other one says what a
+test wants it to say, and hangs up where it is told to.
+"""
+import os
+import re
+import socketserver
+import ssl
+import subprocess
+import threading
+import unittest
+import urllib.request
+
+from harness import Case, PASSWORD, POSTERN
+
+TEXT = ("From: Shop <orders@shop.example>\r\n"
+        "To: ann@dest.example, bob@dest.example\r\n"
+        "Bcc: dora@dest.example\r\n"
+        "Subject: gr\u00fc\u00dfe\r\n"
+        "MIME-Version: 1.0\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
+        "Content-Transfer-Encoding: 8bit\r\n"
+        "\r\n"
+        ".\r\n..\r\n.begin\r\nKöln 10 €\r\n\r\n"
+        "x.\r\n.\r\n").encode()
+TO = ("ann@dest.example", "bob@dest.example", "dora@dest.example")
+
+
+class Session(socketserver.StreamRequestHandler):
+    """One connection; the server's attributes say what goes wrong."""
+
+    def say(self, text):
+        self.wfile.write(text.encode() + b"\r\n")
+
+    def start_tls(self):
+        self.say("220 2.0.0 go on")
+        self.connection = self.server.context.wrap_socket(
+            self.connection, server_side=True)
+        self.setup()
+
+    def take(self):
+        self.say("354 go on")
+        lines = []
+        for line in self.rfile:
+            if line == b".\r\n":
+                self.server.taken.append(b"".join(lines))
+                return True
+            lines.append(line)
+            if self.server.cut == "in body":
+                return False
+        return False
+
+    def reply_to(self, line):
+        for pattern, reply in self.server.replies.items():
+            if re.search(pattern, line):
+                return reply
+        return None
+
+    def converse(self, line):
+        verb = line[:4].upper()
+        if self.reply_to(line):
+            self.say(self.reply_to(line))
+        elif verb == "EHLO":
+            for word in ("me", "8BITMIME", "SIZE 0", "AUTH PLAIN LOGIN"):
+                self.say("250-" + word)
+            self.say("250 STARTTLS" if self.server.offers_tls else "250 HELP")
+        elif verb == "STAR":
+            self.start_tls()
+        elif verb == "AUTH":
+            self.say("334 ")
+            self.rfile.readline()
+            self.say("235 2.7.0 welcome")
+        elif verb == "DATA":
+            if not self.take() or self.server.cut == "after dot":
+                return False
+            self.say("250 2.0.0 Ok: queued as 4XyZ")
+        elif verb == "QUIT":
+            return False
+        else:
+            self.say("250 2.0.0 ok")
+        return True
+
+    def handle(self):
+        self.say("220 me ESMTP")
+        try:
+            for line in iter(self.rfile.readline, b""):
+                text = line.decode()
+                self.server.heard.append(text)
+                if not self.converse(text):
+                    return
+        except (ssl.SSLError, OSError):
+            pass
+
+
+class Host(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, home):
+        super().__init__(("127.0.0.1", 0), Session)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(home / "cert.pem", home / "key.pem")
+        self.heard, self.taken, self.replies = [], [], {}
+        self.cut, self.offers_tls = None, True
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+
+class Relay(Case):
+    trusts = True
+
+    def config(self, **settings):
+        path = super().config(**settings)
+        if not hasattr(self, "relay"):
+            return path
+        text = path.read_text()
+        for folder in ("spool", "admin"):
+            text = text.replace(f"{self.home}/{folder}", f"{self.home}/{folder}.front")
+        text = text.replace("providers:\n", "providers:\n"
+                            f"  - {{name: relay, type: smtp, url: \"{self.relay}\", "
+                            f"user: demo, password: \"{PASSWORD}\", timeout: 20s}}\n", 1)
+        if self.trusts:
+            text += f"http: {{ca_file: {self.home}/cert.pem}}\n"
+        path.write_text(text)
+        return path
+
+    def attempts(self, text, states):
+        record = self.final(self.queue_id(text), states)
+        return record, [e for e in self.server.events("attempt")
+                        if e["queue_id"] == self.queue_id(text)]
+
+    def submit(self, message, to):
+        smtp = self.client()
+        smtp.ehlo()
+        smtp.mail("orders@shop.example", ["BODY=8BITMIME"])
+        for address in to:
+            self.assertEqual(smtp.rcpt(address)[0], 250)
+        smtp.putcmd("data")
+        self.assertEqual(smtp.getreply()[0], 354)
+        smtp.send(re.sub(rb"(?m)^\.", b"..", message) + b".\r\n")
+        code, text = smtp.getreply()
+        self.assertEqual(code, 250, text)
+        return text.decode()
+
+
+class ToPostern(Relay):
+    settings = {"providers": "ses"}
+
+    def setUp(self):
+        super().setUp()
+        self.behind = self.server
+        self.addCleanup(self.stop_behind)
+        self.relay = f"smtp://localhost:{self.starttls}"
+        self.start(providers="relay")
+
+    def stop_behind(self):
+        self.assertEqual(self.behind.stop(), 0, self.behind.log()[-4000:])
+
+    def check(self, message, to):
+        text = self.submit(message, to)
+        self.assertIn("accepted by relay", text)
+        came = self.sandbox.messages()[-1]
+        self.assertEqual(sorted(came["recipients"]), sorted(to))
+        url = f"{self.sandbox.url}/_sandbox/messages/{came['id']}/raw"
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            raw = answer.read()
+        header, body = message.split(b"\r\n\r\n", 1)
+        self.assertEqual(raw.split(b"\r\n\r\n", 1)[1], body)
+        for field in header.split(b"\r\n"):
+            self.assertEqual(field in raw, not field.startswith(b"Bcc"), field)
+
+    def test_mail_arrives_byte_for_byte(self):
+        self.check(TEXT, TO)
+        block = os.urandom(3 * 1024 * 1024).replace(b"\r", b"x").replace(
+            b"\n", b"\r\n.").replace(b"\0", b"y")
+        lines = [block[i:i + 900] for i in range(0, len(block), 900)]
+        block = b"\r\n".join(line.rstrip(b"\r").lstrip(b"\n") for line in lines)
+        head = TEXT.split(b"\r\n\r\n", 1)[0] + b"\r\n\r\n"
+        self.check(head + block * 3 + b"\r\n", TO)
+        accepted = self.behind.logged("message_accepted", 2)
+        self.assertEqual({e["user"] for e in accepted}, {"demo"})
+
+
+class ToHost(Relay):
+    def setUp(self):
+        self.relay = None
+        super().setUp()
+
+    def start(self, **settings):
+        if self.relay is None:
+            self.host = Host(self.home)
+            self.addCleanup(self.host.close)
+            self.relay = f"smtp://localhost:{self.host.server_address[1]}"
+        super().start(**settings)
+
+
+class Failing(ToHost):
+    settings = {"providers": "sendgrid, relay, ses", "on_unknown": "hold",
+                "user_extra": ", null_sender: true"}
+
+    def setUp(self):
+        super().setUp()
+        self.sandbox.fault("sendgrid", status=503)
+
+    def test_it_takes_over_when_a_provider_is_down(self):
+        code, text = self.send(self.client())
+        self.assertEqual(code, 250, text)
+        self.assertIn("accepted by relay", text)
+        self.assertEqual(len(self.host.taken), 1)
+        record = self.final(self.queue_id(text))
+        self.assertEqual(record["recipients"][0]["provider_id"], "4XyZ")
+        self.assertIn("MAIL FROM:<orders@shop.example>", "".join(self.host.heard))
+        self.assertNotIn(PASSWORD, self.server.log())
+
+    def test_cut_after_the_dot_is_unknown_and_stays_there(self):
+        self.host.cut = "after dot"
+        code, text = self.send(self.client())
+        self.assertEqual(code, 250, text)
+        record, attempts = self.attempts(text, ("held",))
+        self.assertEqual([(a["provider"], a["class"]) for a in attempts],
+                         [("sendgrid", "transient"), ("relay", "unknown")])
+        self.assertEqual(len(self.host.taken), 1)
+        self.assertEqual(self.sandbox.messages(), [])
+
+    def test_cut_before_the_dot_the_next_one_takes_it(self):
+        self.host.cut = "in body"
+        code, text = self.send(self.client())
+        self.assertEqual(code, 250, text)
+        self.assertIn("accepted by ses", text)
+        self.assertEqual(self.host.taken, [])
+
+    def test_the_null_sender_stays_null(self):
+        smtp = self.client()
+        self.assertEqual(smtp.mail("")[0], 250)
+        smtp.rcpt("ann@dest.example")
+        code, text = smtp.data("From: a@shop.example\r\nSubject: x\r\n\r\nhi\r\n")
+        self.assertIn(b"accepted by relay", text)
+        self.assertIn("MAIL FROM:<>", "".join(self.host.heard))
+
+    def test_a_wrong_password_is_of_the_account(self):
+        self.host.replies["AUTH"] = "535 5.7.8 no"
+        code, text = self.send(self.client())
+        self.assertIn("accepted by ses", text)
+        attempt = [e for e in self.server.events("attempt") if e["provider"] == "relay"]
+        self.assertEqual((attempt[0]["class"], attempt[0]["status"]), ("account", 535))
+
+    def test_one_of_several_is_refused(self):
+        self.host.replies["RCPT TO:<bob"] = "550 5.1.1 nobody of that name"
+        code, text = self.send(self.client(), to=TO)
+        record = self.final(self.queue_id(text), ("sent", "failed"))
+        states = {r["address"]: r["state"] for r in record["recipients"]}
+        self.assertEqual(states, {TO[0]: "sent", TO[1]: "failed", TO[2]: "sent"})
+        self.assertEqual(len(self.host.taken), 2)
+
+    def test_without_starttls_no_password_leaves(self):
+        self.host.offers_tls = False
+        code, text = self.send(self.client())
+        self.assertIn("accepted by ses", text)
+        self.assertNotIn("AUTH", "".join(self.host.heard))
+
+
+class Untrusted(ToHost):
+    trusts = False
+    settings = {"providers": "relay, ses"}
+
+    def test_a_certificate_nobody_vouches_for_is_refused(self):
+        code, text = self.send(self.client())
+        self.assertIn("accepted by ses", text)
+        self.assertNotIn("AUTH", "".join(self.host.heard))
+
+
+class Check(ToHost):
+    settings = {"providers": "relay"}
+
+    def complaint(self, keys):
+        path = self.config(providers="relay")
+        path.write_text(re.sub(r'url: "smtp:.*?"', keys, path.read_text()))
+        done = subprocess.run([POSTERN, "check", "-c", path], text=True,
+                              capture_output=True)
+        return "" if done.returncode == 0 else done.stdout + done.stderr
+
+    def test_a_password_needs_tls(self):
+        for good in ('url: "smtp://mail.example"', 'url: "smtps://mail.example:465"',
+                     'url: "smtp://127.0.0.1:25", tls: none',
+                     'url: "smtp://[::1]:25", tls: opportunistic'):
+            self.assertEqual(self.complaint(good), "")
+        for bad, words in (
+                ('url: "smtp://mail.example", tls: none', "tls: required"),
+                ('url: "smtp://127.0.0.1.example", tls: none', "tls: required"),
+                ('url: "smtp://mail.example", tls: opportunistic', "tls: required"),
+                ('url: "smtps://mail.example", tls: none', "leave out tls"),
+                ('url: "smtp://u:p@mail.example"', "must not contain a login"),
+                ('url: "https://mail.example"', "smtp://")):
+            self.assertIn(words, self.complaint(bad), bad)
+
+
+if __name__ == "__main__":
+    unittest.main()
