@@ -11,6 +11,10 @@
 
 #include <stdio.h>
 
+enum {
+	ID_MIN = 12 /* where nothing says that it is an id */
+};
+
 /* What a reply says, taken apart. */
 struct reply {
 	int code;
@@ -75,16 +79,21 @@ static struct postern_str word_after(struct postern_str text, const char *mark)
 	return str_make(at.ptr, len);
 }
 
-/* "Ok: queued as 4Xy", "OK id=1tA-02", "OK (id=...)", "Ok 0100-00" of SES. */
+/*
+ * "Ok: queued as 4Xy" of Postfix, "OK id=1tA-02" of Exim, "Ok: 01m8... taken"
+ * of Postern, "Ok 0100-00" of SES. What is short is a word.
+ */
 static void accept(const struct reply *r, struct postern_outcome *out)
 {
-	struct postern_str id = word_after(r->text, "queued as ");
+	static const char *const marks[] = { "queued as ",
+		"id=", "ok: ", "ok " };
+	struct postern_str id = STR("");
 
-	if (id.len == 0)
-		id = word_after(r->text, "id=");
-	if (id.len == 0 && str_istarts(r->text, STR("Ok ")) &&
-	    !memchr(r->text.ptr + 3, ' ', r->text.len - 3))
-		id = str_from(r->text, 3);
+	for (size_t i = 0; id.len == 0 && i < 4; i++) {
+		id = word_after(r->text, marks[i]);
+		if (i >= 2 && id.len < ID_MIN)
+			id.len = 0;
+	}
 	answer_set(out, POSTERN_ACCEPTED, STR(""), STR(""));
 	answer_set_id(out, id);
 }

@@ -1,8 +1,9 @@
 /*
  * What the files of SMTP share. A session is one connection, from the call
- * that wants it to the last one it carries: relay.c owns its life, and lets
- * curl connect, by a proxy where there is one, greet, start TLS and log in;
- * relay_talk.c then speaks the transactions over curl's connection.
+ * that wants it to the last one it carries: relay.c owns its life,
+ * relay_connect.c lets curl connect, by a proxy where there is one, greet,
+ * start TLS and log in; relay_talk.c then speaks the transactions over curl's
+ * connection.
  */
 #pragma once
 
@@ -120,8 +121,26 @@ void relay_end_by(
  * has served another call before, a new one is made. False: it is not.
  */
 bool relay_start_over(struct relay_session *s);
-/* What is waited for on the connection; 0: nothing. 0 or a negative errno. */
-int relay_watch(struct relay_session *s, bool wants_write);
+/* End a session without a call, with a goodbye. */
+void relay_drop(struct relay_session *s);
+/* Something that closing waits for has gone. */
+void relay_close_step(struct relay *m);
+
+/* --- relay_connect.c --- */
+
+/* For s->call; 0, or a negative errno and nothing has begun. */
+int connect_begin(struct relay_session *s);
+/* The resolver's answer. */
+void connect_go_on(
+    struct resolve_query *q, const char *addresses, const char *error);
+/* The engine's: curl has the connection ready, or not. */
+void connect_done(CURL *easy, CURLcode code);
+/* Close, and forget all that is about this connection. */
+void connect_drop(struct relay_session *s);
+/* Wait for what can be read, and perhaps written. 0 or a negative errno. */
+int connect_watch(struct relay_session *s, bool wants_write);
+/* Wait for nothing. */
+void connect_ignore(struct relay_session *s);
 
 /* --- relay_talk.c --- */
 

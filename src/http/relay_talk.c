@@ -435,7 +435,7 @@ void talk_go_on(struct relay_session *s)
 			break;
 		has_more = write_more(s);
 	}
-	if (is_talking(s) && relay_watch(s, has_more) != 0)
+	if (is_talking(s) && connect_watch(s, has_more) != 0)
 		broken(s, "The connection cannot be watched");
 }
 
