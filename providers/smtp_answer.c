@@ -9,8 +9,6 @@
 #include <common/answer.h>
 #include <common/str.h>
 
-#include <stdio.h>
-
 enum {
 	ID_MIN = 12 /* where nothing says that it is an id */
 };
@@ -24,24 +22,45 @@ struct reply {
 	size_t recipients;
 };
 
+/* Up to three digits at the start of s; false when there are none. */
+static bool take_number(struct postern_str *s, unsigned *out)
+{
+	size_t len = 0;
+
+	for (*out = 0; len < s->len && len < 3; len++) {
+		if (s->ptr[len] < '0' || s->ptr[len] > '9')
+			break;
+		*out = *out * 10 + (unsigned)(s->ptr[len] - '0');
+	}
+	*s = str_from(*s, len);
+	return len > 0;
+}
+
+static bool take_char(struct postern_str *s, char c)
+{
+	bool is_there = s->len > 0 && s->ptr[0] == c;
+
+	if (is_there)
+		*s = str_from(*s, 1);
+	return is_there;
+}
+
 /* "5.7.1 Not you" */
 static void take_enhanced(struct reply *r)
 {
+	struct postern_str rest = r->text;
 	unsigned class, subject, detail;
-	char start[16];
-	int len = 0;
 
-	(void)snprintf(start, sizeof(start), "%.*s", STR_FMT(r->text));
-	if (sscanf(start, "%1u.%3u.%3u%n", &class, &subject, &detail, &len) !=
-		3 ||
-	    (int)class != r->code / 100)
+	if (!take_number(&rest, &class) || (int)class != r->code / 100 ||
+	    !take_char(&rest, '.') || !take_number(&rest, &subject) ||
+	    !take_char(&rest, '.') || !take_number(&rest, &detail))
 		return;
 	r->has_enhanced = true;
 	r->subject = subject;
 	r->detail = detail;
-	r->text = str_from(r->text, (size_t)len);
-	while (r->text.len > 0 && r->text.ptr[0] == ' ')
-		r->text = str_from(r->text, 1);
+	while (take_char(&rest, ' ')) {
+	}
+	r->text = rest;
 }
 
 static bool is_to(const struct reply *r, const char *command)
@@ -207,15 +226,11 @@ static void judge(const struct reply *r, struct postern_outcome *out)
 		out->try_singly = true;
 	} else if (r->code / 100 == 4) {
 		out->result = class_of_delay(r);
-	} else if (is_too_large(r)) {
+	} else if (is_too_large(r) || (!is_of_account(r) && !is_of_sender(r))) {
 		refuse(r, out);
-	} else if (is_of_account(r)) {
-		out->result = POSTERN_ACCOUNT;
-	} else if (is_of_sender(r)) {
-		out->result = POSTERN_ACCOUNT;
-		out->is_about_sender = true;
 	} else {
-		refuse(r, out);
+		out->result = POSTERN_ACCOUNT;
+		out->is_about_sender = !is_of_account(r);
 	}
 }
 

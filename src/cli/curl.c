@@ -16,7 +16,8 @@ enum {
 	STRING_WHOLE = 120, /* one that is not cut */
 	TEXT_SHOWN = 1024,  /* bytes of another body */
 	TEXT_WHOLE = 1400,
-	JSON_DEPTH_MAX = 64
+	JSON_DEPTH_MAX = 64,
+	LOGIN_MAX = 8192
 };
 
 /* --- bodies --- */
@@ -208,8 +209,62 @@ static int add_url(struct buf *out, struct span url)
 	return rc < 0 ? rc : add_quoted(out, span_from(rest, (size_t)at));
 }
 
+/* Curl's port for smtp:// is another one. */
+static int add_server(struct buf *out, struct span url)
+{
+	struct span rest = span_from(url, (size_t)span_index(url, ']') + 1);
+	bool has_port = span_rindex(rest, ':') > 5;
+
+	if (span_starts_with(rest, SPAN(":")) || has_port ||
+	    span_istarts_with(url, SPAN("smtps:")))
+		return add_quoted(out, url);
+	return buf_printf(out, "'%.*s:587'", SPAN_FMT(url));
+}
+
+static int add_login(struct buf *out, const struct http_smtp *how)
+{
+	struct buf login;
+	int rc;
+
+	if (!how->user)
+		return 0;
+	buf_init(&login, LOGIN_MAX);
+	rc = buf_printf(&login, "%s:%s", how->user, how->password);
+	if (rc == 0)
+		rc = add_option(out, "--user", buf_span(&login));
+	buf_finish(&login);
+	return rc;
+}
+
+static int smtp_command(const struct explain_offer *o, struct buf *out)
+{
+	static const char *const tls[] = {
+		[HTTP_SMTP_TLS_REQUIRED] = " --ssl-reqd",
+		[HTTP_SMTP_TLS_OPPORTUNISTIC] = " --ssl",
+		[HTTP_SMTP_TLS_NONE] = "",
+	};
+	const struct http_smtp *how = o->smtp;
+	int rc = buf_add_str(out, "curl ");
+
+	if (rc == 0)
+		rc = add_server(out, span_of(o->url));
+	if (rc == 0)
+		rc = buf_add_str(out, tls[how->tls]);
+	if (rc == 0)
+		rc = add_login(out, how);
+	if (rc == 0)
+		rc = add_option(out, "--mail-from", how->sender);
+	for (size_t i = 0; rc == 0 && i < how->recipient_count; i++)
+		rc = add_option(out, "--mail-rcpt", how->recipients[i]);
+	if (rc == 0)
+		rc = add_option(out, "-T - <<<", span_of(o->body));
+	return rc < 0 ? rc : buf_add_str(out, "\n");
+}
+
 int curl_command(const struct explain_offer *o, struct buf *out)
 {
+	if (o->smtp)
+		return smtp_command(o, out);
 	int rc = buf_printf(out, "curl -X %s ", o->method);
 
 	if (rc == 0)

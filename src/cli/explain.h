@@ -18,6 +18,7 @@
 #include <base/id.h>
 #include <base/span.h>
 #include <config/config.h>
+#include <http/http.h>
 #include <mail/envelope.h>
 #include <mail/message.h>
 #include <postern/provider.h>
@@ -90,7 +91,8 @@ struct explain_offer {
 	const char **gone;   /* header fields that do not go on */
 	size_t gone_count;
 	const char *method, *url; /* of the first call */
-	const char **headers;     /* NULL-terminated */
+	const char **headers;     /* NULL-terminated; by SMTP the envelope */
+	const struct http_smtp *smtp; /* NULL: by HTTP */
 	uint64_t body_size;
 	bool is_shortened;
 	const char *body; /* for people: valid UTF-8, shortened */

@@ -158,6 +158,34 @@ static const char **copy_headers(const char *const *from, struct arena *a)
 	return to;
 }
 
+/* The envelope as lines; its spans outlive the call. NULL for memory. */
+static const char **envelope_lines(const struct http_smtp *how, struct arena *a)
+{
+	size_t count = how->recipient_count;
+	const char **to = arena_alloc(a, (count + 2) * sizeof(*to));
+
+	if (!to)
+		return NULL;
+	to[0] = arena_printf(a, "MAIL FROM:<%.*s>", SPAN_FMT(how->sender));
+	for (size_t i = 0; i < count; i++)
+		to[i + 1] = arena_printf(
+		    a, "RCPT TO:<%.*s>", SPAN_FMT(how->recipients[i]));
+	to[count + 1] = NULL;
+	return to;
+}
+
+static const struct http_smtp *copy_smtp(
+    const struct http_smtp *from, struct arena *a)
+{
+	struct http_smtp *to = arena_copy(a, from, sizeof(*from));
+
+	if (to && to->user) {
+		to->user = arena_str(a, span_of(from->user));
+		to->password = arena_str(a, span_of(from->password));
+	}
+	return to && (!from->user || (to->user && to->password)) ? to : NULL;
+}
+
 static void take_request(struct explain_offer *o,
     const struct explain_letter *l, struct provider_call *call, struct arena *a)
 {
@@ -167,7 +195,9 @@ static void take_request(struct explain_offer *o,
 	provider_call_http(call, &http);
 	o->method = arena_str(a, span_of(http.method ? http.method : ""));
 	o->url = arena_str(a, span_of(http.url));
-	o->headers = copy_headers(http.headers, a);
+	o->headers = http.smtp ? envelope_lines(http.smtp, a)
+			       : copy_headers(http.headers, a);
+	o->smtp = http.smtp ? copy_smtp(http.smtp, a) : NULL;
 	o->body_size = http.body_size;
 	buf_init(&body, BODY_MAX);
 	if (provider_call_body(call, &body) < 0) {
@@ -177,7 +207,8 @@ static void take_request(struct explain_offer *o,
 		if (o->is_fields)
 			find_gone(
 			    o, message_header(l->message), buf_span(&body), a);
-		if (!o->method || !o->url || !o->headers || !o->body)
+		if (!o->method || !o->url || !o->headers || !o->body ||
+		    (http.smtp && !o->smtp))
 			fail(o, "out of memory");
 	}
 	buf_finish(&body);

@@ -302,6 +302,23 @@ class Check(ToHost):
                 ('url: "https://mail.example"', "smtp://")):
             self.assertIn(words, self.complaint(bad), bad)
 
+    def test_explain_shows_the_transaction(self):
+        (self.home / "m.eml").write_bytes(TEXT)
+        done = subprocess.run(
+            [POSTERN, "explain", "-c", self.home / "postern.yaml", "--user", "demo",
+             "--from", "orders@shop.example", "--to", TO[0], self.home / "m.eml"],
+            text=True, capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(f"curl '{self.relay}' --ssl-reqd", done.stdout)
+        self.assertIn("--user 'demo:XXXX", done.stdout)
+        self.assertIn(f"--mail-rcpt '{TO[0]}'", done.stdout)
+
+    def test_check_online_says_what_it_does_not_know(self):
+        done = subprocess.run(
+            [POSTERN, "check", "-c", self.home / "postern.yaml", "--online"],
+            text=True, capture_output=True)
+        self.assertIn("relay: a mail server cannot be asked", done.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()
