@@ -243,6 +243,9 @@ void connect_done(CURL *easy, CURLcode code)
 	struct relay_session *s = (struct relay_session *)(void *)private;
 	const struct relay_reply *last = &s->talk->reply;
 
+	/* It was called off in this turn of the loop. */
+	if (s->state != RELAY_CONNECTING)
+		return;
 	if (code == CURLE_OK && s->user && !s->is_logged_in)
 		code = CURLE_LOGIN_DENIED;
 	if (code == CURLE_LOGIN_DENIED && last->code >= 400)
