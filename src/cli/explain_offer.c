@@ -193,6 +193,7 @@ static void take_request(struct explain_offer *o,
 	struct buf body;
 
 	provider_call_http(call, &http);
+	o->is_fields = !provider_call_sends_message(call);
 	o->method = arena_str(a, span_of(http.method ? http.method : ""));
 	o->url = arena_str(a, span_of(http.url));
 	o->headers = http.smtp ? envelope_lines(http.smtp, a)
@@ -284,8 +285,7 @@ void explain_offer_make(struct explain_offer *o, const struct explain_letter *l,
 
 	*o = (struct explain_offer){ .provider = p,
 		.lacks = l->needs & ~p->carries,
-		.altered = l->needs & p->carries & ~p->module->flags,
-		.is_fields = p->module->flags & POSTERN_NEEDS_CONTENT };
+		.altered = l->needs & p->carries & ~p->module->flags };
 	for (size_t i = 0; i < count; i++)
 		o->lacks |= traits_needed_for(
 				l->needs, &l->envelope.terms, recipients[i]) &

@@ -208,6 +208,17 @@ void provider_call_http(struct provider_call *c, struct http_call *out)
 	c->request.smtp.needs_utf8 = c->input.needs_utf8;
 }
 
+bool provider_call_sends_message(const struct provider_call *c)
+{
+	const struct postern_request *r = &c->request;
+
+	for (size_t i = 0; i < r->piece_count; i++) {
+		if (r->pieces[i].source == PIECE_MESSAGE)
+			return true;
+	}
+	return false;
+}
+
 int provider_call_body(struct provider_call *c, struct buf *out)
 {
 	uint64_t offset = 0;

@@ -169,6 +169,8 @@ int provider_call_build(struct provider_call *c,
 uint64_t provider_call_held(const struct provider_call *c);
 /* Fill all of an http_call but times and on_done; valid with c. */
 void provider_call_http(struct provider_call *c, struct http_call *out);
+/* After the build: the body holds the message itself, not fields of it. */
+bool provider_call_sends_message(const struct provider_call *c);
 /* For golden files: append the body to out. */
 int provider_call_body(struct provider_call *c, struct buf *out);
 

@@ -110,6 +110,7 @@ START_TEST(shows_envelope_and_header)
 	buf_init(&body, 4096);
 	ck_assert_int_eq(provider_call_body(c, &body), 0);
 	ck_assert_uint_eq(buf_len(&body), message_size(message));
+	ck_assert(provider_call_sends_message(c));
 	buf_finish(&body);
 	provider_call_free(c);
 }
@@ -139,6 +140,7 @@ START_TEST(shows_content_to_those_who_need_it)
 	provider_call_http(c, &http);
 	ck_assert_ptr_null(http.headers[0]);
 	ck_assert_uint_eq(http.body_size, 0);
+	ck_assert(!provider_call_sends_message(c));
 	provider_call_free(c);
 }
 END_TEST
