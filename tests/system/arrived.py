@@ -303,6 +303,10 @@ PROVIDERS = {
                   "List-Id, X-Feedback-Id and X-CSA-Complaints are the provider's own")],
         refuses=[one_author("Mailjet"), one_reply_to("Mailjet"),
                  long_subject("Mailjet", 255)]),
+    "mailtrap": Fields(
+        SETTINGS.get("mailtrap", ""),
+        laws=[no_parameters, one_of_a_name, space_as_text, space_as_subject],
+        refuses=[one_author("Mailtrap"), one_reply_to("Mailtrap")]),
     "mandrill": Whole(
         SETTINGS["mandrill"], lacks=["dkim", "date"], limit=10,
         steers="X-MC-", own=["X-MC-PreserveRecipients", "X-MC-Metadata", "X-MC-BccAddress"],
