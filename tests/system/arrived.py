@@ -304,9 +304,13 @@ PROVIDERS = {
         refuses=[one_author("Mailjet"), one_reply_to("Mailjet"),
                  long_subject("Mailjet", 255)]),
     "mailtrap": Fields(
-        SETTINGS.get("mailtrap", ""),
+        SETTINGS["mailtrap"],
         laws=[no_parameters, one_of_a_name, space_as_text, space_as_subject],
         refuses=[one_author("Mailtrap"), one_reply_to("Mailtrap")]),
+    "gmail": Addressed(
+        SETTINGS["gmail"], limit=500, lacks=["dkim", "date"],
+        refuses=[twice("a header field stands twice", ONCE.replace(" to cc", "")),
+                 LONG_LINES]),
     "mandrill": Whole(
         SETTINGS["mandrill"], lacks=["dkim", "date"], limit=10,
         steers="X-MC-", own=["X-MC-PreserveRecipients", "X-MC-Metadata", "X-MC-BccAddress"],

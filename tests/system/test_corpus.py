@@ -285,11 +285,13 @@ class Judge:
 
 
 class Corpus(Case):
+    key = None  # file of a service account's
     settings = {"sync_budget": "60s", "durability": "none"}
 
     def config(self, **settings):
         path = super().config(**settings)
         users, providers, routes = "", "", ""
+        self.key = self.sandbox.service_account(self.home)
         for name in sorted(self.modules()):
             for entry in (name, f"{name}-altering"):
                 allowed = f"allow_altering: [{', '.join(arrived.ALTERING)}], " \
@@ -310,7 +312,8 @@ class Corpus(Case):
         return path
 
     def settings_of(self, name):
-        return arrived.PROVIDERS[name].settings.replace("{sandbox}", self.sandbox.url)
+        return arrived.PROVIDERS[name].settings.format(
+            sandbox=self.sandbox.url, key=self.key)
 
     @staticmethod
     @functools.cache
