@@ -58,7 +58,6 @@ struct probe {
 	struct http_call http;
 	struct arena arena;
 	const char *url; /* of its API's host */
-	bool is_smtp;
 	bool is_wrong;
 	bool is_told; /* by its account: */
 	struct postern_inquiry told;
@@ -268,7 +267,6 @@ static const char *find_host(struct probe *p, struct err *e)
 
 	if (call && provider_call_build(call, c->module, c->settings, e) == 0) {
 		provider_call_http(call, &http);
-		p->is_smtp = http.smtp;
 		const char *host = http.url ? strstr(http.url, "://") : NULL;
 		size_t len = host ? strcspn(host + 3, "/?#") : 0;
 
@@ -297,11 +295,6 @@ static void ask_host(struct probe *p)
 	if (!p->url) {
 		finish(p, true, "where it would be asked is not known: %s",
 		    e.text[0] ? e.text : "out of memory");
-		return;
-	}
-	if (p->is_smtp) {
-		finish(p, false,
-		    "a mail server cannot be asked: the login was not checked");
 		return;
 	}
 	p->http = (struct http_call){ .method = "GET",
