@@ -3,8 +3,13 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+enum {
+	TAGS_MAX = 10
+};
+
 const char *const mailgun_control_fields[] = { "X-Mailgun-", NULL };
 
+/* What is not there are traces of Mailgun itself, such as X-Mailgun-Sid. */
 static const char *option_of(struct postern_str field)
 {
 	static const char *const options[][2] = {
@@ -14,6 +19,7 @@ static const char *option_of(struct postern_str field)
 		{ "X-Mailgun-Secondary-DKIM-Public",
 		    "o:secondary-dkim-public" },
 		{ "X-Mailgun-Deliver-By", "o:deliverytime" },
+		{ "X-Mailgun-Deliver-Within", "o:deliver-within" },
 		{ "X-Mailgun-Drop-Message", "o:testmode" },
 		{ "X-Mailgun-Track", "o:tracking" },
 		{ "X-Mailgun-Track-Clicks", "o:tracking-clicks" },
@@ -26,6 +32,7 @@ static const char *option_of(struct postern_str field)
 		{ "X-Mailgun-Delivery-Time-Optimize-Period",
 		    "o:deliverytime-optimize-period" },
 		{ "X-Mailgun-Recipient-Variables", "recipient-variables" },
+		{ "X-Mailgun-Template-Variables", "t:variables" },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -91,9 +98,25 @@ static void add_controls(const struct form *f, const struct postern_controls *c)
 	add_choice(f, "o:tracking-clicks", c->track_clicks);
 }
 
+/* Of the maximum there is talk of 3 and of 10. */
+static bool are_tags(const struct postern_controls *c)
+{
+	for (size_t i = 0; i < c->tag_count; i++) {
+		for (size_t k = 0; k < c->tags[i].len; k++) {
+			if ((unsigned char)c->tags[i].ptr[k] >= 0x80)
+				return false;
+		}
+	}
+	return c->tag_count <= TAGS_MAX;
+}
+
 int mailgun_add_options(const struct form *f, const struct postern_mail *mail)
 {
 	int rc = 0;
+
+	if (!are_tags(mail->controls))
+		return f->host->refuse(
+		    f->r, "Mailgun takes at most 10 tags, in ASCII");
 
 	for (size_t i = 0; rc == 0 && i < mail->header_count; i++) {
 		const struct postern_header *h = &mail->headers[i];

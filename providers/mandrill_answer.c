@@ -1,7 +1,7 @@
 /*
  * What Mandrill means by an answer. A success is a list with what became of
  * each recipient; an error has a name, and comes with status 500 whatever it
- * is about. GeneralError is what the status says: perhaps it was taken.
+ * is about. After GeneralError it was perhaps taken.
  */
 #include <mandrill_answer.h>
 
@@ -15,6 +15,7 @@ static const struct verdict errors[] = {
 	{ .code = "Unknown_Subaccount", .result = POSTERN_ACCOUNT },
 	{ .code = "ValidationError", .result = POSTERN_REJECTED },
 	{ .code = "ServiceUnavailable", .result = POSTERN_TRANSIENT },
+	{ .code = "GeneralError", .result = POSTERN_UNKNOWN },
 	{ .code = NULL },
 };
 

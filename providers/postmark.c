@@ -36,7 +36,10 @@ static const struct postern_field postmark_fields[] = {
 };
 
 enum {
-	TEXT_MAX = 5 * 1000 * 1000
+	TEXT_MAX = 5 * 1000 * 1000,
+	METADATA_MAX = 10,
+	METADATA_NAME_MAX = 20,
+	METADATA_VALUE_MAX = 80
 };
 
 static const char *const control_fields[] = { "X-PM-", NULL };
@@ -60,6 +63,17 @@ static const char *const forbidden[] = { "vbs", "exe", "bin", "bat", "chm",
 	"mdb", "pcd", "pif", "reg", "scr", "sct", "shs", "vbe", "vba", "wsf",
 	"wsh", "wsl", "msc", "msi", "msp", "mst", NULL };
 
+/* The tenth is ours. */
+static bool fits_metadata(const struct postern_controls *c)
+{
+	for (size_t i = 0; i < c->metadata_count; i++) {
+		if (c->metadata[i].name.len > METADATA_NAME_MAX ||
+		    c->metadata[i].value.len > METADATA_VALUE_MAX)
+			return false;
+	}
+	return c->metadata_count < METADATA_MAX;
+}
+
 static int check(struct letter *l)
 {
 	const struct postern_content *c = l->mail->content;
@@ -72,6 +86,10 @@ static int check(struct letter *l)
 		    l, "Postmark takes text and HTML of at most 5 MB each");
 	if (l->mail->controls->tag_count > 1)
 		return letter_refuse(l, "Postmark takes one tag");
+	if (!fits_metadata(l->mail->controls))
+		return letter_refuse(l,
+		    "Postmark takes 9 fields of metadata, with names of 20 "
+		    "and values of 80 characters");
 	for (size_t i = 0; i < c->part_count; i++) {
 		if (letter_has_kind(&c->parts[i], forbidden))
 			return letter_refuse_part(

@@ -15,6 +15,7 @@
 
 enum {
 	CATEGORIES_MAX = 10,
+	ARGS_MAX = 10000,
 	NAME_SIZE = 128 /* of metadata, which is shorter */
 };
 
@@ -117,13 +118,30 @@ static json_t *string_of(struct postern_str s)
 	return json_stringn(s.ptr, s.len);
 }
 
-/* What mail->controls says goes before. */
+static bool is_in(const json_t *list, const json_t *tag)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		if (json_equal(item, tag))
+			return true;
+	}
+	return false;
+}
+
+/* What mail->controls says goes before; a category may be there once. */
 static json_t *add_tags(json_t *list, const struct postern_controls *c)
 {
 	if (!list && c->tag_count > 0)
 		list = json_array();
-	for (size_t i = 0; i < c->tag_count; i++)
-		(void)json_array_append_new(list, string_of(c->tags[i]));
+	for (size_t i = 0; i < c->tag_count; i++) {
+		json_t *tag = string_of(c->tags[i]);
+		if (tag && !is_in(list, tag))
+			(void)json_array_append(list, tag);
+		json_decref(tag);
+	}
 	return list;
 }
 
@@ -190,6 +208,22 @@ static int add_members(json_t *object, struct writer *w)
 	return rc;
 }
 
+static bool are_categories(const json_t *list)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		const char *text = json_string_value(item);
+		for (; text && *text; text++) {
+			if ((unsigned char)*text >= 0x80)
+				return false;
+		}
+	}
+	return json_array_size(list) <= CATEGORIES_MAX;
+}
+
 /* Why SendGrid cannot do it, or NULL. */
 static const char *find_obstacle(
     struct postern_str header, const json_t *api, const json_t *members)
@@ -199,9 +233,11 @@ static const char *find_obstacle(
 	if (json_object_get(api, "sub") || json_object_get(api, "section"))
 		return "mail merge by X-SMTPAPI (sub, section) is not "
 		       "supported";
-	if (json_array_size(json_object_get(members, "categories")) >
-	    CATEGORIES_MAX)
-		return "SendGrid takes at most 10 categories (tags)";
+	if (!are_categories(json_object_get(members, "categories")))
+		return "SendGrid takes at most 10 categories (tags), in ASCII";
+	if (json_dumpb(json_object_get(members, "custom_args"), NULL, 0,
+		JSON_COMPACT) > ARGS_MAX)
+		return "SendGrid takes at most 10000 bytes of metadata";
 	return NULL;
 }
 

@@ -99,13 +99,17 @@ static int smtp_build(const void *settings, const struct postern_mail *mail,
 	return host->body_message(r, POSTERN_AS_IS);
 }
 
+/* It may be the SMTP service of any provider. */
+static const char *const control_fields[] = { "", NULL };
+
 POSTERN_EXPORT extern const struct postern_provider postern_provider_v1;
 const struct postern_provider postern_provider_v1 = {
 	.abi = POSTERN_PROVIDER_ABI,
 	.size = sizeof(struct postern_provider),
 	.name = "smtp",
 	.doc = "Hands the message to a mail server.",
-	.flags = POSTERN_CARRIES_UTF8 | POSTERN_CARRIES_ALL_CONTENT,
+	.flags = POSTERN_CARRIES_UTF8 | POSTERN_CARRIES_ALL_CONTENT |
+		 POSTERN_SENDS_CONTROL_FIELDS,
 	/* RFC 5321 4.5.3.1.8: so many every server takes. */
 	.limits.recipients = 100,
 	.fields = smtp_fields,
@@ -113,4 +117,5 @@ const struct postern_provider postern_provider_v1 = {
 	.check = smtp_check,
 	.build = smtp_build,
 	.classify = smtp_classify,
+	.control_fields = control_fields,
 };

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 struct sparkpost_settings {
 	const char *url;
@@ -74,19 +75,22 @@ static const char *sparkpost_check(const void *settings)
 static int add_recipients(struct letter *l, const json_t *api)
 {
 	const json_t *tags = json_object_get(api, "tags");
-	int rc = 0;
+	char *text = tags ? json_dumps(tags, JSON_COMPACT) : NULL;
 
+	if (tags && !text)
+		return -ENOMEM;
 	writer_open(&l->w, "recipients", "[");
-	for (size_t i = 0; rc == 0 && i < l->mail->recipient_count; i++) {
+	for (size_t i = 0; i < l->mail->recipient_count; i++) {
 		writer_open(&l->w, NULL, "{");
 		writer_open(&l->w, "address", "{");
 		writer_text(&l->w, "email", l->mail->recipients[i]);
 		(void)writer_close(&l->w, "}");
-		rc = writer_value(&l->w, "tags", tags);
+		if (text)
+			writer_json(&l->w, "tags", str_of(text));
 		(void)writer_close(&l->w, "}");
 	}
-	(void)writer_close(&l->w, "]");
-	return rc;
+	free(text);
+	return writer_close(&l->w, "]");
 }
 
 static int add_content(struct letter *l)

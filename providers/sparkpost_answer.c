@@ -165,9 +165,10 @@ static void classify_success(const struct postern_response *response,
 	if (json_is_integer(
 		json_object_get(results, "total_accepted_recipients")))
 		classify_results(response, body, results, out);
-	else if (json_object_get(body, "errors"))
+	else if (json_object_get(body, "errors")) {
+		out->result = POSTERN_UNKNOWN; /* unless a code says more */
 		classify_error(response, body, out);
-	else
+	} else
 		answer_foreign(response,
 		    STR("not an answer of SparkPost: check url"), out);
 }

@@ -10,6 +10,8 @@
 enum {
 	CAMPAIGN_MAX = 64,
 	TAGS_MAX = 10,
+	TAG_MAX = 128, /* bytes: they go along once for each recipient */
+	METADATA_MAX = 10000,
 	NAME_SIZE = 128 /* of metadata, which is shorter */
 };
 
@@ -22,7 +24,7 @@ static bool are_tags(const json_t *tags)
 		return false;
 	json_array_foreach(tags, i, tag)
 	{
-		if (!json_is_string(tag))
+		if (!json_is_string(tag) || json_string_length(tag) > TAG_MAX)
 			return false;
 	}
 	return true;
@@ -49,7 +51,8 @@ static const char *find_fault(const json_t *api)
 	if (metadata && !json_is_object(metadata))
 		return "metadata of X-MSYS-API is no JSON object";
 	if (!are_tags(json_object_get(api, "tags")))
-		return "tags of X-MSYS-API are a list of at most 10 strings";
+		return "tags of X-MSYS-API are a list of at most 10 strings of "
+		       "at most 128 bytes";
 	return NULL;
 }
 
@@ -107,6 +110,10 @@ int sparkpost_read_msys(const struct postern_mail *mail,
 	add_controls(*out, mail->controls);
 	if (json_array_size(json_object_get(*out, "tags")) > TAGS_MAX)
 		return host->refuse(r, "SparkPost takes at most 10 tags");
+	if (json_dumpb(json_object_get(*out, "metadata"), NULL, 0,
+		JSON_COMPACT) > METADATA_MAX)
+		return host->refuse(
+		    r, "SparkPost takes at most 10 KB of metadata");
 	return 0;
 }
 

@@ -66,7 +66,8 @@ int addressed_body(const struct postern_mail *mail,
     const struct postern_host *host, struct postern_request *r,
     enum postern_encoding encoding)
 {
-	static const char *const without[] = { "To", "Cc", "Bcc", NULL };
+	static const char *const without[] = { "To", "Cc", "Bcc", "Resent-To",
+		"Resent-Cc", "Resent-Bcc", NULL };
 	struct split lists;
 	struct text t;
 	int rc = split_recipients(mail, host, r, &lists);

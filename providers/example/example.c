@@ -250,7 +250,8 @@ static enum postern_class class_of(int status)
 		return POSTERN_TRANSIENT; /* it says that nothing was taken */
 	default:
 		/* Key, plan, path: no message of ours will do better. */
-		return status < 500 ? POSTERN_ACCOUNT : POSTERN_UNKNOWN;
+		return status >= 300 && status < 500 ? POSTERN_ACCOUNT
+						     : POSTERN_UNKNOWN;
 	}
 }
 

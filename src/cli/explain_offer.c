@@ -8,6 +8,7 @@
 
 #include <base/clock.h>
 #include <deliver/batch.h>
+#include <mail/controls.h>
 #include <mail/header.h>
 #include <mail/traits.h>
 #include <provider/provider.h>
@@ -100,7 +101,7 @@ static bool is_mapped(struct span name)
 			return true;
 	}
 	return span_istarts_with(name, SPAN("Content-")) ||
-	       span_istarts_with(name, SPAN("X-Postern-"));
+	       control_kind(name) != CONTROL_NONE;
 }
 
 static bool is_listed(const struct explain_offer *o, struct span name)
@@ -122,20 +123,31 @@ static size_t count_fields(struct span header)
 	return n;
 }
 
+/* root: of the request, or NULL. */
+static bool is_gone(
+    const struct explain_offer *o, struct span name, json_t *root)
+{
+	if (control_kind(name) == CONTROL_NATIVE)
+		return !provider_knows_field(o->provider->module, name);
+	return root && !is_mapped(name) && !speaks_of(root, name);
+}
+
 /*
- * Fields of the header that the request does not speak of. Of an API that
- * takes JSON; what else there may be is not looked into.
+ * Fields of the header that do not reach the provider: those that steer others,
+ * and of an API that takes JSON those of which the request does not speak; what
+ * else there may be is not looked into.
  */
 static void find_gone(struct explain_offer *o, struct span header,
     struct span body, struct arena *a)
 {
-	json_t *root = json_loadb(body.ptr, body.len, 0, NULL);
+	json_t *root = NULL;
 	struct message_field field;
 
+	if (o->is_fields)
+		root = json_loadb(body.ptr, body.len, 0, NULL);
 	o->gone = arena_alloc(a, (count_fields(header) + 1) * sizeof(*o->gone));
-	while (root && o->gone && header_next(&header, &field)) {
-		if (is_mapped(field.name) || is_listed(o, field.name) ||
-		    speaks_of(root, field.name))
+	while (o->gone && header_next(&header, &field)) {
+		if (is_listed(o, field.name) || !is_gone(o, field.name, root))
 			continue;
 		o->gone[o->gone_count] = arena_str(a, field.name);
 		if (o->gone[o->gone_count])
@@ -205,9 +217,7 @@ static void take_request(struct explain_offer *o,
 		fail(o, "the request cannot be read");
 	} else {
 		o->body = curl_body_text(buf_span(&body), a, &o->is_shortened);
-		if (o->is_fields)
-			find_gone(
-			    o, message_header(l->message), buf_span(&body), a);
+		find_gone(o, message_header(l->message), buf_span(&body), a);
 		if (!o->method || !o->url || !o->headers || !o->body ||
 		    (http.smtp && !o->smtp))
 			fail(o, "out of memory");

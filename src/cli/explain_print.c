@@ -1,6 +1,7 @@
 /* What `postern explain` says to people. */
 #include <cli/explain.h>
 
+#include <base/date.h>
 #include <mail/header.h>
 #include <mail/traits.h>
 #include <provider/provider.h>
@@ -153,6 +154,14 @@ static void print_mode(const struct explain *x)
 		    mode_name(smtp_user_mode(c, l, u)), l->name);
 	}
 	printf("\n");
+	if (x->letter.envelope.terms.release_ms > 0) {
+		char time[DATE_RFC3339_SIZE];
+
+		date_format_rfc3339_s(
+		    x->letter.envelope.terms.release_ms, time);
+		line("waits");
+		printf("in the queue until %s\n", time);
+	}
 }
 
 static void print_user(const struct explain *x)

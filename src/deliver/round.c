@@ -39,12 +39,15 @@ static void hold_orphan(struct delivery *d, size_t i)
 
 static void say_not_carried(struct delivery *d, const struct target *t)
 {
-	unsigned missing = router_missing(
-	    d->config, t->route, round_named(d->message), t->needs);
+	struct span named = round_named(d->message);
+	unsigned missing = router_missing(d->config, t->route, named, t->needs);
 	char what[TRAITS_TEXT_SIZE];
 
 	traits_describe(missing, what);
-	if (missing & POSTERN_CARRIES_UTF8)
+	if (named.len > 0 && !router_names_any(t->route, named))
+		outcome_set_reason(
+		    d, "X-Postern-Provider names no provider of its route");
+	else if (missing & POSTERN_CARRIES_UTF8)
 		outcome_set_reason(
 		    d, "no provider of its route carries SMTPUTF8");
 	else

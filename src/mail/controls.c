@@ -1,13 +1,16 @@
 #include <mail/controls.h>
 
 #include <mail/header.h>
+#include <mail/traits.h>
 
 #include <base/date.h>
 
 #include <errno.h>
 
 enum {
-	TAG_MAX = 128,     /* bytes, before encoded words are decoded */
+	TAG_MAX = 128, /* bytes, before encoded words are decoded */
+	PROVIDERS_MAX = 512,
+	TAGS_MAX = 32,     /* of all fields */
 	METADATA_MAX = 32, /* fields */
 	METADATA_NAME_MAX = 64,
 	METADATA_VALUE_MAX = 1024
@@ -132,18 +135,20 @@ static int bad(struct err *why, const char *text)
 	return err_set(why, -EINVAL, "%s", text);
 }
 
-static int check_tags(struct span value, struct err *why)
+static int check_tags(struct span value, struct controls *c, struct err *why)
 {
+	size_t before = c->tag_count;
 	struct span tag;
-	size_t count = 0;
 
 	while (control_next(&value, &tag)) {
-		count++;
 		if (tag.len > TAG_MAX)
 			return bad(why, OURS "Tag: a tag has at most 128 "
 					     "characters");
+		if (++c->tag_count > TAGS_MAX)
+			return bad(why, OURS "Tag: there are more than 32 "
+					     "tags");
 	}
-	return count > 0 ? 0 : bad(why, OURS "Tag names no tag");
+	return c->tag_count > before ? 0 : bad(why, OURS "Tag names no tag");
 }
 
 static bool is_name_char(char c)
@@ -182,6 +187,17 @@ static int check_metadata(struct span before, const struct message_field *f,
 	return 0;
 }
 
+static int check_providers(struct span value, struct err *why)
+{
+	struct span name;
+
+	if (value.len > PROVIDERS_MAX)
+		return bad(why, OURS "Provider has at most 512 characters");
+	return control_next(&value, &name)
+		   ? 0
+		   : bad(why, OURS "Provider names no provider");
+}
+
 static int read_track(struct span value, struct err *why)
 {
 	struct control_track unused;
@@ -199,7 +215,11 @@ static int read_field(struct span before, const struct message_field *f,
 	bool is_again = c->kinds & CONTROL_BIT(kind);
 
 	if (kind == CONTROL_NONE)
-		return 0;
+		return traits_sign_control(f, c->header)
+			   ? bad(why, "a DKIM signature covers a field that "
+				      "steers the message and does not go on: "
+				      "leave the field out, or out of h=")
+			   : 0;
 	c->kinds |= CONTROL_BIT(kind);
 	switch (kind) {
 	case CONTROL_NONE:
@@ -208,7 +228,7 @@ static int read_field(struct span before, const struct message_field *f,
 			c->native = f->name;
 		return 0;
 	case CONTROL_TAG:
-		return check_tags(f->value, why);
+		return check_tags(f->value, c, why);
 	case CONTROL_METADATA:
 		return check_metadata(before, f, ++c->metadata_count, why);
 	case CONTROL_TRACK:
@@ -222,7 +242,8 @@ static int read_field(struct span before, const struct message_field *f,
 				     "as 2026-12-01T08:00:00Z");
 	case CONTROL_PROVIDER:
 		c->providers = f->value;
-		return is_again ? bad(why, OURS "Provider is there twice") : 0;
+		return is_again ? bad(why, OURS "Provider is there twice")
+				: check_providers(f->value, why);
 	case CONTROL_UNKNOWN:
 		break;
 	}
@@ -244,7 +265,7 @@ int controls_read(struct span header, struct controls *out, struct err *why)
 	struct message_field f;
 	int rc = 0;
 
-	*out = (struct controls){ 0 };
+	*out = (struct controls){ .header = header };
 	while (rc == 0 && header_next(&rest, &f)) {
 		size_t at = (size_t)(f.whole.ptr - header.ptr);
 

@@ -52,8 +52,10 @@ int control_read_track(struct span value, struct control_track *out);
 
 /* What a header asks of the server itself. Spans lie in the header. */
 struct controls {
+	struct span header;    /* that was read */
 	unsigned kinds;        /* CONTROL_BIT of each that is there */
 	struct span native;    /* name of the first such field */
+	size_t tag_count;      /* tags in them */
 	size_t metadata_count; /* such fields */
 	int64_t schedule_ms;   /* wall clock; 0: now */
 	struct span providers; /* a list; ptr NULL: any */

@@ -55,6 +55,24 @@ static unsigned traits_of_signature(struct span signature)
 	return POSTERN_CARRIES_DKIM;
 }
 
+bool traits_sign_control(const struct message_field *field, struct span header)
+{
+	struct message_field signed_field;
+	struct span names;
+
+	if (!span_ieq(field->name, SPAN("DKIM-Signature")))
+		return false;
+	names = signed_names(field->value);
+	while (names.len > 0) {
+		struct span name = span_trim(span_cut(&names, ':'));
+
+		if (control_kind(name) != CONTROL_NONE &&
+		    header_find(header, name, &signed_field))
+			return true;
+	}
+	return false;
+}
+
 static unsigned traits_of_control(enum control_kind kind)
 {
 	switch (kind) {

@@ -9,12 +9,20 @@
 #include <mail/envelope.h>
 #include <mail/message.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
 	TRAITS_TEXT_SIZE = 448
 };
 
+struct message_field;
+
+/*
+ * Whether a field is a DKIM signature over a field of that header which steers
+ * the message, and so does not go on (mail/controls.h).
+ */
+bool traits_sign_control(const struct message_field *field, struct span header);
 /*
  * Of a complete header block: the client's DKIM signatures (RFC 6376), and what
  * its control fields ask of a provider.

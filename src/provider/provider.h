@@ -28,6 +28,12 @@ const struct postern_provider *provider_load(const char *name, struct err *e);
 /* Where modules live; copied. Default: compiled-in POSTERN_MODULE_DIR. */
 void provider_set_directory(const char *dir);
 
+/*
+ * Whether a header field of that name, which steers a provider, is one that p
+ * knows (its control_fields).
+ */
+bool provider_knows_field(const struct postern_provider *p, struct span name);
+
 /* --- what a module needs before it builds --- */
 
 /*

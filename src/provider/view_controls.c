@@ -38,6 +38,11 @@ static bool passes(struct span name, const char *const *wanted)
 	return false;
 }
 
+bool provider_knows_field(const struct postern_provider *p, struct span name)
+{
+	return passes(name, view_control_fields(p));
+}
+
 int view_header(struct arena *a, struct span header, const char *const *wanted,
     struct span *out)
 {

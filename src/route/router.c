@@ -334,8 +334,6 @@ void router_arrange(const struct config_route *route, struct id message,
 	uint64_t state = id_hash(message);
 	size_t weighty;
 
-	if (only.len > 0 && !router_names_any(route, only))
-		only = SPAN("");
 	out->route = route;
 	weighty = line_up(out, only);
 	if (route->strategy == CONFIG_STRATEGY_FAILOVER)

@@ -68,10 +68,9 @@ struct router_order {
  */
 
 /*
- * As the route's strategy says, of those in `only`, or of all when none of them
- * is there (any more). weighted: drawn anew for each message, but by
- * its id, so that retries keep it. least_used: by used, what each provider of
- * the route has had; NULL is fine for the others.
+ * As the route's strategy says, of those in `only`. weighted: drawn anew for
+ * each message, but by its id, so that retries keep it. least_used: by used,
+ * what each provider of the route has had; NULL is fine for the others.
  */
 void router_arrange(const struct config_route *route, struct id message,
     struct span only, const uint64_t *used, struct router_order *out);

@@ -294,8 +294,7 @@ START_TEST(a_message_may_name_some)
 
 	assert_named(" d ,b", "bd");
 	assert_named("c", "c");
-	/* Of names that are gone, or that another route has, none is left. */
-	assert_named("e", "abcd");
+	assert_named("e", "");
 	assert_named("e, c", "c");
 	assert_named("", "abcd");
 	ck_assert(router_names_any(&route, SPAN("e,a")));
