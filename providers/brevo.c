@@ -36,7 +36,8 @@ static const struct postern_field brevo_fields[] = {
 	{ .name = NULL },
 };
 
-static const char *const control_fields[] = { "X-Mailin-", NULL };
+static const char *const control_fields[] = { "X-Mailin-", "X-Sib-Sandbox",
+	NULL };
 
 static const struct letter_style style = {
 	.email = "email",
@@ -119,7 +120,9 @@ static int add_headers(struct letter *l, const struct brevo_settings *s)
 		    custom.len > 0 ? custom : str_of(own.data) },
 		{ STR("X-Sib-Sandbox"), STR("drop") },
 	};
-	letter_headers(l, "headers", may_pass, more, s->sandbox ? 3 : 2);
+	letter_headers(l, "headers", may_pass, more,
+	    s->sandbox || letter_find(l->mail, "X-Sib-Sandbox").len > 0 ? 3
+									: 2);
 	return 0;
 }
 

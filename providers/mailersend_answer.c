@@ -20,6 +20,8 @@ static const struct verdict verdicts[] = {
 	{ .code = "MS40304", .result = POSTERN_ACCOUNT },
 	{ .code = "MS40305", .result = POSTERN_ACCOUNT },
 	{ .code = "MS42204", .result = POSTERN_ACCOUNT },
+	/* Too many recipients for this account: fewer at a time. */
+	{ .code = "MS42205", .result = POSTERN_REJECTED, .is_unnamed = true },
 	{ .code = "MS42206",
 	    .result = POSTERN_REJECTED,
 	    .refusal = POSTERN_REFUSED_SIZE },
@@ -186,8 +188,8 @@ static void heed_warnings(const struct postern_response *response,
 }
 
 /*
- * The head says it all, but for the warnings. Sending that is paused may go
- * on, and then the mail is sent after all.
+ * The head says it all, but for the warnings. While sending is paused mail is
+ * taken as well; asked again it would be taken once more.
  */
 static void classify_accepted(const struct postern_response *response,
     const json_t *body, struct postern_outcome *out)
@@ -199,8 +201,9 @@ static void classify_accepted(const struct postern_response *response,
 	    id.len > 0 ? STR("") : STR("202 without the id of a message"));
 	answer_set_id(out, id);
 	heed_warnings(response, body, out);
-	if (str_ieq(answer_header(response, "x-send-paused"), STR("true")))
-		answer_set(out, POSTERN_UNKNOWN, STR(""),
+	if (out->result == POSTERN_ACCEPTED &&
+	    str_ieq(answer_header(response, "x-send-paused"), STR("true")))
+		answer_set(out, POSTERN_ACCEPTED, STR(""),
 		    STR("taken, but sending is paused at MailerSend"));
 }
 

@@ -43,7 +43,8 @@ static const struct postern_field mailtrap_fields[] = {
 };
 
 enum {
-	CATEGORY_MAX = 255
+	CATEGORY_MAX = 255,
+	VARIABLES_MAX = 1000 /* bytes of JSON */
 };
 
 static const struct letter_style style = {
@@ -68,6 +69,18 @@ static const char *mailtrap_check(const void *settings)
 	return NULL;
 }
 
+/* As JSON, and with our own; what is escaped there counts once. */
+static size_t count_variables(const struct letter *l)
+{
+	const struct postern_controls *c = l->mail->controls;
+	size_t sum = strlen("{\"postern_id\":\"\"}") + strlen(l->mail->id);
+
+	for (size_t i = 0; i < c->metadata_count; i++)
+		sum += c->metadata[i].name.len + c->metadata[i].value.len +
+		       strlen("\"\":\"\",");
+	return sum;
+}
+
 static int check(struct letter *l)
 {
 	const struct postern_content *c = l->mail->content;
@@ -78,6 +91,9 @@ static int check(struct letter *l)
 	if (c->reply_to_count > 1)
 		return letter_refuse(
 		    l, "Mailtrap takes one address in Reply-To");
+	if (count_variables(l) > VARIABLES_MAX)
+		return letter_refuse(
+		    l, "Mailtrap takes at most 1000 bytes of metadata");
 	if (l->mail->controls->tag_count > 1 ||
 	    (l->mail->controls->tag_count == 1 &&
 		l->mail->controls->tags[0].len > CATEGORY_MAX))
@@ -168,8 +184,7 @@ const struct postern_provider postern_provider_v1 = {
 	.flags = POSTERN_NEEDS_CONTENT | POSTERN_CARRIES_INLINE |
 		 POSTERN_CARRIES_NESTED | POSTERN_CARRIES_TAGS |
 		 POSTERN_CARRIES_METADATA,
-	/* Of sizes it says nothing. */
-	.limits = { .recipients = 1000 },
+	.limits = { .recipients = 1000, .message_size = 10000000 },
 	.fields = mailtrap_fields,
 	.settings_size = sizeof(struct mailtrap_settings),
 	.check = mailtrap_check,

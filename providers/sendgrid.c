@@ -189,6 +189,14 @@ static bool read_scopes(const json_t *body, struct postern_inquiry *q)
 	return json_is_array(scopes);
 }
 
+static void classify(const void *settings,
+    const struct postern_response *response, struct postern_outcome *out)
+{
+	const struct sendgrid_settings *s = settings;
+
+	sendgrid_classify(s->sandbox, response, out);
+}
+
 static int sendgrid_inquire(const void *settings, struct postern_inquiry *q,
     const struct postern_host *host, struct postern_request *r)
 {
@@ -199,7 +207,7 @@ static int sendgrid_inquire(const void *settings, struct postern_inquiry *q,
 		.header = "Authorization",
 		.scheme = "Bearer ",
 		.key = s->api_key,
-		.classify = sendgrid_classify,
+		.classify = classify,
 		.read = read_scopes,
 	};
 
@@ -219,7 +227,7 @@ const struct postern_provider postern_provider_v1 = {
 	.fields = sendgrid_fields,
 	.settings_size = sizeof(struct sendgrid_settings),
 	.build = sendgrid_build,
-	.classify = sendgrid_classify,
+	.classify = classify,
 	.inquire = sendgrid_inquire,
 	.control_fields = control_fields,
 };

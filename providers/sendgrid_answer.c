@@ -51,8 +51,8 @@ static bool is_sandbox_answer(const struct postern_response *response)
 	       !response->is_cut;
 }
 
-void sendgrid_classify(const void *settings,
-    const struct postern_response *response, struct postern_outcome *out)
+void sendgrid_classify(bool is_sandbox, const struct postern_response *response,
+    struct postern_outcome *out)
 {
 	json_t *body = answer_json(response);
 	const json_t *errors = json_object_get(body, "errors");
@@ -60,9 +60,8 @@ void sendgrid_classify(const void *settings,
 	    answer_member(json_array_get(errors, 0), "message");
 	int status = response->status;
 
-	(void)settings;
 	answer_default(response, out);
-	if (status == 202 || is_sandbox_answer(response)) {
+	if (status == 202 || (is_sandbox && is_sandbox_answer(response))) {
 		/* The status alone says so, whatever became of the rest. */
 		answer_set(out, POSTERN_ACCEPTED, STR(""), STR(""));
 		answer_set_id(out, answer_header(response, "X-Message-Id"));

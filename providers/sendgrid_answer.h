@@ -4,5 +4,6 @@
 #include <postern/mail.h>
 #include <postern/outcome.h>
 
-void sendgrid_classify(const void *settings,
-    const struct postern_response *response, struct postern_outcome *out);
+/* is_sandbox: messages are only checked, as the settings ask for. */
+void sendgrid_classify(bool is_sandbox, const struct postern_response *response,
+    struct postern_outcome *out);

@@ -18,6 +18,10 @@ static struct postern_str member_of(
 	return value.len > 0 ? value : answer_member(body, name);
 }
 
+enum {
+	FAILURE_MAX = 1024 /* bytes */
+};
+
 static bool is_list_of_recipients(struct postern_str field)
 {
 	return str_ieq(field, STR("to")) || str_ieq(field, STR("cc")) ||
@@ -31,7 +35,8 @@ static void classify_bad_request(const struct postern_response *response,
 {
 	bool is_recipient = is_list_of_recipients(field);
 
-	if (str_has(text, "sender") || str_ieq(field, STR("sender"))) {
+	if (str_ieq(field, STR("sender")) ||
+	    (field.len == 0 && str_has(text, "sender"))) {
 		out->result = POSTERN_ACCOUNT;
 		out->is_about_sender = true;
 		return;
@@ -91,37 +96,59 @@ static bool names(struct postern_str text, struct postern_str address)
 	return false;
 }
 
-static void reject_named(const struct postern_response *response,
-    struct postern_str text, struct postern_outcome *out)
+/* Whom failures name; how many. Of a long one the beginning is looked at. */
+static size_t reject_named(const struct postern_response *response,
+    const json_t *failures, struct postern_outcome *out)
 {
-	if (!answer_names_recipients(response))
-		return;
+	size_t named = 0;
+
 	for (size_t i = 0; i < response->recipient_count; i++) {
-		if (names(text, response->recipients[i]))
+		const json_t *failure;
+		size_t k;
+		bool is_named = false;
+
+		json_array_foreach(failures, k, failure)
+		{
+			struct postern_str text =
+			    str_make(json_string_value(failure),
+				json_string_length(failure));
+			if (text.len > FAILURE_MAX)
+				text.len = FAILURE_MAX;
+			is_named |= names(text, response->recipients[i]);
+		}
+		if (is_named)
 			answer_reject(out, i);
+		named += is_named;
 	}
+	return named;
 }
 
 static void classify_counts(const struct postern_response *response,
     const json_t *data, struct postern_outcome *out)
 {
-	const json_t *failures = json_object_get(data, "failures"), *failure;
+	const json_t *failures = json_object_get(data, "failures");
 	const json_t *first = json_array_get(failures, 0);
 	struct postern_str text =
 	    str_make(json_string_value(first), json_string_length(first));
-	bool is_none =
-	    json_integer_value(json_object_get(data, "succeeded")) == 0;
-	size_t i;
+	json_int_t taken =
+	    json_integer_value(json_object_get(data, "succeeded"));
+	json_int_t failed = json_integer_value(json_object_get(data, "failed"));
 
-	answer_set(
-	    out, is_none ? POSTERN_REJECTED : POSTERN_ACCEPTED, STR(""), text);
 	answer_set_id(out, answer_member(data, "email_id"));
 	out->refusal = POSTERN_REFUSED_RECIPIENT;
-	if (is_none)
+	if (taken == 0 && failed > 0) {
+		answer_set(out, POSTERN_REJECTED, STR(""), text);
 		return;
-	json_array_foreach(failures, i, failure) reject_named(response,
-	    str_make(json_string_value(failure), json_string_length(failure)),
-	    out);
+	}
+	answer_set(out, POSTERN_ACCEPTED, STR(""), text);
+	if (taken > 0 && failed == 0)
+		return;
+	if (taken > 0 && answer_names_recipients(response) &&
+	    reject_named(response, failures, out) == (size_t)failed)
+		return;
+	memset(out->rejected, 0, (response->recipient_count + 7) / 8);
+	answer_set(out, POSTERN_UNKNOWN,
+	    STR("what became of each recipient is not told"), text);
 }
 
 static void classify_success(const struct postern_response *response,

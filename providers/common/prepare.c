@@ -13,6 +13,7 @@ int prepare_refuse(const struct prepare_step *s, enum postern_class result,
 	va_list args;
 
 	va_start(args, fmt);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is */
 	(void)vsnprintf(what, sizeof(what), fmt, args);
 	va_end(args);
 	(void)snprintf(reason, sizeof(reason), "%s%s%s", source,

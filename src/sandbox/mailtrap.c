@@ -7,7 +7,7 @@
 #include <admin/reply.h>
 
 enum {
-	REQUEST_MAX = 64 * 1000 * 1000,
+	REQUEST_MAX = 10 * 1000 * 1000,
 	LIST_MAX = 1000,
 	CATEGORY_MAX = 255
 };
