@@ -91,7 +91,8 @@ static int smtp_build(const void *settings, const struct postern_mail *mail,
 	const struct postern_smtp how = { .size = sizeof(how),
 		.tls = (enum postern_smtp_tls)s->tls,
 		.user = s->user,
-		.password = s->password };
+		.password = s->password,
+		.is_direct = is_near(str_of(s->url)) };
 
 	(void)mail; /* the core has the envelope */
 	(void)host->url(r, s->url);

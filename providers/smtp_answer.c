@@ -73,13 +73,41 @@ static bool says(const struct reply *r, unsigned subject, unsigned detail)
 	return r->has_enhanced && r->subject == subject && r->detail == detail;
 }
 
+/* Up to the next address in <>, which is cut off with it. */
+static struct postern_str cut_words(struct postern_str *text)
+{
+	const char *open = memchr(text->ptr, '<', text->len);
+	size_t len = open ? (size_t)(open - text->ptr) : text->len;
+	struct postern_str words = str_make(text->ptr, len);
+	const char *close;
+
+	*text = str_from(*text, len);
+	close = text->len > 0 ? memchr(text->ptr, '>', text->len) : NULL;
+	*text = str_from(
+	    *text, close ? (size_t)(close - text->ptr) + 1 : text->len);
+	return words;
+}
+
+/* What the server says, but for addresses, in which anything may stand. */
 static bool has_word(const struct reply *r, const char *const *words)
 {
-	for (; *words; words++) {
-		if (str_has(r->text, *words))
-			return true;
+	struct postern_str rest = r->text;
+
+	while (rest.len > 0) {
+		struct postern_str piece = cut_words(&rest);
+		for (const char *const *word = words; *word; word++) {
+			if (str_has(piece, *word))
+				return true;
+		}
 	}
 	return false;
+}
+
+/* X.1.x and X.2.x, but for the sender's: it is about a mailbox, no more. */
+static bool is_of_mailbox(const struct reply *r)
+{
+	return r->has_enhanced && (r->subject == 1 || r->subject == 2) &&
+	       !says(r, 1, 7) && !says(r, 1, 8) && !is_to(r, "MAIL");
 }
 
 /* --- taken --- */
@@ -127,9 +155,9 @@ static enum postern_class class_of_delay(const struct reply *r)
 	if (r->code == 454 || (r->has_enhanced && r->subject == 7))
 		return POSTERN_THROTTLED;
 	/* A mailbox has its own limits. */
-	if (has_word(r, rates) && !(r->has_enhanced && r->subject == 2))
-		return POSTERN_THROTTLED;
-	return POSTERN_TRANSIENT;
+	if (is_of_mailbox(r) || (is_to(r, "RCPT") && r->code == 452))
+		return POSTERN_TRANSIENT;
+	return has_word(r, rates) ? POSTERN_THROTTLED : POSTERN_TRANSIENT;
 }
 
 /* --- never --- */
@@ -141,13 +169,21 @@ static bool is_too_large(const struct reply *r)
 	return r->code == 552;
 }
 
-/* The login, or what it may do at all. */
-static bool is_of_account(const struct reply *r)
+static bool speaks_of_account(const struct reply *r)
 {
 	static const char *const words[] = { "authentication required",
 		"sending limit", "account is disabled", "account disabled",
 		"account suspended", NULL };
 
+	return !is_of_mailbox(r) && has_word(r, words);
+}
+
+/*
+ * The login, or what it may do at all. What is said to RCPT may be about the
+ * recipient, whom any user can choose, and closes nothing for all.
+ */
+static bool is_of_account(const struct reply *r)
+{
 	switch (r->code) {
 	case 530: /* log in, or start TLS, first */
 	case 534:
@@ -157,12 +193,14 @@ static bool is_of_account(const struct reply *r)
 	default:
 		break;
 	}
+	if (is_to(r, "RCPT"))
+		return says(r, 4, 5);
 	/* Commands that are out of place, or not there. */
 	if (r->has_enhanced ? r->subject == 5 && r->detail != 3
 			    : r->code == 502 || r->code == 503)
 		return true;
 	return is_to(r, "AUTH") || is_to(r, "connect") || says(r, 4, 5) ||
-	       has_word(r, words);
+	       speaks_of_account(r);
 }
 
 /* The account may not send from, or to, that address; others may go. */
@@ -175,7 +213,9 @@ static bool is_of_sender(const struct reply *r)
 	/* What it cannot carry, another provider may. */
 	if (says(r, 6, 7) || says(r, 6, 3))
 		return true;
-	if (has_word(r, words))
+	if (is_of_mailbox(r))
+		return false;
+	if (has_word(r, words) || speaks_of_account(r))
 		return true;
 	if (is_to(r, "MAIL")) /* all but an address that is malformed */
 		return r->has_enhanced ? !says(r, 1, 7) : r->code != 501;
@@ -214,8 +254,9 @@ static bool is_of_one_address(const struct reply *r)
 	if (!is_to(r, "RCPT") || r->recipients < 2 || r->code == 421 ||
 	    r->code == 530)
 		return false;
+	/* 5.3: there are too many of them. */
 	return !r->has_enhanced || r->subject == 1 || r->subject == 2 ||
-	       (r->subject == 7 && r->code >= 500);
+	       says(r, 5, 3) || (r->subject == 7 && r->code >= 500);
 }
 
 static void judge(const struct reply *r, struct postern_outcome *out)

@@ -15,6 +15,7 @@
 #include <postern/mail.h>
 #include <postern/outcome.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -47,6 +48,7 @@ struct postern_smtp {
 	 */
 	const char *user;
 	struct postern_secret password;
+	bool is_direct; /* to this machine: http.proxy is not for it */
 };
 
 /*

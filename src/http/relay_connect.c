@@ -179,6 +179,8 @@ static int connect_to(
 
 	if (!rc)
 		rc = options_apply(s->options, s->easy);
+	if (!rc && s->call->is_direct)
+		rc = curl_easy_setopt(s->easy, CURLOPT_PROXY, "") ? -ENOMEM : 0;
 	if (!rc)
 		rc = set_url(s);
 	if (!rc)
@@ -210,7 +212,7 @@ void connect_go_on(
 		relay_end(s, HTTP_FAULT_UNSENT, strerror(-rc));
 }
 
-int connect_begin(struct relay_session *s)
+static int begin(struct relay_session *s)
 {
 	struct relay *m = s->relay;
 	const char *addresses = NULL;
@@ -233,6 +235,14 @@ int connect_begin(struct relay_session *s)
 			return rc;
 	}
 	return connect_to(s, &peer, addresses);
+}
+
+int connect_begin(struct relay_session *s)
+{
+	int rc = begin(s);
+
+	/* That would say that the message is at fault. */
+	return rc == -EINVAL ? -EIO : rc;
 }
 
 void connect_done(CURL *easy, CURLcode code)
@@ -271,13 +281,13 @@ void connect_drop(struct relay_session *s)
 	loop_timer_stop(s->relay->http->loop, &s->timer);
 	resolver_cancel(&s->query);
 	watch_drop(s);
+	talk_free(s->talk);
+	s->talk = NULL;
 	if (!s->easy)
 		return;
 	engine_remove(&s->relay->engine, s->easy);
 	curl_easy_cleanup(s->easy);
 	s->easy = NULL;
-	talk_free(s->talk);
-	s->talk = NULL;
 	s->calls = 0;
 	s->is_logged_in = s->is_reset_due = s->is_usable = false;
 }

@@ -11,10 +11,11 @@
 
 enum {
 	RELAY_SOURCE_SIZE = 16 * 1024, /* of the message at a time */
-	/* With CR LF . all over, four bytes go for three. */
-	RELAY_OUT_SIZE = RELAY_SOURCE_SIZE / 3 * 4 + 64,
+	/* Were each byte a dot at the start of a line, it would be doubled. */
+	RELAY_OUT_SIZE = RELAY_SOURCE_SIZE * 2 + 64,
 	RELAY_LINE_MAX = 2048, /* of a reply; RFC 5321 allows 512 */
-	RELAY_TEXT_MAX = 8 * 1024
+	RELAY_TEXT_MAX = 8 * 1024,
+	RELAY_REPLY_MAX = 64 * 1024 /* bytes of one reply, kept or not */
 };
 
 enum relay_state {
@@ -37,6 +38,7 @@ enum relay_capability {
 /* A reply, of one line or several. */
 struct relay_reply {
 	int code;        /* 0: none yet */
+	size_t bytes;    /* of its lines */
 	bool is_open;    /* more lines follow */
 	struct buf text; /* lines without code, LF between them */
 };

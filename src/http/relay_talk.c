@@ -75,6 +75,7 @@ bool talk_may_say(const struct http_smtp *how)
 static void forget_reply(struct relay_reply *r)
 {
 	r->code = 0;
+	r->bytes = 0;
 	r->is_open = false;
 	buf_clear(&r->text);
 }
@@ -103,7 +104,8 @@ static bool take_line(struct relay_reply *r, struct span line)
 		(void)buf_add_str(&r->text, "\n");
 	(void)buf_add_span(&r->text, span_from(line, 4));
 	r->is_open = line.len > 3 && line.ptr[3] == '-';
-	return true;
+	r->bytes += line.len + 2;
+	return r->bytes <= RELAY_REPLY_MAX;
 }
 
 static bool is_keyword(struct span line, struct span word)
@@ -130,10 +132,12 @@ void talk_note(struct relay_session *s, struct span line)
 
 	if (!take_line(r, line))
 		return;
-	if (r->code == 220)
+	if (r->code == 220) {
 		s->capabilities = 0;
-	else if (r->code == 235)
+		s->is_logged_in = false;
+	} else if (r->code == 235) {
 		s->is_logged_in = true;
+	}
 	for (size_t i = 0; r->code == 250 && i < 4; i++) {
 		if (is_keyword(line, span_of(words[i].word)))
 			s->capabilities |= words[i].bit;
@@ -297,6 +301,15 @@ static void note_refusal(struct relay_session *s)
 	t->command = name_of(s, t->answered);
 }
 
+/* A session in which no more is taken for now, or no more at all. */
+static bool is_leaving(const struct relay_session *s)
+{
+	const struct relay_talk *t = s->talk;
+
+	return t->refusal.code == 421 ||
+	       (t->refusal.code / 100 == 4 && strcmp(t->command, "MAIL") == 0);
+}
+
 static void on_command_reply(struct relay_session *s)
 {
 	struct relay_talk *t = s->talk;
@@ -318,7 +331,8 @@ static void on_command_reply(struct relay_session *s)
 	if (t->refusal.code == 0 || t->answered < t->sent)
 		return;
 	s->is_reset_due = true;
-	s->is_usable = t->refusal.code != 421;
+	/* Half a command must not stand before those of the next call. */
+	s->is_usable = !is_leaving(s) && t->out_used == t->out_len;
 	end_by(s, t->command, &t->refusal);
 }
 

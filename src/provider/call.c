@@ -202,6 +202,7 @@ void provider_call_http(struct provider_call *c, struct http_call *out)
 	out->body_read = call_body_read;
 	out->ctx = c;
 	out->smtp = c->request.is_smtp ? &c->request.smtp : NULL;
+	out->is_direct = c->request.is_direct;
 	c->request.smtp.sender = c->input.sender;
 	c->request.smtp.recipients = c->input.recipients;
 	c->request.smtp.recipient_count = c->input.recipient_count;

@@ -326,6 +326,7 @@ static int host_smtp(struct postern_request *r, const struct postern_smtp *how)
 	if (!r->message || how->tls > POSTERN_SMTP_TLS_NONE)
 		return note(r, -EPERM);
 	r->is_smtp = true;
+	r->is_direct = how->is_direct;
 	r->smtp.tls = levels[how->tls];
 	if (how->user) {
 		r->smtp.user = arena_str(&r->arena, span_of(how->user));

@@ -55,6 +55,7 @@ struct postern_request {
 	struct mime_view *mime;            /* NULL unless asked for */
 	const struct mime_fields *content; /* of mime, or NULL */
 	const char *method, *url;
+	bool is_direct;        /* without the proxy */
 	bool is_smtp;          /* by that, and not by HTTP: */
 	struct http_smtp smtp; /* the envelope is added when it is sent */
 	const char **headers;  /* NULL-terminated when finished */

@@ -190,7 +190,8 @@ class Addressed(Whole):
     fields = ("to", "cc", "bcc")
 
     def is_passed_on(self, name):
-        return super().is_passed_on(name) and name.lower() not in self.fields
+        return super().is_passed_on(name) and \
+            name.lower().removeprefix("resent-") not in self.fields
 
 
 class Fields(Provider):
