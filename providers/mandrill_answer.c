@@ -161,7 +161,7 @@ void mandrill_classify(const void *settings,
 	answer_default(response, out);
 	if (answer_is_torn(response, body)) {
 		/* Unknown, as answer_default has said. */
-	} else if (v) {
+	} else if (v && (status < 300 || status >= 400)) {
 		verdict_give(v, response, text, out);
 	} else if (status < 200 || status >= 300) {
 		answer_set(out, out->result, name, text);

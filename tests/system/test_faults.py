@@ -110,7 +110,7 @@ FAILURES = 3  # in a row open the breaker
 
 class Faults(Case):
     """As many modules as a configuration has room for."""
-    settings = {"sync_budget": "20s", "timeout": "1s"}
+    settings = {"sync_budget": "8s", "timeout": "1s"}
     modules = "ses", "sendgrid", "mailgun"
 
     def setUp(self):
