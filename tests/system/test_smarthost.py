@@ -127,7 +127,7 @@ class Relay(Case):
             text = text.replace(f"{self.home}/{folder}", f"{self.home}/{folder}.front")
         text = text.replace("providers:\n", "providers:\n"
                             f"  - {{name: relay, type: smtp, url: \"{self.relay}\", "
-                            f"user: demo, password: \"{PASSWORD}\", timeout: 20s}}\n", 1)
+                            f"user: demo, password: \"{PASSWORD}\", timeout: 50s}}\n", 1)
         if self.trusts:
             text += f"http: {{ca_file: {self.home}/cert.pem}}\n"
         path.write_text(text)
@@ -153,14 +153,15 @@ class Relay(Case):
 
 
 class ToPostern(Relay):
-    settings = {"providers": "ses"}
+    # Large messages through two servers, which sanitizers slow down.
+    settings = {"providers": "ses", "sync_budget": "50s"}
 
     def setUp(self):
         super().setUp()
         self.behind = self.server
         self.addCleanup(self.stop_behind)
         self.relay = f"smtp://localhost:{self.starttls}"
-        self.start(providers="relay")
+        self.start(**{**self.settings, "providers": "relay"})
 
     def stop_behind(self):
         self.assertEqual(self.behind.stop(), 0, self.behind.log()[-4000:])
