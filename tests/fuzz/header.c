@@ -40,8 +40,11 @@ static void check_rewritten(struct span header)
 	fuzz_claim(fuzz_is_clean(header));
 	fuzz_claim(header_length(header) == header.len);
 	fuzz_claim(count_fields(header, SPAN("From")) == 1);
-	fuzz_claim(count_fields(header, SPAN("Date")) == 1);
-	fuzz_claim(count_fields(header, SPAN("Message-ID")) == 1);
+	/* Those that a signature may cover stay as they are. */
+	if (count_fields(header, SPAN("DKIM-Signature")) == 0) {
+		fuzz_claim(count_fields(header, SPAN("Date")) == 1);
+		fuzz_claim(count_fields(header, SPAN("Message-ID")) == 1);
+	}
 	fuzz_claim(count_fields(header, SPAN("Bcc")) == 0);
 	fuzz_claim(count_fields(header, SPAN("Received")) >= 1);
 	fuzz_claim(count_fields(header, SPAN("")) == 0);
