@@ -133,16 +133,11 @@ static int add_body(struct letter *l, const struct brevo_settings *s)
 
 	writer_open(&l->w, NULL, "{");
 	letter_address(l, "sender", &c->from[0]);
-	letter_addresses(l, "to", l->lists.to, l->lists.to_count);
-	letter_addresses(l, "cc", l->lists.cc, l->lists.cc_count);
-	letter_addresses(l, "bcc", l->lists.bcc, l->lists.bcc_count);
+	letter_recipients(l, "to", "cc", "bcc");
 	if (c->reply_to_count > 0)
 		letter_address(l, "replyTo", &c->reply_to[0]);
 	writer_text(&l->w, "subject", letter_or_space(c->subject));
-	if (c->text.len > 0 || c->html.len == 0)
-		writer_text(&l->w, "textContent", letter_or_space(c->text));
-	if (c->html.len > 0)
-		writer_text(&l->w, "htmlContent", c->html);
+	letter_texts(l, "textContent", "htmlContent");
 	letter_parts(l, "attachment", LETTER_ALL);
 	rc = add_headers(l, s);
 	letter_tags(l, "tags", &s->tags, letter_find_text(l, "X-Mailin-Tag"));

@@ -181,16 +181,11 @@ static void add_message(struct letter *l, const struct mailjet_settings *s)
 
 	writer_open(&l->w, NULL, "{");
 	letter_address(l, "From", &c->from[0]);
-	letter_addresses(l, "To", l->lists.to, l->lists.to_count);
-	letter_addresses(l, "Cc", l->lists.cc, l->lists.cc_count);
-	letter_addresses(l, "Bcc", l->lists.bcc, l->lists.bcc_count);
+	letter_recipients(l, "To", "Cc", "Bcc");
 	if (c->reply_to_count > 0)
 		letter_address(l, "ReplyTo", &c->reply_to[0]);
 	writer_text(&l->w, "Subject", letter_or_space(c->subject));
-	if (c->text.len > 0 || c->html.len == 0)
-		writer_text(&l->w, "TextPart", letter_or_space(c->text));
-	if (c->html.len > 0)
-		writer_text(&l->w, "HTMLPart", c->html);
+	letter_texts(l, "TextPart", "HTMLPart");
 	letter_headers(l, "Headers", may_pass, NULL, 0);
 	add_steering(l, s);
 	letter_parts(l, "InlinedAttachments", LETTER_INLINE);

@@ -145,16 +145,11 @@ static int add_body(struct letter *l, const struct mailtrap_settings *s)
 
 	writer_open(&l->w, NULL, "{");
 	letter_address(l, "from", &c->from[0]);
-	letter_addresses(l, "to", l->lists.to, l->lists.to_count);
-	letter_addresses(l, "cc", l->lists.cc, l->lists.cc_count);
-	letter_addresses(l, "bcc", l->lists.bcc, l->lists.bcc_count);
+	letter_recipients(l, "to", "cc", "bcc");
 	if (c->reply_to_count > 0)
 		letter_address(l, "reply_to", &c->reply_to[0]);
 	writer_text(&l->w, "subject", letter_or_space(c->subject));
-	if (c->text.len > 0 || c->html.len == 0)
-		writer_text(&l->w, "text", letter_or_space(c->text));
-	if (c->html.len > 0)
-		writer_text(&l->w, "html", c->html);
+	letter_texts(l, "text", "html");
 	letter_headers(l, "headers", NULL, NULL, 0);
 	add_labels(l, s);
 	letter_parts(l, "attachments", LETTER_ALL);

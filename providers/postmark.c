@@ -186,15 +186,10 @@ static int add_body(struct letter *l, const struct postmark_settings *s)
 	writer_open(&l->w, NULL, "{");
 	letter_address(l, "From", &c->from[0]);
 	/* One of the three is enough. */
-	letter_addresses(l, "To", l->lists.to, l->lists.to_count);
-	letter_addresses(l, "Cc", l->lists.cc, l->lists.cc_count);
-	letter_addresses(l, "Bcc", l->lists.bcc, l->lists.bcc_count);
+	letter_recipients(l, "To", "Cc", "Bcc");
 	letter_addresses(l, "ReplyTo", c->reply_to, c->reply_to_count);
 	writer_text(&l->w, "Subject", c->subject);
-	if (c->text.len > 0 || c->html.len == 0)
-		writer_text(&l->w, "TextBody", letter_or_space(c->text));
-	if (c->html.len > 0)
-		writer_text(&l->w, "HtmlBody", c->html);
+	letter_texts(l, "TextBody", "HtmlBody");
 	writer_text(&l->w, "MessageStream",
 	    stream.len > 0 ? stream : str_of(s->message_stream));
 	add_tag(l);

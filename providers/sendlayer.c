@@ -72,9 +72,7 @@ static int add_body(struct letter *l, const struct sendlayer_settings *s)
 
 	writer_open(&l->w, NULL, "{");
 	letter_address(l, "From", &c->from[0]);
-	letter_addresses(l, "To", l->lists.to, l->lists.to_count);
-	letter_addresses(l, "CC", l->lists.cc, l->lists.cc_count);
-	letter_addresses(l, "BCC", l->lists.bcc, l->lists.bcc_count);
+	letter_recipients(l, "To", "CC", "BCC");
 	letter_addresses(l, "ReplyTo", c->reply_to, c->reply_to_count);
 	writer_text(&l->w, "Subject", letter_or_space(c->subject));
 	add_text(l);

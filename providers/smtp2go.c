@@ -69,14 +69,9 @@ static int add_body(struct letter *l)
 
 	writer_open(&l->w, NULL, "{");
 	letter_address(l, "sender", &c->from[0]);
-	letter_addresses(l, "to", l->lists.to, l->lists.to_count);
-	letter_addresses(l, "cc", l->lists.cc, l->lists.cc_count);
-	letter_addresses(l, "bcc", l->lists.bcc, l->lists.bcc_count);
+	letter_recipients(l, "to", "cc", "bcc");
 	writer_text(&l->w, "subject", letter_or_space(c->subject));
-	if (c->text.len > 0 || c->html.len == 0)
-		writer_text(&l->w, "text_body", letter_or_space(c->text));
-	if (c->html.len > 0)
-		writer_text(&l->w, "html_body", c->html);
+	letter_texts(l, "text_body", "html_body");
 	add_headers(l);
 	letter_parts(l, "inlines", LETTER_INLINE);
 	letter_parts(l, "attachments", LETTER_FILES);

@@ -163,14 +163,15 @@ static void classify_success(const struct postern_response *response,
 	const json_t *results = json_object_get(body, "results");
 
 	if (json_is_integer(
-		json_object_get(results, "total_accepted_recipients")))
+		json_object_get(results, "total_accepted_recipients"))) {
 		classify_results(response, body, results, out);
-	else if (json_object_get(body, "errors")) {
+	} else if (json_object_get(body, "errors")) {
 		out->result = POSTERN_UNKNOWN; /* unless a code says more */
 		classify_error(response, body, out);
-	} else
+	} else {
 		answer_foreign(response,
 		    STR("not an answer of SparkPost: check url"), out);
+	}
 }
 
 void sparkpost_classify(const void *settings,

@@ -161,6 +161,26 @@ void letter_addresses(struct letter *l, const char *name,
 	(void)writer_close(&l->w, "]");
 }
 
+void letter_recipients(
+    struct letter *l, const char *to, const char *cc, const char *bcc)
+{
+	const struct split *s = &l->lists;
+
+	letter_addresses(l, to, s->to, s->to_count);
+	letter_addresses(l, cc, s->cc, s->cc_count);
+	letter_addresses(l, bcc, s->bcc, s->bcc_count);
+}
+
+void letter_texts(struct letter *l, const char *text, const char *html)
+{
+	const struct postern_content *c = l->mail->content;
+
+	if (c->text.len > 0 || c->html.len == 0)
+		writer_text(&l->w, text, letter_or_space(c->text));
+	if (c->html.len > 0)
+		writer_text(&l->w, html, c->html);
+}
+
 void letter_tags(struct letter *l, const char *name,
     const struct postern_list *words, struct postern_str more)
 {

@@ -64,6 +64,11 @@ void letter_address(
 /* All of them as a list or a line; nothing when there is none. */
 void letter_addresses(struct letter *l, const char *name,
     const struct postern_address *list, size_t count);
+/* To, Cc and Bcc of this call, under these names. */
+void letter_recipients(
+    struct letter *l, const char *to, const char *cc, const char *bcc);
+/* The texts there are; without any a space, as there must be one. */
+void letter_texts(struct letter *l, const char *text, const char *html);
 /*
  * A list of strings: the words of the settings, the tags of mail->controls, and
  * one more unless it is empty. Nothing when there is none.
