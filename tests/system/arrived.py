@@ -38,7 +38,13 @@ def ascii_fields(mail):
 @law("pictures arrive as files, the HTML shows gaps")
 def no_pictures(mail):
     for file in mail.files:
-        file.content_id = ""
+        file.content_id, file.is_inline = "", False
+
+
+@law(None)  # the Content-ID says it
+def no_dispositions(mail):
+    for file in mail.files:
+        file.is_inline = False
 
 
 @law("charset and method of an attached text are not told")
@@ -85,6 +91,16 @@ def fields_without(pattern, words):
     def change(mail):
         mail.fields = [f for f in mail.fields if not re.fullmatch(pattern, f[0], re.I)]
     return change
+
+
+THREADING = "In-Reply-To|References"
+
+
+@law(None)  # each id by itself
+def bare_ids(mail):
+    mail.fields = [(name, " ".join(re.findall("<[^<>]*>", value)))
+                   if re.fullmatch(THREADING, name, re.I) else (name, value)
+                   for name, value in mail.fields]
 
 
 def names_without(characters):
@@ -195,9 +211,13 @@ class Addressed(Whole):
 
 
 class Fields(Provider):
-    """Takes the message as fields of JSON; keywords are names of members."""
+    """Takes the message as fields of JSON; keywords are names of members.
+
+    own: header fields the module adds, and what it says in them.
+    """
 
     carries_utf8 = False
+    own = {}
 
     def __init__(self, settings, carries=("inline", "nested"), laws=(), refuses=(),
                  limit=1000, **members):
@@ -206,7 +226,8 @@ class Fields(Provider):
             subject="subject", sender="from", reply_to="reply_to", to="to", cc="cc",
             bcc="bcc", text="text", html="html", files="attachments", fields="headers",
             address="email", name="name", data="content", file_name="filename",
-            type="type", content_id="content_id", field_name="name", field_value="value")
+            type="type", content_id="content_id", disposition="disposition",
+            field_name="name", field_value="value")
         self.members.update(members)
 
     def get(self, of, what, default=None):
@@ -221,15 +242,22 @@ class Fields(Provider):
         return [pair for item in value or [] for pair in self.mailboxes(item)]
 
     def file(self, item):
+        how = self.get(item, "disposition", "attachment")
+        assert how in ("attachment", "inline"), how
         return File(name=self.get(item, "file_name"), type=self.get(item, "type", ""),
                     data=base64.b64decode(self.get(item, "data"), validate=True),
-                    content_id=self.get(item, "content_id", "").removeprefix("cid:"))
+                    content_id=self.get(item, "content_id", "").removeprefix("cid:"),
+                    is_inline=how == "inline")
 
     def header_fields(self, value):
+        """All but what the module has added itself."""
         if isinstance(value, dict):
-            return list(value.items())
-        return [(self.get(item, "field_name"), self.get(item, "field_value"))
-                for item in value or []]
+            found = list(value.items())
+        else:
+            found = [(self.get(item, "field_name"), self.get(item, "field_value"))
+                     for item in value or []]
+        return [(name, text) for name, text in found
+                if not re.fullmatch(self.own.get(name, "(?!)"), text)]
 
     def read(self, raw):
         """The mails that one request is."""
@@ -239,9 +267,17 @@ class Fields(Provider):
                     files=[self.file(f) for f in self.get(got, "files", [])])
         for who in ("sender", "reply_to", "to", "cc", "bcc"):
             setattr(mail, who, self.mailboxes(self.get(got, who)))
-        mail.fields = [f for f in self.header_fields(self.get(got, "fields"))
-                       if intended.PASSING.match(f[0]) and not intended.STEERING.match(f[0])]
+        mail.fields = self.header_fields(self.get(got, "fields"))
         return [mail]
+
+    def complete(self, meant, got):
+        """meant with what only the server can have added."""
+
+
+def inline_and_not(inline, files):
+    """One list of two; which it was in, each says itself."""
+    return [{**f, "disposition": how} for how, some in
+            (("inline", inline), ("attachment", files)) for f in some or []]
 
 
 class Mailjet(Fields):
@@ -250,16 +286,54 @@ class Mailjet(Fields):
     def read(self, raw):
         return [mail for m in json.loads(raw)["Messages"]
                 for mail in super(Mailjet, self).read(json.dumps({
-                    **m, "Files": m.get("InlinedAttachments", []) +
-                    m.get("Attachments", [])}))]
+                    **m, "Files": inline_and_not(m.get("InlinedAttachments"),
+                                                 m.get("Attachments"))}))]
+
+
+class Brevo(Fields):
+    """The key of the try, and what comes back with events, are fields."""
+
+    own = {"idempotencyKey": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+           "X-Mailin-custom": r"postern_id:\w{26}"}
+
+
+class MailerSend(Fields):
+    """Threading has members of its own."""
+
+    def read(self, raw):
+        got, (mail,) = json.loads(raw), super().read(raw)
+        if "in_reply_to" in got:
+            mail.fields.append(("In-Reply-To", f"<{got['in_reply_to']}>"))
+        if "references" in got:
+            mail.fields.append(
+                ("References", " ".join(f"<{i}>" for i in got["references"])))
+        return [mail]
+
+
+class Postmark(Fields):
+    """Message-ID is kept, which takes a field to say."""
+
+    own = {"X-PM-KeepID": "true"}
+
+    def complete(self, meant, got):
+        id_form = r"<[^<>\s]+@[^<>\s]+>"
+        told = dict(reversed(meant.header))
+        if re.fullmatch(id_form, value := told.get("message-id", "").strip()) or \
+                "dkim-signature" in told:
+            meant.fields += [("Message-ID", value)] if value else []
+        else:
+            meant.fields += [f for f in got.fields if f[0] == "Message-ID" and
+                             re.fullmatch(id_form, f[1])] or [("Message-ID", "missing")]
 
 
 class Smtp2go(Fields):
     """What the HTML shows apart from the other files; Reply-To is a field."""
 
+    own = {"Reply-To": ".*"}
+
     def read(self, raw):
         got = json.loads(raw)
-        got["files"] = got.get("inlines", []) + got.get("attachments", [])
+        got["files"] = inline_and_not(got.get("inlines"), got.get("attachments"))
         got["reply_to"] = [f["value"] for f in got.get("custom_headers", [])
                            if f["header"] == "Reply-To"]
         return super().read(json.dumps(got))
@@ -290,10 +364,10 @@ PROVIDERS = {
         refuses=[one_author("SendGrid"),
                  ("SendGrid takes no empty attachment",
                   lambda mail: any(not f.data for f in mail.files))]),
-    "mailgun": Whole("domain: shop.example, api_key: key-sandbox", steers="X-Mailgun-",
+    "mailgun": Whole("domain: shop.example, api_key: key-sandbox",
                      refuses=[twice("a header field stands twice", ONCE), LONG_LINES]),
     "mailjet": Mailjet(
-        SETTINGS["mailjet"], limit=150, subject="Subject", sender="From",
+        SETTINGS["mailjet"], limit=50, subject="Subject", sender="From",
         reply_to="ReplyTo", to="To", cc="Cc", bcc="Bcc", text="TextPart",
         html="HTMLPart", files="Files", fields="Headers", address="Email", name="Name",
         data="Base64Content", file_name="Filename", type="ContentType",
@@ -316,11 +390,12 @@ PROVIDERS = {
         SETTINGS["mandrill"], lacks=["dkim", "date"], limit=10,
         steers="X-MC-", own=["X-MC-PreserveRecipients", "X-MC-Metadata", "X-MC-BccAddress"],
         refuses=[NOT_UTF8, twice("a header field stands twice", ONCE), LONG_LINES]),
-    "mailersend": Fields(
-        SETTINGS["mailersend"] + ", headers: true", limit=50, content_id="id",
+    "mailersend": MailerSend(
+        SETTINGS["mailersend"], limit=50, content_id="id",
         laws=[no_types, names_without(",;"), someone_in_to, space_as_text,
-              space_as_subject, fields_without(
-                  "In-Reply-To|References|.*[^A-Za-z0-9-].*", None)],
+              space_as_subject, bare_ids, fields_without(
+                  f"(?!{THREADING}).*", "header fields but In-Reply-To and References "
+                  "arrive only with `headers`")],
         refuses=[one_author("MailerSend"), one_reply_to("MailerSend"),
                  ("MailerSend would take {{ or {$", lambda mail: any(
                      sign in text for sign in ("{{", "{$")
@@ -337,16 +412,16 @@ PROVIDERS = {
                  ("From must be one address", lambda mail: len(mail.sender) != 1),
                  twice("a header field stands twice", ONCE.replace(" to cc", "")),
                  LONG_LINES]),
-    "postmark": Fields(
+    "postmark": Postmark(
         SETTINGS["postmark"], limit=50, subject="Subject", sender="From",
         reply_to="ReplyTo", to="To", cc="Cc", bcc="Bcc", text="TextBody",
         html="HtmlBody", files="Attachments", fields="Headers", data="Content",
         file_name="Name", type="ContentType", content_id="ContentID",
-        field_name="Name", field_value="Value", laws=[space_as_text],
+        field_name="Name", field_value="Value", laws=[no_dispositions, space_as_text],
         refuses=[one_author("Postmark"), named(
             "vbs exe bin bat chm com cpl crt hlp hta inf ins isp jse lnk mdb pcd pif reg "
             "scr sct shs vbe vba wsf wsh wsl msc msi msp mst", "Postmark", False)]),
-    "brevo": Fields(
+    "brevo": Brevo(
         SETTINGS["brevo"], carries=[], limit=99, sender="sender", reply_to="replyTo",
         text="textContent", html="htmlContent", files="attachment", file_name="name",
         laws=[no_pictures, no_types, one_of_a_name, ascii_fields, someone_in_to,
@@ -361,11 +436,13 @@ PROVIDERS = {
         reply_to="ReplyTo", to="To", cc="CC", bcc="BCC", text="PlainContent",
         html="HTMLContent", files="Attachments", fields="Headers", data="Content",
         file_name="Filename", type="Type", content_id="ContentId",
+        disposition="Disposition",
         laws=[no_parameters, one_of_a_name, someone_in_to, space_as_text, space_as_subject],
         refuses=[one_author("SendLayer")]),
     "resend": Fields(
         SETTINGS["resend"], limit=50,
-        laws=[no_types, one_of_a_name, someone_in_to, space_as_text, space_as_subject],
+        laws=[no_types, no_dispositions, one_of_a_name, someone_in_to, space_as_text,
+              space_as_subject],
         refuses=[one_author("Resend")]),
     "smtp2go": Smtp2go(
         SETTINGS["smtp2go"], limit=100, sender="sender", text="text_body",
