@@ -72,6 +72,7 @@ struct fake {
 	X(mailersend)                                                          \
 	X(smtp2go)                                                             \
 	X(mailtrap)                                                            \
+	X(scaleway)                                                            \
 	X(raw)
 
 #define FAKE_DECLARE(name) extern const struct fake fake_##name;

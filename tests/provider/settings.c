@@ -1,6 +1,7 @@
 /*
  * A settings struct filled from JSON by the module's own rows: enough of the
- * types for the modules, without the configuration's reader.
+ * types for the modules, without the configuration's reader. Texts and numbers
+ * that a case does not say are as the rows preset them, flags are off.
  */
 #include "case.h"
 
@@ -58,12 +59,27 @@ static void set(char *at, const struct postern_field *f, const json_t *value)
 	case POSTERN_TYPE_ENUM:
 		*(int *)(void *)at = enum_of(f, string_of(value, f->name));
 		break;
+	case POSTERN_TYPE_INT:
+		*(int64_t *)(void *)at = json_integer_value(value);
+		break;
 	case POSTERN_TYPE_STRINGS:
 		*(struct postern_list *)(void *)at = strings_of(value);
 		break;
 	default:
 		die("setting %s: type %d is not known here", f->name, f->type);
 	}
+}
+
+static void preset(char *at, const struct postern_field *f)
+{
+	int64_t number;
+
+	if (f->type == POSTERN_TYPE_STRING)
+		memcpy(at, &f->preset, sizeof(f->preset));
+	if (f->type != POSTERN_TYPE_INT)
+		return;
+	number = strtoll(f->preset, NULL, 10);
+	memcpy(at, &number, sizeof(number));
 }
 
 void *settings_make(
@@ -80,6 +96,8 @@ void *settings_make(
 			die("setting %s is required", f->name);
 		if (value)
 			set(settings + f->offset, f, value);
+		else if (f->preset)
+			preset(settings + f->offset, f);
 		known += value ? 1 : 0;
 	}
 	if (known != json_object_size(json))

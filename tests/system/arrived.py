@@ -134,6 +134,11 @@ def named(endings, who, is_allowed):
         for f in mail.files)
 
 
+def typed(types, who):
+    return f"{who} takes no such attachment", lambda mail: any(
+        f.type.partition(";")[0] not in types.split() for f in mail.files)
+
+
 LONG_LINES = ("a line is longer than 998 octets",
               lambda mail: mail.longest_line > 998)
 
@@ -339,6 +344,18 @@ class Smtp2go(Fields):
         return super().read(json.dumps(got))
 
 
+class Scaleway(Fields):
+    """Reply-To is a field."""
+
+    own = {"Reply-To": ".*"}
+
+    def read(self, raw):
+        got = json.loads(raw)
+        got["reply_to"] = [f["value"] for f in got.get("additional_headers", [])
+                           if f["key"] == "Reply-To"]
+        return super().read(json.dumps(got))
+
+
 class SendGrid(Fields):
     """Texts in a list, and each personalization is a mail of its own."""
 
@@ -352,6 +369,22 @@ class SendGrid(Fields):
 
 ONCE = ("sender reply-to subject in-reply-to references mime-version content-type "
         "content-transfer-encoding content-disposition to cc")
+SCALEWAY_TYPES = (
+    "application/acad application/acad-template application/autocad_dwg "
+    "application/autocad_dxf application/dwf application/dxf application/ics "
+    "application/msword application/pdf application/pkcs10 application/pkcs7-mime "
+    "application/pkcs7-signature application/vnd.dwt application/vnd.ms-excel "
+    "application/vnd.oasis.opendocument.spreadsheet "
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet "
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.template "
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document "
+    "application/x-dwf application/x-dwg application/x-dwt application/x-dxf "
+    "application/x-pkcs12 application/x-pkcs7-certificates "
+    "application/x-pkcs7-certreqresp application/x-pkcs7-crl application/x-pkcs7-mime "
+    "application/x-pkcs7-signature application/xml application/zip audio/mpeg audio/wav "
+    "image/gif image/jpeg image/jpg image/png image/svg+xml image/tiff image/vnd.dwg "
+    "image/vnd.dxf image/webp model/vnd.dwf text/calendar text/csv text/html text/plain "
+    "text/xml")
 PROVIDERS = {
     "ses": Whole(
         "region: us-east-1, access_key_id: SANDBOXACCESSKEYID01, "
@@ -451,6 +484,14 @@ PROVIDERS = {
         laws=[no_parameters, pictures_named_by_id, someone_in_to, space_as_text,
               space_as_subject],
         refuses=[one_author("SMTP2GO")]),
+    "scaleway": Scaleway(
+        SETTINGS["scaleway"], carries=[], limit=10, file_name="name",
+        fields="additional_headers", field_name="key",
+        laws=[no_pictures, no_parameters, someone_in_to, space_as_text, space_as_subject],
+        refuses=[one_author("Scaleway"),
+                 ("Scaleway takes no more attachments than max_attachments",
+                  lambda mail: len(mail.files) > 10),
+                 typed(SCALEWAY_TYPES, "Scaleway")]),
     "sparkpost": Whole(
         SETTINGS["sparkpost"], own=["X-MSYS-API"],
         refuses=[one_author("SparkPost", may_be_none=True), NOT_UTF8,

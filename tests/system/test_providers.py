@@ -24,6 +24,8 @@ PROVIDERS = {
     "mailersend": "api_key: mlsn.sandbox",
     "smtp2go": "api_key: api-sandbox",
     "mailtrap": "api_token: sandbox",
+    "scaleway": "secret_key: sandbox, allow_short: true, "
+                "project_id: 6170692e-7363-616c-6577-61792e636f6d",
 }
 RAW = {"mandrill", "sparkpost", "msgraph", "gmail"}  # they take the message itself
 MAIL = """From: Shop <orders@shop.example>
@@ -107,7 +109,8 @@ class Providers(Case):
         for name in ("postmark", "sendlayer", "mandrill", "sparkpost",
                      "mailjet", "mailersend",
                      "smtp2go",
-                     "mailtrap"):
+                     "mailtrap",
+                     "scaleway"):
             to = [f"ann@{name}.example", f"inactive@{name}.example",
                   f"bob@{name}.example"]
             record = self.submit(to, f"To: {', '.join(to)}\r\n")

@@ -40,6 +40,10 @@ static const struct api smtp2go = { "smtp2go", "/smtp2go/v3/email/send",
 static const struct api mailtrap = { "mailtrap", "/mailtrap/api/send",
 	"Api-Token: t\r\n" JSON };
 
+#define SW_REGION "/scaleway/transactional-email/v1alpha1/regions/fr-par"
+static const struct api scaleway = { "scaleway", SW_REGION "/emails",
+	"X-Auth-Token: t\r\n" JSON };
+
 /* A good request in pieces, so that a test can replace one of them. */
 #define PM_FROM "\"From\":\"Shop <orders@shop.example>\""
 #define PM_TO "\"To\":\"\\\"Ann, A\\\" <ann@dest.example>, b@dest.example\""
@@ -110,6 +114,15 @@ static const struct api mailtrap = { "mailtrap", "/mailtrap/api/send",
 #define MT_TEXT "\"subject\":\"Order\",\"text\":\"Hi\""
 #define MT_GOOD MT_FROM "," MT_TO "," MT_TEXT
 #define MT(more) "{" MT_GOOD "," more "}"
+
+#define SW_PROJECT "\"project_id\":\"6170692e-7363-616c-6577-61792e636f6d\""
+#define SW_FROM "\"from\":{\"email\":\"a@b.example\",\"name\":\"S\"}"
+#define SW_TO "\"to\":[{\"email\":\"c@d.example\"}]"
+#define SW_TEXT "\"subject\":\"Your order\",\"text\":\"It is on its way.\""
+#define SW_GOOD SW_PROJECT "," SW_FROM "," SW_TO "," SW_TEXT
+#define SW(more) "{" SW_GOOD "," more "}"
+#define SW_FIVE                                                                \
+	SL_PERSON "," SL_PERSON "," SL_PERSON "," SL_PERSON "," SL_PERSON
 
 /* says: part of the answer. */
 static const struct row {
@@ -435,6 +448,31 @@ static const struct row {
 	{ &mailtrap, MT("\"attachments\":[{\"content\":\"UERG\"}]"), 400,
 	    "filename is missing" },
 	{ &mailtrap, MT("\"template_uuid\":\"x\""), 400, "no known field" },
+	{ &scaleway, "{" SW_GOOD "}", 200,
+	    "\"mail_rcpt\":\"c@d.example\",\"status\":\"new\"" },
+	{ &scaleway,
+	    SW("\"html\":\"<p>It is on its way.\",\"cc\":[{\"email\":"
+	       "\"inactive@b.example\"}],\"additional_headers\":[{\"key\":"
+	       "\"X-A\",\"value\":\"\"}],\"attachments\":[{\"name\":\"a\","
+	       "\"type\":\"application/pdf\",\"content\":\"UERG\"}]"),
+	    200, "\"mail_rcpt\":\"inactive@b.example\",\"status\":\"failed\"" },
+	{ &scaleway, "[]", 400, "invalid_request_error" },
+	{ &scaleway, "{" SW_FROM "," SW_TO "," SW_TEXT "}", 400,
+	    "\"argument_name\":\"project_id\",\"reason\":\"required\"" },
+	{ &scaleway, "{" SW_PROJECT "," SW_FROM "," SW_TEXT "}", 400,
+	    "\"argument_name\":\"to\"" },
+	{ &scaleway, SW("\"cc\":[{\"email\":\"x\"}]"), 400,
+	    "\"argument_name\":\"cc\",\"reason\":\"constraint\",\"help_message"
+	    "\":\"cc is no address: 'x'" },
+	{ &scaleway, SW("\"cc\":[" SW_FIVE "," SW_FIVE "]"), 400,
+	    "10 recipients" },
+	{ &scaleway, "{" SW_PROJECT "," SW_FROM "," SW_TO ",\"subject\":\"x\"}",
+	    400, "text or html" },
+	{ &scaleway,
+	    SW("\"attachments\":[{\"name\":\"a\",\"type\":"
+	       "\"application/octet-stream\",\"content\":\"UERG\"}]"),
+	    400, "type is not valid" },
+	{ &scaleway, SW("\"headers\":{}"), 400, "no known field" },
 };
 
 START_TEST(checks_each_request)
@@ -476,6 +514,7 @@ START_TEST(knows_method_path_key_and_type)
 		{ &mailersend, "{" MS_GOOD "}", { 405, 404, 401, 415 } },
 		{ &smtp2go, "{" SG_GOOD "}", { 405, 404, 401, 415 } },
 		{ &mailtrap, "{" MT_GOOD "}", { 405, 404, 401, 415 } },
+		{ &scaleway, "{" SW_GOOD "}", { 405, 404, 401, 415 } },
 	};
 	struct rig r = { .port = 0 };
 
@@ -587,6 +626,8 @@ static const struct {
 	{ "/resend/domains", "Authorization: Bearer re_only\r\n", 401 },
 	{ "/sendgrid/v3/scopes", "Authorization: Bearer SG.t\r\n", 200 },
 	{ "/sendgrid/v3/scopes", "Authorization: Bearer t\r\n", 401 },
+	{ SW_REGION "/domains?page_size=100", "X-Auth-Token: t\r\n", 200 },
+	{ SW_REGION "/domains", "X-Auth-Token: only\r\n", 403 },
 };
 
 START_TEST(questions_about_the_account_are_no_calls)
