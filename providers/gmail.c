@@ -69,7 +69,7 @@ const struct postern_provider postern_provider_v1 = {
 	.name = "gmail",
 	.doc = "Gmail API users.messages.send, raw message.",
 	/* To, which a signature of DKIM covers, is written anew. */
-	.flags = POSTERN_NEEDS_CONTENT |
+	.flags = POSTERN_NEEDS_CONTENT | POSTERN_NEEDS_SHORT_LINES |
 		 (POSTERN_CARRIES_ALL_CONTENT &
 		     ~(POSTERN_CARRIES_DKIM | POSTERN_CARRIES_DATE_AND_ID)),
 	/* maxSize of the upload in Google's description of the API. */

@@ -141,7 +141,8 @@ const struct postern_provider postern_provider_v1 = {
 	.size = sizeof(struct postern_provider),
 	.name = "mailgun",
 	.doc = "Mailgun messages.mime, raw message.",
-	.flags = POSTERN_CARRIES_ALL_CONTENT | POSTERN_CARRIES_CONTROLS,
+	.flags = POSTERN_CARRIES_ALL_CONTENT | POSTERN_CARRIES_CONTROLS |
+		 POSTERN_NEEDS_SHORT_LINES,
 	.limits = { .recipients = 1000, .message_size = 25ull * 1024 * 1024 },
 	.fields = mailgun_fields,
 	.settings_size = sizeof(struct mailgun_settings),

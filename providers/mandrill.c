@@ -172,7 +172,8 @@ const struct postern_provider postern_provider_v1 = {
 	.flags = POSTERN_NEEDS_CONTENT |
 		 (POSTERN_CARRIES_ALL_CONTENT &
 		     ~(POSTERN_CARRIES_DKIM | POSTERN_CARRIES_DATE_AND_ID)) |
-		 POSTERN_SENDS_CONTROL_FIELDS,
+		 POSTERN_SENDS_CONTROL_FIELDS | POSTERN_NEEDS_7BIT |
+		 POSTERN_NEEDS_SHORT_LINES,
 	.limits = { .recipients = RECIPIENTS_MAX, .message_size = 25000000 },
 	.fields = mandrill_fields,
 	.settings_size = sizeof(struct mandrill_settings),

@@ -172,9 +172,9 @@ const struct postern_provider postern_provider_v1 = {
 	.name = "msgraph",
 	.doc = "Microsoft Graph sendMail, raw message.",
 	/* Exchange takes the message apart and writes its own. */
-	.flags = POSTERN_NEEDS_CONTENT | POSTERN_CARRIES_SIGNED |
-		 POSTERN_CARRIES_ENCRYPTED | POSTERN_CARRIES_INLINE |
-		 POSTERN_CARRIES_NESTED,
+	.flags = POSTERN_NEEDS_CONTENT | POSTERN_NEEDS_SHORT_LINES |
+		 POSTERN_CARRIES_SIGNED | POSTERN_CARRIES_ENCRYPTED |
+		 POSTERN_CARRIES_INLINE | POSTERN_CARRIES_NESTED,
 	/* A request of 4 MB, which is the message in base64. */
 	.limits = { .recipients = 500, .message_size = 4000000 },
 	.fields = msgraph_fields,

@@ -207,7 +207,8 @@ const struct postern_provider postern_provider_v1 = {
 	/* It writes its own Date and Message-ID. */
 	.flags = (POSTERN_CARRIES_ALL_CONTENT & ~POSTERN_CARRIES_DATE_AND_ID) |
 		 POSTERN_CARRIES_TAGS | POSTERN_CARRIES_METADATA |
-		 POSTERN_SENDS_CONTROL_FIELDS,
+		 POSTERN_SENDS_CONTROL_FIELDS | POSTERN_NEEDS_7BIT |
+		 POSTERN_NEEDS_SHORT_LINES,
 	.limits = { .recipients = 50, .message_size = 28ull * 1024 * 1024 },
 	.fields = ses_fields,
 	.settings_size = sizeof(struct ses_settings),

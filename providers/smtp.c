@@ -110,7 +110,7 @@ const struct postern_provider postern_provider_v1 = {
 	.name = "smtp",
 	.doc = "Hands the message to a mail server.",
 	.flags = POSTERN_CARRIES_UTF8 | POSTERN_CARRIES_ALL_CONTENT |
-		 POSTERN_SENDS_CONTROL_FIELDS,
+		 POSTERN_SENDS_CONTROL_FIELDS | POSTERN_NEEDS_SHORT_LINES,
 	/* RFC 5321 4.5.3.1.8: so many every server takes. */
 	.limits.recipients = 100,
 	.fields = smtp_fields,

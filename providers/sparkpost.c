@@ -224,7 +224,8 @@ const struct postern_provider postern_provider_v1 = {
 	.size = sizeof(struct postern_provider),
 	.name = "sparkpost",
 	.doc = "SparkPost transmissions, raw message.",
-	.flags = POSTERN_CARRIES_ALL_CONTENT | POSTERN_CARRIES_CONTROLS,
+	.flags = POSTERN_CARRIES_ALL_CONTENT | POSTERN_CARRIES_CONTROLS |
+		 POSTERN_NEEDS_7BIT | POSTERN_NEEDS_SHORT_LINES,
 	/* No maximum of recipients is told; less than 2000 is advised. */
 	.limits = { .recipients = 1000, .message_size = 20000000 },
 	.fields = sparkpost_fields,

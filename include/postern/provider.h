@@ -71,7 +71,8 @@ struct postern_host {
 	int (*body_json)(struct postern_request *r, struct postern_str text);
 	/*
 	 * Append the whole message, without Bcc, CRLF lines (by reference).
-	 * With POSTERN_JSON_STRING one whose bytes are not UTF-8 is refused.
+	 * With POSTERN_JSON_STRING one whose bytes are not UTF-8 is refused;
+	 * after POSTERN_NEEDS_7BIT that can be its header, or what is signed.
 	 */
 	int (*body_message)(
 	    struct postern_request *r, enum postern_encoding encoding);
@@ -245,7 +246,17 @@ enum {
 	 * The provider reads its control_fields in the message itself, so they
 	 * stay there; else build has to say what they say.
 	 */
-	POSTERN_SENDS_CONTROL_FIELDS = 1 << 14
+	POSTERN_SENDS_CONTROL_FIELDS = 1 << 14,
+	/*
+	 * The message itself goes where octets above 127 in its content, or
+	 * lines over 998 octets, are not taken or not kept. The core then
+	 * shows and appends the message with such leaves as quoted-printable
+	 * or base64, which decode to the same octets. Header fields, what
+	 * stands between parts, and what a signature covers (multipart/signed,
+	 * a DKIM-Signature) stay as they are.
+	 */
+	POSTERN_NEEDS_7BIT = 1 << 15,
+	POSTERN_NEEDS_SHORT_LINES = 1 << 16
 };
 
 struct postern_limits {

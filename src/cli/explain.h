@@ -88,6 +88,7 @@ struct explain_offer {
 	const char *singly;  /* why each recipient gets a call, or NULL */
 	size_t calls, batch; /* how many, of how many recipients */
 	bool is_fields;      /* not the message itself */
+	bool is_recoded;     /* with leaves encoded for it */
 	const char **gone;   /* header fields that do not go on */
 	size_t gone_count;
 	const char *method, *url; /* of the first call */

@@ -61,10 +61,12 @@ static json_t *offer(const struct explain_offer *o)
 		"refused", "no_credentials", "not_shown", "failed" };
 
 	return json_pack(
-	    "{s:s, s:s, s:s, s:s*, s:o, s:o, s:o, s:s*, s:s*, s:I, s:o*}",
+	    "{s:s, s:s, s:s, s:s*, s:o, s:o, s:b, s:o, s:s*, s:s*, s:I, "
+	    "s:o*}",
 	    "provider", o->provider->name, "type", o->provider->type, "verdict",
 	    verdicts[o->verdict], "reason", o->why, "not_carried",
-	    traits(o->lacks), "altered", traits(o->altered), "dropped_fields",
+	    traits(o->lacks), "altered", traits(o->altered), "reencoded",
+	    (int)o->is_recoded, "dropped_fields",
 	    strings(o->gone, o->gone_count), "credentials", o->source, "singly",
 	    o->singly, "calls", (json_int_t)o->calls, "request", request(o));
 }

@@ -206,6 +206,7 @@ static void take_request(struct explain_offer *o,
 
 	provider_call_http(call, &http);
 	o->is_fields = !provider_call_sends_message(call);
+	o->is_recoded = provider_call_is_recoded(call);
 	o->method = arena_str(a, span_of(http.method ? http.method : ""));
 	o->url = arena_str(a, span_of(http.url));
 	o->headers = http.smtp ? envelope_lines(http.smtp, a)

@@ -246,6 +246,10 @@ static void print_losses(const struct explain_offer *o)
 		print_traits("altered: ", o->altered);
 		printf(" (allow_altering)\n");
 	}
+	if (o->is_recoded)
+		printf("%6sre-encoded: parts with 8-bit text or lines over "
+		       "998 octets\n",
+		    "");
 	if (o->gone_count > 0)
 		printf("%6sheader fields that do not go on:", "");
 	for (size_t i = 0; i < o->gone_count; i++)

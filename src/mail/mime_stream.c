@@ -155,6 +155,20 @@ int mime_stream_error(const struct _GMimeStream *stream)
 
 /* --- decoded bytes --- */
 
+/*
+ * Before a last boundary without a line end GMime 3.2 takes only the LF of the
+ * CRLF that belongs to it. Nowhere else in a message is a CR alone.
+ */
+static bool ends_in_cr(const struct message *m, const struct mime_place *place)
+{
+	char last = '\0';
+
+	return place->length > 0 &&
+	       message_read_all(
+		   m, place->offset + place->length - 1, &last, 1) == 0 &&
+	       last == '\r';
+}
+
 struct mime_place mime_place_of(struct _GMimeObject *leaf)
 {
 	GMimeDataWrapper *content = NULL;
@@ -169,6 +183,8 @@ struct mime_place mime_place_of(struct _GMimeObject *leaf)
 	place.offset = (uint64_t)stream->bound_start;
 	place.length = (uint64_t)g_mime_stream_length(stream);
 	place.encoding = (int)g_mime_data_wrapper_get_encoding(content);
+	if (ends_in_cr(of(stream)->message, &place))
+		place.length--;
 	return place;
 }
 

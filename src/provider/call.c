@@ -8,6 +8,8 @@
 #include <provider/request_internal.h>
 #include <provider/view_internal.h>
 
+#include <mail/recode.h>
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -18,6 +20,8 @@ enum {
 
 struct provider_call {
 	struct provider_input input;
+	struct message *recoded; /* what is sent, or NULL: as it came */
+	bool is_recoded;         /* it is another one */
 	struct postern_request request;
 	struct postern_mail mail;
 };
@@ -41,17 +45,53 @@ void provider_call_free(struct provider_call *c)
 		return;
 	mime_view_free(c->request.mime);
 	request_finish(&c->request);
+	message_unref(c->recoded);
 	free(c);
+}
+
+/* What the bytes that p takes are without. */
+static unsigned avoided_by(const struct postern_provider *p)
+{
+	return (p->flags & POSTERN_NEEDS_7BIT ? OCTETS_8BIT : 0) |
+	       (p->flags & POSTERN_NEEDS_SHORT_LINES ? OCTETS_LONG_LINES : 0);
+}
+
+static bool is_parsed(const struct postern_provider *p, const struct message *m)
+{
+	uint64_t header = message_header(m).len;
+
+	return p->flags & POSTERN_NEEDS_CONTENT ||
+	       octets_find(
+		   m, header, message_size(m) - header, avoided_by(p)) != 0;
 }
 
 bool provider_call_is_heavy(
     const struct postern_provider *p, const struct provider_input *input)
 {
-	/* Parsing costs several times what encoding does. */
-	uint64_t limit =
-	    p->flags & POSTERN_NEEDS_CONTENT ? HEAVY_BYTES / 4 : HEAVY_BYTES;
+	uint64_t size = message_size(input->message);
 
-	return message_size(input->message) > limit;
+	/* Parsing costs several times what encoding does. */
+	return size > HEAVY_BYTES ||
+	       (size > HEAVY_BYTES / 4 && is_parsed(p, input->message));
+}
+
+/* From here on the message is the one that goes out. */
+static int recode(
+    struct provider_call *c, const struct postern_provider *p, struct err *e)
+{
+	unsigned avoid = avoided_by(p);
+	int rc;
+
+	if (avoid == 0 || c->recoded)
+		return 0;
+	rc = recode_message(c->input.message, avoid, &c->recoded);
+	if (rc < 0)
+		return err_errno(e, rc, "the message could not be read");
+	c->is_recoded = c->recoded != c->input.message;
+	c->input.message = c->recoded;
+	c->request.message = c->recoded;
+	c->request.header = message_header(c->recoded);
+	return 0;
 }
 
 static int check_limits(const struct provider_call *c,
@@ -159,7 +199,9 @@ int provider_call_build(struct provider_call *c,
 
 	if (!e)
 		e = &unused;
-	rc = check_limits(c, p, e);
+	rc = recode(c, p, e);
+	if (rc == 0)
+		rc = check_limits(c, p, e);
 	if (rc == 0)
 		rc = show(c, p, e);
 	if (rc < 0)
@@ -173,7 +215,8 @@ uint64_t provider_call_held(const struct provider_call *c)
 	const struct postern_request *r = &c->request;
 
 	return sizeof(*c) + r->arena.used + r->text.cap +
-	       (r->mime ? mime_view_held(r->mime) : 0);
+	       (r->mime ? mime_view_held(r->mime) : 0) +
+	       (c->is_recoded ? message_held(c->recoded) : 0);
 }
 
 static ptrdiff_t call_body_read(
@@ -218,6 +261,11 @@ bool provider_call_sends_message(const struct provider_call *c)
 			return true;
 	}
 	return false;
+}
+
+bool provider_call_is_recoded(const struct provider_call *c)
+{
+	return c->is_recoded;
 }
 
 int provider_call_body(struct provider_call *c, struct buf *out)

@@ -144,7 +144,7 @@ const struct postern_inquiry *provider_inquiry_told(
 
 /* What to build from. Everything is borrowed until provider_call_free. */
 struct provider_input {
-	const struct message *message;
+	struct message *message;
 	const char *id;
 	const char *attempt_key;
 	int64_t now; /* wall clock, seconds */
@@ -177,6 +177,8 @@ uint64_t provider_call_held(const struct provider_call *c);
 void provider_call_http(struct provider_call *c, struct http_call *out);
 /* After the build: the body holds the message itself, not fields of it. */
 bool provider_call_sends_message(const struct provider_call *c);
+/* Likewise: leaves of it are encoded anew, as the module needs it. */
+bool provider_call_is_recoded(const struct provider_call *c);
 /* For golden files: append the body to out. */
 int provider_call_body(struct provider_call *c, struct buf *out);
 

@@ -158,7 +158,8 @@ static int add_message(struct postern_request *r, struct span header,
 		return host_refuse(r,
 		    "the message holds bytes that are not UTF-8, which this "
 		    "provider cannot take: encode such text as "
-		    "quoted-printable or base64");
+		    "quoted-printable or base64, and header fields as "
+		    "RFC 2047 says");
 	return note(r, rc);
 }
 

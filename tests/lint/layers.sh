@@ -57,7 +57,7 @@ one_home 'openssl/' 'src/net/tls[a-z_]*\.[ch]|src/base/(hash|rsa)\.c|src/auth/pa
 one_home 'curl/' 'src/http/.*'
 one_home 'sasl/' 'src/auth/sasl[a-z_]*\.[ch]'
 one_home 'sqlite3\.h' 'src/store/.*'
-one_home 'gmime/' 'src/mail/mime(_library|_stream)?\.c'
+one_home 'gmime/' 'src/mail/mime(_leaves|_library|_stream)?\.c'
 one_home 'microhttpd\.h' 'src/admin/httpd[a-z_]*\.[ch]'
 one_home 'yaml\.h' 'src/config/.*'
 one_home 'jansson\.h' '(src/(config|admin|sandbox|cli)|providers)/.*|src/auth/jw[kt]\.c'

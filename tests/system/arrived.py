@@ -9,6 +9,7 @@ import json
 import re
 
 import intended
+import reencoded
 from intended import File, Mail
 from test_providers import PROVIDERS as SETTINGS
 
@@ -186,11 +187,13 @@ class Whole(Provider):
 
     steers: how names of fields begin that stay as they steer it; None: all do.
     own: fields it adds or takes for itself.
+    needs: why leaves are encoded for it (reencoded.py).
     """
 
     def __init__(self, settings, lacks=(), carries_utf8=False, steers="none", own=(),
-                 **more):
+                 needs=reencoded.LONG_LINES, **more):
         super().__init__(settings, set(TRAITS) - set(lacks), **more)
+        self.needs = needs
         self.carries_utf8, self.steers, self.own = carries_utf8, steers, own
 
     def is_passed_on(self, name):
@@ -389,6 +392,7 @@ PROVIDERS = {
     "ses": Whole(
         "region: us-east-1, access_key_id: SANDBOXACCESSKEYID01, "
         "secret_access_key: sandbox-secret-access-key", lacks=["date"], limit=50, steers="X-SES-",
+        needs=reencoded.BOTH,
         refuses=[twice("Amazon SES takes only one field named", ONCE), LONG_LINES]),
     "sendgrid": SendGrid(
         "api_key: SG.sandbox-key", reply_to="reply_to_list",
@@ -420,7 +424,7 @@ PROVIDERS = {
         refuses=[twice("a header field stands twice", ONCE.replace(" to cc", "")),
                  LONG_LINES]),
     "mandrill": Whole(
-        SETTINGS["mandrill"], lacks=["dkim", "date"], limit=10,
+        SETTINGS["mandrill"], lacks=["dkim", "date"], limit=10, needs=reencoded.BOTH,
         steers="X-MC-", own=["X-MC-PreserveRecipients", "X-MC-Metadata", "X-MC-BccAddress"],
         refuses=[NOT_UTF8, twice("a header field stands twice", ONCE), LONG_LINES]),
     "mailersend": MailerSend(
@@ -493,8 +497,8 @@ PROVIDERS = {
                   lambda mail: len(mail.files) > 10),
                  typed(SCALEWAY_TYPES, "Scaleway")]),
     "sparkpost": Whole(
-        SETTINGS["sparkpost"], own=["X-MSYS-API"],
+        SETTINGS["sparkpost"], own=["X-MSYS-API"], needs=reencoded.BOTH,
         refuses=[one_author("SparkPost", may_be_none=True), NOT_UTF8,
                  twice("a header field stands twice", ONCE), LONG_LINES]),
-    "raw": Whole("", carries_utf8=True, steers=None),
+    "raw": Whole("", carries_utf8=True, steers=None, needs=()),
 }

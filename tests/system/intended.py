@@ -47,8 +47,8 @@ class Mail:
     files: list = dataclasses.field(default_factory=list)
     fields: list = dataclasses.field(default_factory=list)
     header: list = dataclasses.field(default_factory=list)  # all of it
-    longest_line: int = 0
-    is_utf8: bool = True
+    longest_line: int = 0  # of what is not encoded for any provider
+    is_utf8: bool = True  # likewise
 
     def copy(self):
         return copy.deepcopy(self)
@@ -344,8 +344,6 @@ def parse(raw):
                 cc=addresses(message, "Cc"), reply_to=addresses(message, "Reply-To"))
     mail.bcc = addresses(message, "Bcc")
     mail.header = [(n.lower(), v) for n, v in message.raw_items()]
-    mail.longest_line = max(map(len, raw.split(b"\r\n")))
-    mail.is_utf8 = "\ufffd" not in raw.decode("utf-8", "replace")
     mail.fields = [(name, re.sub(r"\r?\n[ \t]+", " ", field_text(value)).strip())
                    for name, value in message.raw_items()
                    if PASSING.match(name) and not STEERING.match(name)]

@@ -2,7 +2,8 @@
 
 What the sandbox has of it is held against what Python's email package makes of
 the message (intended.py): whole messages byte for byte but for the fields a
-submission server adds and removes, fields of JSON one by one. What a provider
+submission server adds and removes and parts encoded for the provider
+(reencoded.py), fields of JSON one by one. What a provider
 may differ by, and what it refuses, is in arrived.py; what came of it all is the
 table in providers/README.md, which POSTERN_TEST_UPDATE=1 writes anew.
 """
@@ -21,6 +22,7 @@ import unittest
 import arrived
 import corpus_table
 import intended
+import reencoded
 from harness import BUILD, PASSWORD, Case
 
 CORPUS = pathlib.Path(__file__).resolve().parents[1] / "corpus"
@@ -49,6 +51,9 @@ class Letter:
         self.options = envelope.get("options", "")
         self.refused = envelope.get("refused")
         self.mail = intended.parse(tidied(self.raw))
+        left = reencoded.remainder(tidied(self.raw))
+        self.mail.longest_line = max(map(len, left.split(b"\r\n")))
+        self.mail.is_utf8 = "\ufffd" not in left.decode("utf-8", "replace")
         self.traits = intended.traits(intended.message_of(self.raw))
         named = self.mail.to + self.mail.cc + self.mail.bcc
         self.recipients = envelope["recipients"].split() if "recipients" in envelope \
@@ -266,7 +271,8 @@ class Judge:
         meant = self.provider.without_own(fixed(letter.raw, got))
         if not got.startswith(b"Received: by mail.test.example "):
             return [f"no Received of ours at the top: {got[:200]!r}"]
-        return faults + ([where(meant, got)] if meant != got else [])
+        found = reencoded.difference(meant, got, self.provider.needs)
+        return faults + ([where(*found)] if found else [])
 
     def compare_fields(self, letter, came, faults):
         altered = []

@@ -162,6 +162,10 @@ class Ways(Explain):
         self.assertIn("signed", by_name["sendgrid"]["not_carried"])
         self.assertEqual(by_name["ses"]["verdict"], "built")
         self.assertEqual(by_name["mailgun"]["dropped_fields"], [])
+        self.assertFalse(by_name["ses"]["reencoded"])
+        told = self.explain(PLAIN + "x" * 999 + "\n", "--all")["ways"][0]["providers"]
+        self.assertEqual({p["provider"] for p in told if p["reencoded"]}, {"ses", "mailgun"})
+        self.assertIn("re-encoded: parts with", self.run_it(PLAIN + "\xfc\n", "--all"))
         # On its route the message passes over the first.
         text = self.run_it(SIGNED)
         self.assertIn("- sendgrid     passed over: the message is signed", text)

@@ -140,6 +140,24 @@ START_TEST(decodes_what_is_odd)
 }
 END_TEST
 
+static void check_part_of(struct span raw)
+{
+	parse(raw);
+	ck_assert_ptr_nonnull(fields);
+	ck_assert_uint_eq(fields->part_count, 1);
+	check_part(0, SPAN("a\r\nb"));
+}
+
+/* Its line end belongs to the boundary, whatever follows that. */
+START_TEST(a_last_boundary_may_end_the_message)
+{
+	struct span raw = with_file("8bit", "a\r\nb");
+
+	check_part_of(raw);
+	check_part_of(span_first(raw, raw.len - 2));
+}
+END_TEST
+
 /* Soft breaks and escapes fall on every edge of the decoder's windows. */
 START_TEST(decodes_alike_over_every_edge)
 {
@@ -421,6 +439,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, begin, tear_down);
 	tcase_add_test(t, decodes_what_is_odd);
+	tcase_add_test(t, a_last_boundary_may_end_the_message);
 	tcase_add_test(t, decodes_alike_over_every_edge);
 	tcase_add_test(t, what_stands_for_nothing_is_not_the_end);
 	tcase_add_test(t, too_much_of_nothing_is_refused);

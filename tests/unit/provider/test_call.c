@@ -431,9 +431,126 @@ START_TEST(gives_the_header_to_be_said_anew)
 }
 END_TEST
 
+static void use_message(const char *header, const char *line, size_t lines)
+{
+	struct buf head, body;
+	int rc = 0;
+
+	buf_init(&head, 4096);
+	buf_init(&body, 1024 * 1024);
+	ck_assert_int_eq(buf_add_str(&head, header), 0);
+	for (size_t i = 0; rc == 0 && i < lines; i++)
+		rc = buf_add_str(&body, line);
+	ck_assert_int_eq(rc, 0);
+	message_unref(message);
+	message = message_new(&head, &body, 0);
+	input.message = message;
+}
+
 START_TEST(calls_small_messages_light)
 {
 	ck_assert(!provider_call_is_heavy(&provider, &input));
+	/* Taken apart, a message is heavy sooner. */
+	provider.flags = POSTERN_NEEDS_7BIT | POSTERN_NEEDS_SHORT_LINES;
+	use_message("From: a@x\r\n\r\n", "u\r\n", 20000);
+	ck_assert(!provider_call_is_heavy(&provider, &input));
+	use_message("From: a@x\r\n\r\n", "\xfc\r\n", 20000);
+	ck_assert(provider_call_is_heavy(&provider, &input));
+	provider.flags = POSTERN_NEEDS_SHORT_LINES;
+	ck_assert(!provider_call_is_heavy(&provider, &input));
+	use_message("From: a@x\r\n\r\n", "\xfc\r\n", 50000);
+	ck_assert(provider_call_is_heavy(&provider, &input));
+}
+END_TEST
+
+/* What it is shown fits to what it appends. */
+static int look_at_encoded(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	char first[65], second[65];
+
+	ck_assert_uint_eq(mail->header_count, 3);
+	ck_assert(is(mail->headers[1].name, "MIME-Version"));
+	ck_assert(is(mail->headers[2].name, "Content-Transfer-Encoding"));
+	ck_assert(is(mail->headers[2].value, "quoted-printable"));
+	(void)host->method(r, "POST");
+	(void)host->url(r, "https://a.example/");
+	(void)host->body_message(r, POSTERN_AS_IS);
+	ck_assert_int_eq(host->body_sha256(r, first), 0);
+	ck_assert_int_eq(host->body_sha256(r, second), 0);
+	ck_assert_str_eq(first, second);
+	return host->body_changed(
+	    r, host->message_header(r), NULL, POSTERN_JSON_STRING);
+}
+
+START_TEST(a_message_is_encoded_for_who_needs_it)
+{
+#define ENCODED(crlf)                                                          \
+	"From: a@x" crlf "MIME-Version: 1.0" crlf                              \
+	"Content-Transfer-Encoding: quoted-printable" crlf crlf                \
+	"Gr=FC=DFe" crlf
+	static const char expected[] = ENCODED("\r\n") ENCODED("\\r\\n");
+	struct provider_call *c;
+	struct buf body;
+	struct err e;
+
+	on_build = look_at_encoded;
+	use_message("From: a@x\r\n\r\n",
+	    "Gr\xfc\xdf"
+	    "e\r\n",
+	    1);
+	provider.flags = POSTERN_NEEDS_7BIT;
+	ck_assert_int_eq(run(&c, &e), 0);
+	ck_assert(provider_call_is_recoded(c));
+	buf_init(&body, 4096);
+	for (int i = 0; i < 2; i++) {
+		buf_clear(&body);
+		ck_assert_int_eq(provider_call_body(c, &body), 0);
+		ck_assert(span_eq(buf_span(&body), span_of(expected)));
+	}
+	buf_finish(&body);
+	provider_call_free(c);
+}
+END_TEST
+
+static int append_json(const struct postern_mail *mail,
+    const struct postern_host *host, struct postern_request *r)
+{
+	(void)mail;
+	(void)host->method(r, "POST");
+	(void)host->url(r, "https://a.example/");
+	return host->body_message(r, POSTERN_JSON_STRING);
+}
+
+START_TEST(a_header_that_is_not_utf8_is_refused_as_json)
+{
+	struct provider_call *c;
+	struct err e;
+
+	on_build = append_json;
+	provider.flags = POSTERN_NEEDS_7BIT;
+	use_message("From: a@x\r\nSubject: \xfc\r\n\r\n", "\xfc\r\n", 1);
+	ck_assert_int_eq(run(&c, &e), -EINVAL);
+	ck_assert(strstr(e.text, "RFC 2047"));
+	provider_call_free(c);
+}
+END_TEST
+
+/* It fits as it came, and not as it would go out. */
+START_TEST(what_grows_too_large_is_refused)
+{
+	struct provider_call *c;
+	struct err e;
+
+	on_build = add_content;
+	use_message("From: a@x\r\n\r\n", "abcdefghij\xfc\r\n", 100);
+	provider.limits.message_size = message_size(message);
+	ck_assert_int_eq(run(&c, &e), 0);
+	ck_assert(!provider_call_is_recoded(c));
+	provider_call_free(c);
+	provider.flags = POSTERN_NEEDS_7BIT;
+	ck_assert_int_eq(run(&c, &e), -EMSGSIZE);
+	provider_call_free(c);
 }
 END_TEST
 
@@ -453,6 +570,9 @@ static Suite *make_suite(void)
 	tcase_add_test(t, counts_the_request_of_who_takes_content);
 	tcase_add_test(t, gives_the_header_to_be_said_anew);
 	tcase_add_test(t, calls_small_messages_light);
+	tcase_add_test(t, a_message_is_encoded_for_who_needs_it);
+	tcase_add_test(t, a_header_that_is_not_utf8_is_refused_as_json);
+	tcase_add_test(t, what_grows_too_large_is_refused);
 	suite_add_tcase(s, t);
 	return s;
 }
