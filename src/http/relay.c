@@ -109,10 +109,17 @@ void relay_drop_idle(struct relay *m)
 
 /* --- which call gets which --- */
 
+/* From here on, what happens to the call has its whole timeout. */
+static void begin_time(struct relay_session *s, const struct http_call *call)
+{
+	s->until_ns = clock_mono_ns() + call->timeout_ms * 1000000;
+}
+
 static void take_session(struct relay_session *s, struct http_call *call)
 {
 	s->call = call;
 	call->session = s;
+	begin_time(s, call);
 	loop_timer_start(s->relay->http->loop, &s->timer, call->timeout_ms);
 	talk_begin(s);
 }
@@ -158,6 +165,7 @@ static void serve_next(struct relay_session *s)
 		}
 		if (!may_connect(next))
 			return;
+		begin_time(next, call);
 		rc = connect_begin(next);
 		if (rc)
 			relay_end(next, HTTP_FAULT_UNSENT, strerror(-rc));
@@ -382,8 +390,10 @@ static bool is_one_to_come(const struct relay_session *s)
 /* Nothing of it can be used at once: connect, or wait for a connection. */
 static int begin(struct relay_session *s)
 {
-	if (!is_one_to_come(s) && may_connect(s))
+	if (!is_one_to_come(s) && may_connect(s)) {
+		begin_time(s, s->call);
 		return connect_begin(s);
+	}
 	s->state = RELAY_WAITING;
 	loop_timer_start(s->relay->http->loop, &s->timer, s->call->timeout_ms);
 	return 0;

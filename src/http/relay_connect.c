@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/clock.h>
+
 #include <uv.h>
 
 enum {
@@ -194,6 +196,24 @@ static int connect_to(
 	return rc;
 }
 
+/* In ms, so that a timer ends with it. */
+static uint64_t time_left(const struct relay_session *s)
+{
+	uint64_t now = clock_mono_ns();
+
+	return now < s->until_ns ? (s->until_ns - now) / 1000000 + 1 : 1;
+}
+
+/* The address is part of connecting, and takes no longer. */
+static void wait_for_addresses(struct relay_session *s)
+{
+	uint64_t limit = s->options->connect_timeout_ms, left = time_left(s);
+
+	s->state = RELAY_RESOLVING;
+	loop_timer_start(
+	    s->relay->http->loop, &s->timer, left < limit ? left : limit);
+}
+
 void connect_go_on(
     struct resolve_query *q, const char *addresses, const char *error)
 {
@@ -205,6 +225,7 @@ void connect_go_on(
 		relay_end(s, HTTP_FAULT_RESOLVE, error);
 		return;
 	}
+	loop_timer_start(s->relay->http->loop, &s->timer, time_left(s));
 	rc = origin_parse_peer(s->options, s->url, s->call->is_direct, &peer);
 	if (!rc)
 		rc = connect_to(s, &peer, addresses);
@@ -226,14 +247,14 @@ static int begin(struct relay_session *s)
 	s->easy = curl_easy_init();
 	if (!s->easy || !s->talk)
 		return -ENOMEM;
-	s->state = RELAY_RESOLVING;
-	loop_timer_start(m->http->loop, &s->timer, s->call->timeout_ms);
+	wait_for_addresses(s);
 	if (!resolve_is_literal(peer.host)) {
 		addresses = resolver_lookup(
 		    m->http->resolver, peer.host, &s->query, &rc);
 		if (!addresses)
 			return rc;
 	}
+	loop_timer_start(m->http->loop, &s->timer, time_left(s));
 	return connect_to(s, &peer, addresses);
 }
 

@@ -77,13 +77,13 @@ struct relay_session {
 	struct loop_timer timer;
 	struct pin pin;
 	char error[CURL_ERROR_SIZE];
-	uint64_t begun_ns;
-	unsigned calls; /* that ended on this connection */
+	uint64_t begun_ns; /* the call, from its submission on */
+	uint64_t until_ns; /* its time is up, from a connection on */
+	unsigned calls;    /* that ended on this connection */
 	unsigned capabilities;
 	bool is_logged_in;
 	bool is_reset_due; /* the last transaction did not end by itself */
 	bool is_usable;    /* for another call, once this one has ended */
-	bool is_retried;   /* this call, on a second connection */
 	struct relay_talk *talk; /* from CONNECTING on */
 	struct http_header field;
 	struct http_response response;
@@ -130,7 +130,8 @@ void relay_close_step(struct relay *m);
 
 /* --- relay_connect.c --- */
 
-/* For s->call; 0, or a negative errno and nothing has begun. */
+/* For s->call, until s->until_ns; 0, or a negative errno and nothing has begun.
+ */
 int connect_begin(struct relay_session *s);
 /* The resolver's answer. */
 void connect_go_on(

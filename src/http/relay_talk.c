@@ -319,6 +319,9 @@ static void on_command_reply(struct relay_session *s)
 	/* With a 421 the server leaves; nothing of this call was begun. */
 	if (t->answered <= PLACE_MAIL && code == 421 && relay_start_over(s))
 		return;
+	/* What is left of another call is not this one's to answer for. */
+	if (t->answered == PLACE_RSET && code / 100 != 2 && relay_start_over(s))
+		return;
 	if (t->answered == data && code == 354) {
 		t->is_in_body = true;
 	} else if (t->answered == data && code < 400) {

@@ -34,6 +34,7 @@ struct script {
 	unsigned nth_mail; /* the stage is reached with this one, from 0 */
 	const char *reply; /* NULL: close; "" : say nothing; "reset" */
 	const char *ehlo;  /* lines before the last; NULL: the usual */
+	const char *rset;  /* the reply to it, where that is not OK */
 	_Atomic unsigned mails, sessions;
 	char heard[HEARD_MAX]; /* all but the content */
 	size_t heard_len;
@@ -155,7 +156,8 @@ static bool converse(struct raw_server *s, int *fd, const char *line)
 	if (begins(line, "AHNob3AAczNjcmV0\r")) /* shop, s3cret */
 		return answer(AT_AUTH, fd, "235 2.7.0 welcome\r\n");
 	if (begins(line, "RSET"))
-		return answer(AT_RSET, fd, "250 2.0.0 ok\r\n");
+		return answer(AT_RSET, fd,
+		    script.rset ? script.rset : "250 2.0.0 ok\r\n");
 	if (begins(line, "MAIL"))
 		return answer(AT_MAIL, fd, "250 2.1.0 ok\r\n");
 	if (begins(line, "RCPT TO:<b"))
@@ -475,6 +477,22 @@ START_TEST(after_a_refusal_the_connection_goes_on)
 }
 END_TEST
 
+START_TEST(a_refused_rset_is_none_of_the_next_message)
+{
+	set_up();
+	script.stage = AT_RCPT;
+	script.reply = "550 5.1.1 nobody\r\n";
+	script.rset = "500 5.5.2 what?\r\n";
+	raw_server_start(&server, serve, NULL);
+	(void)add();
+	struct rig_call *second = add();
+	run();
+	ck_assert_int_eq(second->status, 550);
+	ck_assert_str_eq(second->command, "RCPT");
+	ck_assert_uint_eq(script.sessions, 2);
+}
+END_TEST
+
 /* Gone while nobody used it, or just when the next message begins. */
 static const struct {
 	enum stage stage;
@@ -700,6 +718,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, an_early_refusal_of_the_message_is_heard);
 	tcase_add_test(t, one_connection_carries_several_messages);
 	tcase_add_test(t, after_a_refusal_the_connection_goes_on);
+	tcase_add_test(t, a_refused_rset_is_none_of_the_next_message);
 	tcase_add_loop_test(
 	    t, a_connection_that_has_gone_is_made_anew, 0, COUNT(partings));
 	tcase_add_test(t, a_message_that_may_have_been_taken_is_not_sent_again);
