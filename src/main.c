@@ -1,5 +1,6 @@
 /* Arguments to subcommands; exit codes. Nothing else. */
 #include <cli/cli.h>
+#include <config/json_memory.h>
 #include <server/server.h>
 
 #include <stdio.h>
@@ -87,6 +88,7 @@ static int cmd_help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	json_memory_init();
 	if (argc < 2) {
 		usage(stderr);
 		return 2;

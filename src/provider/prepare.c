@@ -249,7 +249,6 @@ enum provider_step provider_preparation_step(
 	request_finish(&c->request);
 	request_init(&c->request, NULL);
 	c->request.world = c->world;
-	c->request.text.is_secret = true;
 	p->now = c->response.now = now;
 	p->grant = (struct postern_secret){ NULL, 0 };
 	p->expires = 0;

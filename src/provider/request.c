@@ -444,14 +444,12 @@ void request_init(struct postern_request *r, const struct message *message)
 		r->header = message_header(message);
 	arena_init(&r->arena, REQUEST_TEXT_MAX);
 	buf_init(&r->text, REQUEST_TEXT_MAX);
+	r->text.is_secret = true;
 }
 
 void request_finish(struct postern_request *r)
 {
 	free(r->pieces);
 	buf_finish(&r->text);
-	if (r->world || r->is_smtp)
-		arena_finish_secret(&r->arena);
-	else
-		arena_finish(&r->arena);
+	arena_finish_secret(&r->arena);
 }

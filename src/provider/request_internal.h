@@ -89,7 +89,7 @@ void response_keep(struct arena *a, const struct http_response *response,
     struct postern_response *out);
 
 void request_init(struct postern_request *r, const struct message *message);
-/* That of a preparation is overwritten. */
+/* All of it is overwritten: keys and tokens are in headers, or in the body. */
 void request_finish(struct postern_request *r);
 /* NULL-terminated. */
 const char *const *request_headers(const struct postern_request *r);
