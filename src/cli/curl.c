@@ -192,23 +192,6 @@ static int add_header(struct buf *out, const char *line)
 	return add_option(out, "-H", span_of(line));
 }
 
-/* A password in a URL is none of the settings' secrets. */
-static int add_url(struct buf *out, struct span url)
-{
-	ptrdiff_t start = span_ifind(url, SPAN("://"));
-	struct span rest =
-	    start < 0 ? SPAN("") : span_from(url, (size_t)start + 3);
-	struct span authority =
-	    span_first(rest, rest.len ? strcspn(rest.ptr, "/?#") : 0);
-	ptrdiff_t at = span_rindex(authority, '@');
-	int rc;
-
-	if (at < 0)
-		return add_quoted(out, url);
-	rc = buf_printf(out, "'%.*s" POSTERN_MASK "'", (int)start + 3, url.ptr);
-	return rc < 0 ? rc : add_quoted(out, span_from(rest, (size_t)at));
-}
-
 /* Curl's port for smtp:// is another one. */
 static int add_server(struct buf *out, struct span url)
 {
@@ -268,7 +251,7 @@ int curl_command(const struct explain_offer *o, struct buf *out)
 	int rc = buf_printf(out, "curl -X %s ", o->method);
 
 	if (rc == 0)
-		rc = add_url(out, span_of(o->url));
+		rc = add_quoted(out, span_of(o->url));
 	for (size_t i = 0; rc == 0 && o->headers[i]; i++)
 		rc = add_header(out, o->headers[i]);
 	if (rc == 0 && o->body_size > 0)

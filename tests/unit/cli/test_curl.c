@@ -73,20 +73,6 @@ START_TEST(basic_credentials_can_be_read)
 }
 END_TEST
 
-START_TEST(a_password_in_a_url_is_masked)
-{
-	const char *headers[] = { NULL };
-	struct explain_offer o = { .method = "GET",
-		.url = "https://user:p@ss@h.example/a@b",
-		.headers = headers };
-
-	ck_assert_str_eq(command(&o),
-	    "curl -X GET 'https://" POSTERN_MASK "''@h.example/a@b'\n");
-	o.url = "https://h.example/a@b";
-	ck_assert_str_eq(command(&o), "curl -X GET 'https://h.example/a@b'\n");
-}
-END_TEST
-
 static const char *text_of(struct span body, bool is_short)
 {
 	bool got;
@@ -136,7 +122,6 @@ static Suite *make_suite(void)
 	tcase_add_test(t, quotes_are_a_shells);
 	tcase_add_test(t, line_ends_are_kept);
 	tcase_add_test(t, basic_credentials_can_be_read);
-	tcase_add_test(t, a_password_in_a_url_is_masked);
 	tcase_add_test(t, long_strings_of_json_are_cut_between_characters);
 	tcase_add_test(t, of_anything_else_the_start_is_shown);
 	suite_add_tcase(s, t);
