@@ -6,11 +6,14 @@
  *   Authorization: Bearer {api_key}
  *   Idempotency-Key: {a key of at most 256 characters}
  *
- *   {"from": "Name <a@b>", "to": ["c@d"], "subject": "...", "text": "...",
- *    "html": "...", "attachments": [{"filename": "...", "content": "base64",
+ *   {"from": "Name <a@b>", "to": ["c@d"], "reply_to": ["e@f"],
+ *    "subject": "...", "text": "...", "html": "...",
+ *    "headers": {"In-Reply-To": "<1@b>", "References": "<1@b>"},
+ *    "attachments": [{"filename": "...", "content": "base64",
  *    "content_id": "..."}]}
  *
- * and answers 200 {"id": "..."}, or an error with {"message": "..."}. So does
+ * and answers 200 {"id": "..."}, or an error with {"message": "..."}; 409 while
+ * another call with the same key is under way. So does
  * Resend, which is why `postern sandbox` takes it; what a real module does for
  * that API is in providers/resend.c.
  *
@@ -31,7 +34,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -131,9 +133,9 @@ static int add_without_quotes(const struct job *j, struct postern_str s)
 }
 
 /* Name and address are decoded: how to write them down is the API's affair. */
-static int add_from(const struct job *j, const struct postern_address *a)
+static int add_address(const struct job *j, const struct postern_address *a)
 {
-	(void)add(j, "{\"from\":\"");
+	(void)add(j, "\"");
 	if (a->name.len > 0) {
 		(void)add(j, "\\\"");
 		(void)add_without_quotes(j, a->name);
@@ -141,6 +143,52 @@ static int add_from(const struct job *j, const struct postern_address *a)
 	}
 	(void)j->host->body_json(j->r, a->address);
 	return add(j, a->name.len > 0 ? ">\"" : "\"");
+}
+
+static void add_replies(const struct job *j)
+{
+	const struct postern_content *c = j->mail->content;
+
+	(void)add(j, ",\"reply_to\":[");
+	for (size_t i = 0; i < c->reply_to_count; i++) {
+		(void)add(j, i > 0 ? "," : "");
+		(void)add_address(j, &c->reply_to[i]);
+	}
+	(void)add(j, "]");
+}
+
+static bool is_name(struct postern_str name, const char *wanted)
+{
+	return name.len == strlen(wanted) &&
+	       strncasecmp(name.ptr, wanted, name.len) == 0;
+}
+
+/*
+ * What the API has no member for, and readers would miss: without these two a
+ * conversation falls apart. Any others are for you to choose; Date, Message-ID
+ * and the like are the provider's own.
+ */
+static void add_threading(const struct job *j)
+{
+	static const char *const names[] = { "In-Reply-To", "References" };
+	bool is_first = true;
+
+	(void)add(j, ",\"headers\":{");
+	for (size_t k = 0; k < 2; k++) {
+		for (size_t i = 0; i < j->mail->header_count; i++) {
+			const struct postern_header *h = &j->mail->headers[i];
+
+			if (!is_name(h->name, names[k]))
+				continue;
+			(void)add(j, is_first ? "\"" : ",\"");
+			(void)add(j, names[k]);
+			(void)add(j, "\":");
+			(void)add_text(j, h->value);
+			is_first = false;
+			break; /* of one name the first */
+		}
+	}
+	(void)add(j, "}");
 }
 
 static int add_part(const struct job *j, size_t i)
@@ -163,11 +211,14 @@ static int add_body(const struct job *j)
 {
 	const struct postern_content *c = j->mail->content;
 
-	(void)add_from(j, &c->from[0]);
+	(void)add(j, "{\"from\":");
+	(void)add_address(j, &c->from[0]);
 	/* limits.recipients is 1: nobody learns who else got it. */
 	(void)add(j, ",\"to\":[");
 	(void)add_text(j, j->mail->recipients[0]);
-	(void)add(j, "],\"subject\":");
+	(void)add(j, "]");
+	add_replies(j);
+	(void)add(j, ",\"subject\":");
 	(void)add_text(j, c->subject);
 	if (c->text.len > 0 || c->html.len == 0) {
 		(void)add(j, ",\"text\":");
@@ -178,6 +229,7 @@ static int add_body(const struct job *j)
 		(void)add(j, ",\"html\":");
 		(void)add_text(j, c->html);
 	}
+	add_threading(j);
 	(void)add(j, ",\"attachments\":[");
 	for (size_t i = 0; i < c->part_count; i++)
 		(void)add_part(j, i);
@@ -212,22 +264,25 @@ static void read_member(const struct postern_response *response,
 	json_decref(root);
 }
 
-/* Seconds, or 0. */
+/* A number of up to six digits; 0 for anything else, such as a date. */
+static uint64_t read_seconds(struct postern_str value)
+{
+	uint64_t seconds = 0;
+
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.ptr[i] < '0' || value.ptr[i] > '9' || i == 6)
+			return 0;
+		seconds = seconds * 10 + (uint64_t)(value.ptr[i] - '0');
+	}
+	return seconds;
+}
+
+/* Seconds, or 0: then the core decides how long to wait. */
 static uint64_t retry_after(const struct postern_response *response)
 {
-	static const char name[] = "retry-after";
-
 	for (size_t i = 0; i < response->header_count; i++) {
-		const struct postern_header *h = &response->headers[i];
-		char value[12];
-
-		if (h->name.len != strlen(name) ||
-		    strncasecmp(h->name.ptr, name, h->name.len) != 0 ||
-		    h->value.len >= sizeof(value))
-			continue;
-		memcpy(value, h->value.ptr, h->value.len);
-		value[h->value.len] = '\0';
-		return strtoul(value, NULL, 10);
+		if (is_name(response->headers[i].name, "Retry-After"))
+			return read_seconds(response->headers[i].value);
 	}
 	return 0;
 }
@@ -246,10 +301,19 @@ static enum postern_class class_of(int status)
 		return POSTERN_REJECTED; /* this message, also elsewhere */
 	case 429:
 		return POSTERN_THROTTLED;
-	case 503:
-		return POSTERN_TRANSIENT; /* it says that nothing was taken */
+	case 408: /* it did not get all of the request, */
+	case 421: /* or on a connection that is not for it, */
+	case 425: /* or too early; all say: once more */
+	case 503: /* not available */
+		return POSTERN_TRANSIENT; /* nothing was taken */
+	case 409: /* an earlier try of this call is under way */
+		return POSTERN_UNKNOWN;
 	default:
-		/* Key, plan, path: no message of ours will do better. */
+		/*
+		 * Key, plan, path: no message of ours will do better. Of a
+		 * success that is not the documented one, and of an error of
+		 * theirs, nobody knows.
+		 */
 		return status >= 300 && status < 500 ? POSTERN_ACCOUNT
 						     : POSTERN_UNKNOWN;
 	}
@@ -268,7 +332,10 @@ static void classify(const void *settings,
 		return;
 	}
 	out->result = class_of(response->status);
-	out->retry_after_ms = 1000 * retry_after(response);
+	/* Of the other classes it means nothing. */
+	if (out->result == POSTERN_THROTTLED ||
+	    out->result == POSTERN_TRANSIENT)
+		out->retry_after_ms = 1000 * retry_after(response);
 	if (response->status == 413)
 		out->refusal = POSTERN_REFUSED_SIZE;
 	read_member(response, "message", out->reason, sizeof(out->reason));

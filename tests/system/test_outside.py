@@ -32,7 +32,14 @@ class Outside(Case):
         self.run_it("cmake", "--install", work / "build")
         self.modules = self.run_it(
             "pkg-config", "--variable=moduledir", "postern", **found).strip()
+        self.assertEqual(self.exports(pathlib.Path(self.modules) / "example.so"),
+                         ["postern_provider_v1"])
         return prefix
+
+    def exports(self, module):
+        lines = self.run_it("nm", "-D", "--defined-only", module).splitlines()
+        names = [line.split()[-1] for line in lines]
+        return [n for n in names if not n.startswith("__odr_asan.")]
 
     def config(self, **settings):
         path = super().config(**settings)
@@ -58,6 +65,8 @@ class Outside(Case):
         self.assertEqual(sorted(m["recipients"][0] for m in messages),
                          ["ann@dest.example", "bob@dest.example"])
         self.assertEqual({m["text"].strip() for m in messages}, {"hi"})
+        for path in pathlib.Path(self.modules).glob("*.so"):
+            self.assertEqual(self.exports(path), ["postern_provider_v1"], path)
         ids = {a["provider_id"] for a in record["attempts"]}
         self.assertEqual(ids, {m["provider_id"] for m in messages})
         # What an answer means is the module's to say.
