@@ -36,8 +36,7 @@ static const struct postern_field brevo_fields[] = {
 	{ .name = NULL },
 };
 
-static const char *const control_fields[] = { "X-Mailin-", "X-Sib-Sandbox",
-	NULL };
+static const char *const control_fields[] = { "X-Mailin-", "X-Sib-", NULL };
 
 static const struct letter_style style = {
 	.email = "email",
@@ -57,8 +56,14 @@ static const char *const allowed[] = { "xlsx", "xls", "ods", "docx", "docm",
 
 static int check(struct letter *l)
 {
+	/* The older form of all that steers its SMTP service, as JSON. */
+	static const char *const unsupported[] = { "X-Sib-API", NULL };
 	const struct postern_content *c = l->mail->content;
+	int rc = letter_refuse_fields(
+	    l, unsupported, "Brevo's API has no place for that field");
 
+	if (rc < 0)
+		return rc;
 	if (c->from_count != 1)
 		return letter_refuse(
 		    l, "Brevo takes exactly one address in From");

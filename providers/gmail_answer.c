@@ -1,7 +1,8 @@
 /*
  * What the Gmail API means by an answer: the reason of the first error decides
  * (developers.google.com/gmail/api/guides/handle-errors). Of its own errors
- * (5xx) Google does not say that nothing was sent.
+ * Google does not say that nothing was sent, but for 503, which means, as
+ * anywhere, that the request was not served.
  */
 #include <gmail_answer.h>
 

@@ -47,7 +47,8 @@ enum {
 	COPIES_MAX = 10, /* in cc, and in bcc */
 	SUBJECT_MAX = 998,
 	TEXT_MAX = 2 * 1000 * 1000,
-	/* 25 MB of attachments are that much of base64; and the texts. */
+	FILES_MAX = 25 * 1000 * 1000,
+	/* Those as base64, and the texts. */
 	SIZE_MAX_BYTES = 38000000
 };
 
@@ -91,20 +92,12 @@ static bool has_placeholder(struct postern_str text)
 				   memmem(text.ptr, text.len, "{$", 2));
 }
 
-static size_t count_characters(struct postern_str text)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < text.len; i++)
-		count += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-	return count;
-}
-
 static int check_content(struct letter *l, const struct mailersend_settings *s)
 {
 	const struct postern_content *c = l->mail->content;
+	uint64_t files = 0;
 
-	if (count_characters(c->subject) > SUBJECT_MAX)
+	if (letter_length(c->subject) > SUBJECT_MAX)
 		return letter_refuse(
 		    l, "MailerSend takes a Subject of at most 998 characters");
 	if (c->text.len > TEXT_MAX || c->html.len > TEXT_MAX)
@@ -120,7 +113,11 @@ static int check_content(struct letter *l, const struct mailersend_settings *s)
 		if (!letter_has_kind(&c->parts[i], allowed))
 			return letter_refuse_part(
 			    l, "MailerSend takes no such attachment", i);
+		files += c->parts[i].size;
 	}
+	if (files > FILES_MAX)
+		return letter_refuse(
+		    l, "MailerSend takes attachments of at most 25 MB");
 	return 0;
 }
 

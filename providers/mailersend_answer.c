@@ -40,6 +40,11 @@ static const struct verdict verdicts[] = {
 	{ .code = NULL },
 };
 
+/* No field is named, perhaps no code: it may be one of the recipients. */
+static const struct verdict untold = {
+	.code = "", .result = POSTERN_REJECTED, .is_unnamed = true
+};
+
 /* MS42208 under to, cc or bcc: nothing was sent, asked one by one. */
 static const struct verdict bad_recipient = { .code = "MS42208",
 	.result = POSTERN_REJECTED,
@@ -81,39 +86,55 @@ static bool is_list_of_recipients(const char *field)
 struct complaint {
 	struct postern_str text;
 	char code[CODE_SIZE];
-	bool is_recipient;
+	const struct verdict *verdict; /* NULL: by the status */
+	/* Which of several decides. */
+	enum {
+		OF_NOTHING = 0, /* no field is named */
+		OF_RECIPIENT,
+		OF_MESSAGE,
+		OF_ACCOUNT
+	} subject;
 };
 
-static struct complaint complaint_of(const char *field, const json_t *list)
+/* field is NULL for the words above all of them. */
+static struct complaint complaint_of(const char *field, struct postern_str text)
 {
-	const json_t *first =
-	    json_is_array(list) ? json_array_get(list, 0) : list;
-	struct complaint c = { .text = str_make(json_string_value(first),
-				   json_string_length(first)) };
+	struct complaint c = { .text = text };
 
-	find_code(c.text, c.code);
-	c.is_recipient = is_list_of_recipients(field) &&
-			 strcmp(c.code, bad_recipient.code) == 0;
+	find_code(text, c.code);
+	c.verdict = verdict_find(verdicts, str_of(c.code));
+	c.subject = field ? OF_MESSAGE : OF_NOTHING;
+	if (c.verdict && c.verdict->result == POSTERN_ACCOUNT) {
+		c.subject = OF_ACCOUNT;
+	} else if (field && is_list_of_recipients(field) &&
+		   strcmp(c.code, bad_recipient.code) == 0) {
+		c.subject = OF_RECIPIENT;
+		c.verdict = &bad_recipient;
+	}
 	return c;
 }
 
-/* The one that is not about a recipient, else the first. */
+static void take_worse(
+    struct complaint *worst, const char *field, const json_t *text)
+{
+	struct complaint c = complaint_of(field, answer_text(text));
+
+	if (c.text.len > 0 && c.subject > worst->subject)
+		*worst = c;
+}
+
 static struct complaint find_worst(json_t *body)
 {
 	json_t *errors = json_object_get(body, "errors"), *list;
-	struct complaint worst = { .text = answer_member(body, "message") };
+	struct complaint worst =
+	    complaint_of(NULL, answer_member(body, "message"));
 	const char *field;
-	bool is_first = true;
 
-	find_code(worst.text, worst.code);
 	json_object_foreach(errors, field, list)
 	{
-		struct complaint c = complaint_of(field, list);
-		if (is_first || !c.is_recipient)
-			worst = c;
-		is_first = false;
-		if (!c.is_recipient)
-			break;
+		take_worse(&worst, field, list);
+		for (size_t i = 0; i < json_array_size(list); i++)
+			take_worse(&worst, field, json_array_get(list, i));
 	}
 	return worst;
 }
@@ -134,12 +155,15 @@ static void classify_error(const struct postern_response *response,
     json_t *body, struct postern_outcome *out)
 {
 	struct complaint c = find_worst(body);
-	const struct verdict *v = verdict_find(verdicts, str_of(c.code));
 
-	if (c.is_recipient)
-		v = &bad_recipient;
-	if (v)
-		verdict_give(v, response, c.text, out);
+	/* "An error on our system": as of a 500, it may have been taken. */
+	if (response->status == 408)
+		out->result = POSTERN_UNKNOWN;
+	if (!c.verdict && c.subject == OF_NOTHING &&
+	    (response->status == 400 || response->status == 422))
+		c.verdict = &untold;
+	if (c.verdict)
+		verdict_give(c.verdict, response, c.text, out);
 	else
 		answer_set(out, out->result, str_of(c.code), c.text);
 	if (strcmp(c.code, "MS42901") == 0)
@@ -148,22 +172,27 @@ static void classify_error(const struct postern_response *response,
 
 /* --- success --- */
 
-static void reject_named(const struct postern_response *response,
+/* False when none of them is one of ours. */
+static bool reject_named(const struct postern_response *response,
     const json_t *warning, struct postern_outcome *out)
 {
 	const json_t *list = json_object_get(warning, "recipients"), *item;
+	bool is_named = false;
 	size_t at;
 
 	if (!answer_names_recipients(response))
-		return;
+		return false;
 	json_array_foreach(list, at, item)
 	{
 		struct postern_str email = answer_member(item, "email");
 		for (size_t i = 0; i < response->recipient_count; i++) {
-			if (str_ieq(response->recipients[i], email))
-				answer_reject(out, i);
+			if (!str_ieq(response->recipients[i], email))
+				continue;
+			answer_reject(out, i);
+			is_named = true;
 		}
 	}
+	return is_named;
 }
 
 static void heed_warnings(const struct postern_response *response,
@@ -179,7 +208,8 @@ static void heed_warnings(const struct postern_response *response,
 		    out, out->result, type, answer_member(warning, "warning"));
 		if (str_ieq(type, STR("SOME_SUPPRESSED"))) {
 			out->refusal = POSTERN_REFUSED_SUPPRESSED;
-			reject_named(response, warning, out);
+			if (!reject_named(response, warning, out))
+				out->result = POSTERN_UNKNOWN;
 		} else if (str_ieq(type, STR("ALL_SUPPRESSED"))) {
 			out->result = POSTERN_REJECTED;
 			out->refusal = POSTERN_REFUSED_SUPPRESSED;
@@ -188,8 +218,9 @@ static void heed_warnings(const struct postern_response *response,
 }
 
 /*
- * The head says it all, but for the warnings. While sending is paused mail is
- * taken as well; asked again it would be taken once more.
+ * The head says it all, but for the warnings, which say of several recipients
+ * who gets nothing. While sending is paused mail is taken as well; asked again
+ * it would be taken once more.
  */
 static void classify_accepted(const struct postern_response *response,
     const json_t *body, struct postern_outcome *out)
@@ -200,6 +231,10 @@ static void classify_accepted(const struct postern_response *response,
 	    STR(""),
 	    id.len > 0 ? STR("") : STR("202 without the id of a message"));
 	answer_set_id(out, id);
+	if (id.len > 0 && answer_is_torn(response, body) &&
+	    response->recipient_count > 1)
+		answer_set(out, POSTERN_UNKNOWN, STR(""),
+		    STR("the warnings were cut off"));
 	heed_warnings(response, body, out);
 	if (out->result == POSTERN_ACCEPTED &&
 	    str_ieq(answer_header(response, "x-send-paused"), STR("true")))
@@ -222,6 +257,8 @@ void mailersend_classify(const void *settings,
 	} else if (response->status >= 200 && response->status < 300) {
 		answer_foreign(response,
 		    STR("not an answer of MailerSend: check url"), out);
+		if (answer_header(response, "X-Message-Id").len > 0)
+			out->result = POSTERN_UNKNOWN;
 	} else {
 		classify_error(response, body, out);
 	}

@@ -5,37 +5,47 @@
 
 #include <string.h>
 
-/* The next message id, without <>; empty at the end. */
-static struct postern_str cut_id(struct postern_str *rest)
+/* Behind the next of these; false when there is none. */
+static bool cut_at(struct postern_str *rest, char c, struct postern_str *before)
 {
-	const char *start = memchr(rest->ptr, '<', rest->len);
-	const char *end;
-	struct postern_str id;
+	const char *at = rest->len > 0 ? memchr(rest->ptr, c, rest->len) : NULL;
 
-	if (!start)
-		return STR("");
-	*rest = str_from(*rest, (size_t)(start - rest->ptr) + 1);
-	end = memchr(rest->ptr, '>', rest->len);
-	if (!end)
-		return STR("");
-	id = str_make(rest->ptr, (size_t)(end - rest->ptr));
-	*rest = str_from(*rest, id.len + 1);
-	return id;
+	if (!at)
+		return false;
+	*before = str_make(rest->ptr, (size_t)(at - rest->ptr));
+	*rest = str_from(*rest, before->len + 1);
+	return true;
 }
 
-/* in_reply_to is one id, and checked as an address is. */
+/* The next message id that is not empty, without <>; empty at the end. */
+static struct postern_str cut_id(struct postern_str *rest)
+{
+	struct postern_str id;
+
+	while (cut_at(rest, '<', &id) && cut_at(rest, '>', &id)) {
+		if (id.len > 0)
+			return id;
+	}
+	return STR("");
+}
+
+/* in_reply_to is one id, and checked as an address is; else empty. */
+static struct postern_str reply_id(struct postern_str value)
+{
+	struct postern_str id = cut_id(&value);
+
+	return id.len > 0 && memchr(id.ptr, '@', id.len) ? id : STR("");
+}
+
 void mailersend_add_threading(struct letter *l)
 {
-	struct postern_str reply = letter_find(l->mail, "In-Reply-To");
 	struct postern_str list = letter_find(l->mail, "References");
-	struct postern_str id = STR("");
+	struct postern_str id = reply_id(letter_find(l->mail, "In-Reply-To"));
 	bool is_open = false;
 
-	if (reply.len > 0)
-		id = cut_id(&reply);
-	if (id.len > 0 && memchr(id.ptr, '@', id.len))
+	if (id.len > 0)
 		writer_text(&l->w, "in_reply_to", id);
-	while (list.len > 0 && (id = cut_id(&list)).len > 0) {
+	while ((id = cut_id(&list)).len > 0) {
 		if (!is_open)
 			writer_open(&l->w, "references", "[");
 		is_open = true;
@@ -53,8 +63,9 @@ bool mailersend_may_pass(const struct postern_header *h)
 		    !(c >= '0' && c <= '9'))
 			return false;
 	}
-	return !str_ieq(h->name, STR("In-Reply-To")) &&
-	       !str_ieq(h->name, STR("References"));
+	if (str_ieq(h->name, STR("In-Reply-To")))
+		return reply_id(h->value).len == 0;
+	return !str_ieq(h->name, STR("References"));
 }
 
 static struct postern_str cut_tag(struct postern_str *rest)
@@ -64,44 +75,36 @@ static struct postern_str cut_tag(struct postern_str *rest)
 	struct postern_str tag = str_make(rest->ptr, len);
 
 	*rest = str_from(*rest, len + 1);
-	while (tag.len > 0 && tag.ptr[0] == ' ')
-		tag = str_from(tag, 1);
-	while (tag.len > 0 && tag.ptr[tag.len - 1] == ' ')
-		tag.len--;
-	return tag;
+	return str_trim(tag);
 }
 
-static size_t add_list(struct letter *l, const struct postern_list *own)
+static void add_tag(struct letter *l, struct postern_str tag, size_t *count)
 {
-	const struct postern_controls *c = l->mail->controls;
-	const char *const *items = own->items;
-
-	for (size_t i = 0; i < own->count; i++)
-		writer_text(&l->w, NULL, str_of(items[i]));
-	for (size_t i = 0; i < c->tag_count; i++)
-		writer_text(&l->w, NULL, c->tags[i]);
-	return own->count + c->tag_count;
+	if (*count == 0)
+		writer_open(&l->w, "tags", "[");
+	writer_text(&l->w, NULL, tag);
+	++*count;
 }
 
 int mailersend_add_tags(struct letter *l, const struct postern_list *own)
 {
 	struct postern_str rest = letter_find_text(l, "X-MailerSend-Tags");
-	size_t count;
+	const struct postern_controls *c = l->mail->controls;
+	const char *const *items = own->items;
+	size_t count = 0;
 
-	if (own->count + l->mail->controls->tag_count + rest.len == 0)
-		return 0;
-	writer_open(&l->w, "tags", "[");
-	count = add_list(l, own);
+	for (size_t i = 0; i < own->count; i++)
+		add_tag(l, str_of(items[i]), &count);
+	for (size_t i = 0; i < c->tag_count; i++)
+		add_tag(l, c->tags[i], &count);
 	while (rest.len > 0) {
 		struct postern_str tag = cut_tag(&rest);
-		if (tag.len == 0)
-			continue;
-		writer_text(&l->w, NULL, tag);
-		count++;
+		if (tag.len > 0)
+			add_tag(l, tag, &count);
 	}
 	if (count > MAILERSEND_TAGS_MAX)
 		return letter_refuse(l, "MailerSend takes 5 tags");
-	return writer_close(&l->w, "]");
+	return count > 0 ? writer_close(&l->w, "]") : 0;
 }
 
 void mailersend_add_tracking(struct letter *l)

@@ -66,45 +66,30 @@ static const struct letter_style style = {
 
 /* --- what cannot be carried --- */
 
-static size_t count_characters(struct postern_str text)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < text.len; i++)
-		count += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-	return count;
-}
-
-static bool asks_for_template(const struct postern_mail *mail)
-{
-	for (size_t i = 0; i < mail->header_count; i++) {
-		struct postern_str name = mail->headers[i].name;
-		if (str_istarts(name, STR("X-MJ-Template")) ||
-		    str_ieq(name, STR("X-MJ-Vars")))
-			return true;
-	}
-	return false;
-}
-
 static int check(struct letter *l)
 {
+	static const char *const unsupported[] = { "X-MJ-TemplateID",
+		"X-MJ-TemplateLanguage", "X-MJ-TemplateErrorReporting",
+		"X-MJ-TemplateErrorDeliver", "X-MJ-Vars",
+		"X-MJ-StatisticsContactsListID", "X-Mailjet-Segmentation",
+		NULL };
 	const struct postern_content *c = l->mail->content;
+	int rc = letter_refuse_fields(l, unsupported,
+	    "Mailjet's templates, lists and segments are not supported");
 
+	if (rc < 0)
+		return rc;
 	if (c->from_count != 1)
 		return letter_refuse(
 		    l, "Mailjet takes exactly one address in From");
 	if (c->reply_to_count > 1)
 		return letter_refuse(
 		    l, "Mailjet takes one address in Reply-To");
-	if (count_characters(c->subject) > SUBJECT_MAX)
+	if (letter_length(c->subject) > SUBJECT_MAX)
 		return letter_refuse(
 		    l, "Mailjet takes a Subject of at most 255 characters");
 	if (l->mail->controls->tag_count > 1)
 		return letter_refuse(l, "Mailjet takes one tag (a campaign)");
-	if (asks_for_template(l->mail))
-		return letter_refuse(l,
-		    "Mailjet's templates (X-MJ-TemplateID and the like) are "
-		    "not supported");
 	return letter_want_to(l, "Mailjet wants a To");
 }
 

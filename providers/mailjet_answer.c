@@ -45,20 +45,19 @@ static const struct verdict verdicts[] = {
 	{ .code = NULL },
 };
 
-/* Its place in a list of the request: nothing was sent, asked one by one. */
+/* An address of a list, or one it does not tell: nothing was sent. */
 static const struct verdict bad_recipient = { .code = "mj-0013",
 	.result = POSTERN_REJECTED,
 	.refusal = POSTERN_REFUSED_RECIPIENT,
 	.is_unnamed = true };
+static const struct verdict untold = {
+	.code = "mj-0013", .result = POSTERN_REJECTED, .is_unnamed = true
+};
 
 /* "To[0].Email", "Cc[1].Email", "Bcc[2].Email". */
-static bool is_about_recipient(const json_t *error)
+static bool is_in_list(struct postern_str place)
 {
 	static const char *const lists[] = { "To", "Cc", "Bcc", NULL };
-	const json_t *related =
-	    json_array_get(json_object_get(error, "ErrorRelatedTo"), 0);
-	struct postern_str place =
-	    str_make(json_string_value(related), json_string_length(related));
 
 	for (const char *const *list = lists; *list; list++) {
 		struct postern_str name = str_of(*list);
@@ -67,6 +66,41 @@ static bool is_about_recipient(const json_t *error)
 			return true;
 	}
 	return false;
+}
+
+/* NULL when its code is not listed. */
+static const struct verdict *judge(const json_t *error)
+{
+	struct postern_str code = answer_member(error, "ErrorCode");
+	struct postern_str place = answer_text(
+	    json_array_get(json_object_get(error, "ErrorRelatedTo"), 0));
+
+	if (str_ieq(code, STR("mj-0013")) && place.len == 0)
+		return &untold;
+	if (str_ieq(code, STR("mj-0013")) && is_in_list(place))
+		return &bad_recipient;
+	return verdict_find(verdicts, code);
+}
+
+/* How much it decides beside others. */
+static int weight(const struct verdict *v)
+{
+	if (v && v->result == POSTERN_ACCOUNT)
+		return 2;
+	return v && v->is_unnamed ? 0 : 1;
+}
+
+static const json_t *find_worst(const json_t *errors)
+{
+	const json_t *worst = json_array_get(errors, 0), *error;
+	size_t i;
+
+	json_array_foreach(errors, i, error)
+	{
+		if (weight(judge(error)) > weight(judge(worst)))
+			worst = error;
+	}
+	return worst;
 }
 
 /* By the status, or by the error's own where that of the answer is 2xx. */
@@ -87,11 +121,8 @@ static void classify_unlisted(const struct postern_response *response,
 static void classify_error(const struct postern_response *response,
     const json_t *error, struct postern_outcome *out)
 {
-	struct postern_str code = answer_member(error, "ErrorCode");
-	const struct verdict *v = verdict_find(verdicts, code);
+	const struct verdict *v = judge(error);
 
-	if (str_ieq(code, STR("mj-0013")) && is_about_recipient(error))
-		v = &bad_recipient;
 	if (v)
 		verdict_give(
 		    v, response, answer_member(error, "ErrorMessage"), out);
@@ -131,9 +162,9 @@ static bool classify_body(const struct postern_response *response,
 
 	if (json_array_size(errors) > 0 ||
 	    str_ieq(answer_member(message, "Status"), STR("error"))) {
-		classify_error(response, json_array_get(errors, 0), out);
-	} else if (json_object_get(body, "ErrorCode") ||
-		   json_object_get(body, "ErrorMessage")) {
+		classify_error(response, find_worst(errors), out);
+	} else if (answer_member(body, "ErrorCode").len > 0 ||
+		   answer_member(body, "ErrorMessage").len > 0) {
 		classify_error(response, body, out);
 	} else if (str_ieq(answer_member(message, "Status"), STR("success"))) {
 		answer_set(out, POSTERN_ACCEPTED, STR(""), STR(""));

@@ -3,6 +3,7 @@
  * its sandboxes. Any of to, cc and bcc is enough. Answers: mailtrap_answer.c.
  */
 #include <common/letter.h>
+#include <common/metadata.h>
 #include <common/str.h>
 #include <common/text.h>
 #include <mailtrap_answer.h>
@@ -10,6 +11,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 struct mailtrap_settings {
 	const char *url;
@@ -36,7 +38,8 @@ static const struct postern_field mailtrap_fields[] = {
 	    .doc = "Id of a sandbox that gets the messages, instead of their "
 		   "recipients." },
 	{ MAILTRAP_FIELD(category), .type = POSTERN_TYPE_STRING,
-	    .doc = "Category of every message; X-Postern-Tag goes before." },
+	    .doc = "Category of every message; X-Postern-Tag and X-MT-Category "
+		   "go before." },
 	{ MAILTRAP_FIELD(url), .type = POSTERN_TYPE_URL,
 	    .doc = "Base of the API instead of the stream's own." },
 	{ .name = NULL },
@@ -47,6 +50,8 @@ enum {
 	VARIABLES_MAX = 1000 /* bytes of JSON */
 };
 
+static const char *const control_fields[] = { "X-MT-", NULL };
+
 static const struct letter_style style = {
 	.email = "email",
 	.name = "name",
@@ -55,6 +60,7 @@ static const struct letter_style style = {
 	.type = "type",
 	.disposition = "disposition",
 	.content_id = "content_id",
+	.control_fields = control_fields,
 };
 
 static const char *mailtrap_check(const void *settings)
@@ -69,18 +75,6 @@ static const char *mailtrap_check(const void *settings)
 	return NULL;
 }
 
-/* As JSON, and with our own; what is escaped there counts once. */
-static size_t count_variables(const struct letter *l)
-{
-	const struct postern_controls *c = l->mail->controls;
-	size_t sum = strlen("{\"postern_id\":\"\"}") + strlen(l->mail->id);
-
-	for (size_t i = 0; i < c->metadata_count; i++)
-		sum += c->metadata[i].name.len + c->metadata[i].value.len +
-		       strlen("\"\":\"\",");
-	return sum;
-}
-
 static int check(struct letter *l)
 {
 	const struct postern_content *c = l->mail->content;
@@ -91,14 +85,6 @@ static int check(struct letter *l)
 	if (c->reply_to_count > 1)
 		return letter_refuse(
 		    l, "Mailtrap takes one address in Reply-To");
-	if (count_variables(l) > VARIABLES_MAX)
-		return letter_refuse(
-		    l, "Mailtrap takes at most 1000 bytes of metadata");
-	if (l->mail->controls->tag_count > 1 ||
-	    (l->mail->controls->tag_count == 1 &&
-		l->mail->controls->tags[0].len > CATEGORY_MAX))
-		return letter_refuse(
-		    l, "Mailtrap takes one tag (a category) of 255 bytes");
 	return 0;
 }
 
@@ -120,28 +106,78 @@ static int add_head(struct letter *l, const struct mailtrap_settings *s)
 	return rc < 0 ? rc : letter_head(l, s->url ? s->url : base, path.data);
 }
 
+/* --- what steers it: fields of its SMTP service, and mail->controls --- */
+
+/* Values become strings, as the API wants them; false: one cannot. */
+static bool take_variables(json_t *given, json_t *out)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(given, name, value)
+	{
+		char *text = NULL;
+
+		if (json_is_array(value) || json_is_object(value))
+			return false;
+		if (!json_is_string(value))
+			text = json_dumps(value, JSON_ENCODE_ANY);
+		(void)json_object_set_new(out, name,
+		    json_string(text ? text : json_string_value(value)));
+		free(text);
+	}
+	return json_is_object(given);
+}
+
 /* The queue id comes back with the events, as does what the sender gave. */
-static void add_labels(struct letter *l, const struct mailtrap_settings *s)
+static int add_variables(struct letter *l)
+{
+	struct postern_str field =
+	    letter_find(l->mail, "X-MT-Custom-Variables");
+	json_t *out = json_object();
+	json_t *given = field.ptr ? json_loadb(field.ptr, field.len, 0, NULL)
+				  : json_object();
+	int rc = 0;
+
+	if (!take_variables(given, out))
+		rc = letter_refuse(l,
+		    "X-MT-Custom-Variables is no JSON object of names and "
+		    "values");
+	metadata_add(out, l->mail->controls);
+	(void)json_object_set_new(out, "postern_id", json_string(l->mail->id));
+	if (rc == 0 && metadata_size(out) > VARIABLES_MAX)
+		rc = letter_refuse(
+		    l, "Mailtrap takes at most 1000 bytes of metadata");
+	if (rc == 0)
+		rc = writer_value(&l->w, "custom_variables", out);
+	json_decref(given);
+	json_decref(out);
+	return rc;
+}
+
+static int add_category(struct letter *l, const struct mailtrap_settings *s)
 {
 	const struct postern_controls *c = l->mail->controls;
-	struct postern_str category =
-	    c->tag_count > 0 ? c->tags[0] : str_of(s->category);
+	struct postern_str category = letter_find_text(l, "X-MT-Category");
 
-	writer_open(&l->w, "custom_variables", "{");
-	for (size_t i = 0; i < c->metadata_count; i++) {
-		if (!str_ieq(c->metadata[i].name, STR("postern_id")))
-			writer_pair(
-			    &l->w, c->metadata[i].name, c->metadata[i].value);
-	}
-	writer_text(&l->w, "postern_id", str_of(l->mail->id));
-	(void)writer_close(&l->w, "}");
+	if (c->tag_count > 0)
+		category = c->tags[0];
+	if (category.len == 0)
+		category = str_of(s->category);
+	if (c->tag_count > 1 || category.len > CATEGORY_MAX)
+		return letter_refuse(
+		    l, "Mailtrap takes one tag (a category) of 255 bytes");
 	if (category.len > 0)
 		writer_text(&l->w, "category", category);
+	return 0;
 }
+
+/* --- request --- */
 
 static int add_body(struct letter *l, const struct mailtrap_settings *s)
 {
 	const struct postern_content *c = l->mail->content;
+	int rc;
 
 	writer_open(&l->w, NULL, "{");
 	letter_address(l, "from", &c->from[0]);
@@ -151,9 +187,11 @@ static int add_body(struct letter *l, const struct mailtrap_settings *s)
 	writer_text(&l->w, "subject", letter_or_space(c->subject));
 	letter_texts(l, "text", "html");
 	letter_headers(l, "headers", NULL, NULL, 0);
-	add_labels(l, s);
+	rc = add_variables(l);
+	if (rc == 0)
+		rc = add_category(l, s);
 	letter_parts(l, "attachments", LETTER_ALL);
-	return writer_close(&l->w, "}");
+	return rc < 0 ? rc : writer_close(&l->w, "}");
 }
 
 static int mailtrap_build(const void *settings, const struct postern_mail *mail,
@@ -185,4 +223,5 @@ const struct postern_provider postern_provider_v1 = {
 	.check = mailtrap_check,
 	.build = mailtrap_build,
 	.classify = mailtrap_classify,
+	.control_fields = control_fields,
 };

@@ -7,27 +7,61 @@
 #include <common/answer.h>
 #include <common/str.h>
 
-static struct postern_str first_of(const json_t *errors)
-{
-	const json_t *first =
-	    json_is_array(errors) ? json_array_get(errors, 0) : errors;
+/* What a sentence is about, and which of several decides: the last of these. */
+enum subject {
+	ABOUT_NOTHING = 0, /* it quotes no field */
+	ABOUT_RECIPIENT,   /* "'to' address is invalid": which, is not told */
+	ABOUT_MESSAGE,
+	ABOUT_SENDER /* "'from' address is invalid" */
+};
 
-	return str_make(json_string_value(first), json_string_length(first));
+static enum subject subject_of(struct postern_str text)
+{
+	if (str_has(text, "'to'") || str_has(text, "'cc'") ||
+	    str_has(text, "'bcc'"))
+		return ABOUT_RECIPIENT;
+	/* Without a field: "Invalid sender email address". */
+	if (str_has(text, "'from'") ||
+	    (!str_has(text, "'") && str_has(text, "sender")))
+		return ABOUT_SENDER;
+	return str_has(text, "'") ? ABOUT_MESSAGE : ABOUT_NOTHING;
 }
 
-/* "'to' address is invalid"; which one it is, is not told. */
-static void classify_bad_request(const struct postern_response *response,
-    struct postern_str text, struct postern_outcome *out)
+/* The sentence that decides; errors is a list of them, or one. */
+static struct postern_str find_worst(const json_t *errors, enum subject *about)
 {
-	bool is_recipient = str_has(text, "'to'") || str_has(text, "'cc'") ||
-			    str_has(text, "'bcc'");
+	struct postern_str worst = answer_text(
+	    json_is_array(errors) ? json_array_get(errors, 0) : errors);
+	const json_t *error;
+	size_t i;
 
-	if (is_recipient)
+	*about = subject_of(worst);
+	json_array_foreach(errors, i, error)
+	{
+		enum subject other = subject_of(answer_text(error));
+		if (other <= *about)
+			continue;
+		*about = other;
+		worst = answer_text(error);
+	}
+	return worst;
+}
+
+static void classify_bad_request(const struct postern_response *response,
+    const json_t *errors, struct postern_outcome *out)
+{
+	enum subject about;
+	struct postern_str text = find_worst(errors, &about);
+
+	answer_set(out,
+	    about == ABOUT_SENDER ? POSTERN_ACCOUNT : POSTERN_REJECTED, STR(""),
+	    text);
+	out->is_about_sender = about == ABOUT_SENDER;
+	if (about == ABOUT_RECIPIENT)
 		out->refusal = POSTERN_REFUSED_RECIPIENT;
-	/* Nothing was taken: asked one by one, unless it names another. */
-	out->try_singly = (is_recipient || !str_has(text, "'")) &&
-			  response->recipient_count > 1;
-	answer_set(out, POSTERN_REJECTED, STR(""), text);
+	/* Nothing was taken: asked one by one. */
+	out->try_singly =
+	    about <= ABOUT_RECIPIENT && response->recipient_count > 1;
 }
 
 /* One for each recipient. */
@@ -40,8 +74,7 @@ static void take_ids(const json_t *ids, struct postern_outcome *out)
 	json_array_foreach(ids, i, id)
 	{
 		if (json_is_string(id))
-			answer_add_id(out, str_make(json_string_value(id),
-					       json_string_length(id)));
+			answer_add_id(out, answer_text(id));
 	}
 }
 
@@ -51,22 +84,26 @@ void mailtrap_classify(const void *settings,
 	json_t *body = answer_json(response);
 	const json_t *errors = json_object_get(body, "errors");
 	const json_t *ids = json_object_get(body, "message_ids");
+	bool is_refused = json_is_false(json_object_get(body, "success"));
 	int status = response->status;
+	enum subject unused;
 
 	(void)settings;
 	answer_default(response, out);
 	if (answer_is_torn(response, body)) {
 		/* Unknown, as answer_default has said. */
-	} else if (status >= 200 && status < 300 && json_array_size(ids) > 0) {
+	} else if (status >= 200 && status < 300 && !is_refused &&
+		   json_array_size(ids) > 0) {
 		take_ids(ids, out);
 	} else if (status == 400 || status == 422 ||
 		   (status < 300 && json_array_size(errors) > 0)) {
-		classify_bad_request(response, first_of(errors), out);
+		classify_bad_request(response, errors, out);
 	} else if (status >= 200 && status < 300) {
 		answer_foreign(
 		    response, STR("not an answer of Mailtrap: check url"), out);
 	} else {
-		answer_set(out, out->result, STR(""), first_of(errors));
+		answer_set(
+		    out, out->result, STR(""), find_worst(errors, &unused));
 	}
 	json_decref(body);
 }

@@ -3,14 +3,13 @@
  * the text of a JSON string, the envelope in `to`, the key in the body: the
  * API takes it nowhere else. Follows its documentation of messages/send-raw
  * and of the X-MC-* fields, which work in the message as they do by SMTP.
- * Answers: mandrill_answer.c.
+ * Fields that are added: mandrill_fields.c; answers: mandrill_answer.c.
  */
-#include <common/header.h>
 #include <common/split.h>
-#include <common/text.h>
 #include <common/url.h>
 #include <common/writer.h>
 #include <mandrill_answer.h>
+#include <mandrill_fields.h>
 #include <postern/provider.h>
 
 #include <errno.h>
@@ -54,44 +53,6 @@ static const char *mandrill_check(const void *settings)
 			       "spaces";
 	}
 	return NULL;
-}
-
-static void add_field(struct text *t, const struct postern_mail *mail,
-    const char *name, const char *value)
-{
-	if (header_value(mail, name).ptr)
-		return;
-	text_add_cstr(t, name);
-	text_add_cstr(t, ": ");
-	text_add_cstr(t, value);
-	text_add_cstr(t, "\r\n");
-}
-
-/*
- * Without the first one it depends on the account whether To and Cc arrive as
- * they are. The last one comes back with the events.
- */
-static int make_fields(const struct mandrill_settings *s,
-    const struct postern_mail *mail, const struct postern_host *host,
-    struct postern_request *r, struct postern_str *out)
-{
-	struct text t, id;
-
-	text_init(&id, host, r);
-	text_add_cstr(&id, "{\"postern_id\":\"");
-	text_add_cstr(&id, mail->id);
-	text_add_cstr(&id, "\"}");
-	if (!text_finish(&id))
-		return -ENOMEM;
-	text_init(&t, host, r);
-	add_field(&t, mail, "X-MC-PreserveRecipients", "true");
-	if (s->subaccount)
-		add_field(&t, mail, "X-MC-Subaccount", s->subaccount);
-	add_field(&t, mail, "X-MC-Metadata", id.data);
-	if (!text_finish(&t))
-		return -ENOMEM;
-	*out = str_make(t.data, t.len);
-	return 0;
 }
 
 /* X-MC-BccAddress would send a copy to somebody who is no recipient. */
@@ -147,7 +108,8 @@ static int mandrill_build(const void *settings, const struct postern_mail *mail,
 	int rc = check_blind(mail, host, r);
 
 	if (rc == 0)
-		rc = make_fields(s, mail, host, r, &fields);
+		rc =
+		    mandrill_make_fields(s->subaccount, mail, host, r, &fields);
 	if (rc < 0)
 		return rc;
 	if (!url)
@@ -172,8 +134,8 @@ const struct postern_provider postern_provider_v1 = {
 	.flags = POSTERN_NEEDS_CONTENT |
 		 (POSTERN_CARRIES_ALL_CONTENT &
 		     ~(POSTERN_CARRIES_DKIM | POSTERN_CARRIES_DATE_AND_ID)) |
-		 POSTERN_SENDS_CONTROL_FIELDS | POSTERN_NEEDS_7BIT |
-		 POSTERN_NEEDS_SHORT_LINES,
+		 POSTERN_CARRIES_CONTROLS | POSTERN_SENDS_CONTROL_FIELDS |
+		 POSTERN_NEEDS_7BIT | POSTERN_NEEDS_SHORT_LINES,
 	.limits = { .recipients = RECIPIENTS_MAX, .message_size = 25000000 },
 	.fields = mandrill_fields,
 	.settings_size = sizeof(struct mandrill_settings),

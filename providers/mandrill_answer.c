@@ -14,6 +14,9 @@ static const struct verdict errors[] = {
 	{ .code = "PoorReputation", .result = POSTERN_ACCOUNT },
 	{ .code = "Unknown_Subaccount", .result = POSTERN_ACCOUNT },
 	{ .code = "ValidationError", .result = POSTERN_REJECTED },
+	/* X-MC-Template of the message. */
+	{ .code = "Unknown_Template", .result = POSTERN_REJECTED },
+	{ .code = "Invalid_Template", .result = POSTERN_REJECTED },
 	{ .code = "ServiceUnavailable", .result = POSTERN_TRANSIENT },
 	{ .code = "GeneralError", .result = POSTERN_UNKNOWN },
 	{ .code = NULL },
@@ -98,7 +101,11 @@ struct tally {
 	struct postern_str id;         /* of the first that was taken */
 };
 
-/* False when something is not told of one of them. */
+/*
+ * False when something is not told of one of them. Who is refused for reasons
+ * of the account is rejected where others were taken: the outcome of a call
+ * has no class for each, and without one his mail would come to them again.
+ */
 static bool count(const struct postern_response *response, const json_t *rows,
     struct tally *t, struct postern_outcome *out)
 {

@@ -167,15 +167,27 @@ static void add_metadata(struct letter *l)
 	(void)writer_close(&l->w, "}");
 }
 
-/* Without the second Postmark makes an id of its own. */
+/*
+ * Without X-PM-KeepID Postmark makes an id of its own; X-PM-Bounce-Type is read
+ * there by servers that are sandboxes.
+ */
 static void add_headers(struct letter *l)
 {
-	const struct postern_header keep[] = {
-		{ STR("Message-ID"), letter_find(l->mail, "Message-ID") },
-		{ STR("X-PM-KeepID"), STR("true") },
-	};
+	struct postern_str id = letter_find(l->mail, "Message-ID");
+	struct postern_str bounce = letter_find(l->mail, "X-PM-Bounce-Type");
+	struct postern_header keep[3];
+	size_t count = 0;
 
-	letter_headers(l, "Headers", NULL, keep, keep[0].value.len > 0 ? 2 : 0);
+	if (bounce.len > 0)
+		keep[count++] =
+		    (struct postern_header){ STR("X-PM-Bounce-Type"), bounce };
+	if (id.len > 0) {
+		keep[count++] =
+		    (struct postern_header){ STR("Message-ID"), id };
+		keep[count++] =
+		    (struct postern_header){ STR("X-PM-KeepID"), STR("true") };
+	}
+	letter_headers(l, "Headers", NULL, keep, count);
 }
 
 static int add_body(struct letter *l, const struct postmark_settings *s)

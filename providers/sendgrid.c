@@ -142,13 +142,8 @@ static int add_body(struct letter *l, const struct sendgrid_settings *s)
 	add_content(l);
 	letter_parts(l, "attachments", LETTER_ALL);
 	letter_headers(l, "headers", NULL, NULL, 0);
-	rc = sendgrid_add_controls(l);
-	if (rc < 0)
-		return rc;
-	if (s->sandbox)
-		writer_json(&l->w, "mail_settings",
-		    STR("{\"sandbox_mode\":{\"enable\":true}}"));
-	return writer_close(&l->w, "}");
+	rc = sendgrid_add_controls(l, s->sandbox);
+	return rc < 0 ? rc : writer_close(&l->w, "}");
 }
 
 static int sendgrid_build(const void *settings, const struct postern_mail *mail,

@@ -7,7 +7,8 @@
 #include <common/letter.h>
 
 /*
- * Append it as members of the request. 0, -EINVAL after refusing, or another
+ * Append it as members of the request, with is_sandbox one that has it checked
+ * but not sent. 0, -EINVAL after refusing, or another
  * negative errno.
  */
-int sendgrid_add_controls(struct letter *l);
+int sendgrid_add_controls(struct letter *l, bool is_sandbox);

@@ -5,6 +5,7 @@
  * keys to sign with: ses_credentials.c; what the account may send:
  * ses_account.c.
  */
+#include <common/header.h>
 #include <common/labels.h>
 #include <common/str.h>
 #include <common/text.h>
@@ -53,8 +54,8 @@ static const struct postern_field ses_fields[] = {
 	{ SES_FIELD(configuration_set), .type = POSTERN_TYPE_STRING,
 	    .doc = "Configuration set for events and tracking." },
 	{ SES_FIELD(tags), .type = POSTERN_TYPE_STRINGS,
-	    .doc = "Tags for events, each name=value; they hide those of "
-		   "X-SES-MESSAGE-TAGS." },
+	    .doc = "Tags for events, each name=value; those of a message go "
+		   "before." },
 	{ SES_FIELD(feedback_forwarding), .type = POSTERN_TYPE_BOOL,
 	    .preset = "false",
 	    .doc = "Have bounces mailed to the envelope sender, which must be "
@@ -99,24 +100,80 @@ static const char *ses_check(const void *settings)
 	return NULL;
 }
 
-static void add_tags(const struct ses_settings *s,
-    const struct postern_controls *controls, struct writer *w)
+/* --- tags: with EmailTags SES reads none of X-SES-MESSAGE-TAGS --- */
+
+/* "a=b"; false when it is none. */
+static bool cut_tag(struct postern_str *rest, struct postern_str *name,
+    struct postern_str *value)
 {
+	const char *end = memchr(rest->ptr, ',', rest->len);
+	struct postern_str tag =
+	    str_make(rest->ptr, end ? (size_t)(end - rest->ptr) : rest->len);
+	const char *equals;
+
+	*rest = str_from(*rest, tag.len + 1);
+	tag = str_trim(tag);
+	equals = tag.len > 0 ? memchr(tag.ptr, '=', tag.len) : NULL;
+	if (!equals)
+		return false;
+	*name = str_trim(str_make(tag.ptr, (size_t)(equals - tag.ptr)));
+	*value = str_trim(str_from(tag, (size_t)(equals - tag.ptr) + 1));
+	return name->len > 0 && value->len > 0;
+}
+
+/* Whether a field that is a list of tags has one of this name. */
+static bool is_in(struct postern_str list, struct postern_str wanted)
+{
+	struct postern_str name, value;
+
+	while (list.len > 0) {
+		if (cut_tag(&list, &name, &value) && str_ieq(name, wanted))
+			return true;
+	}
+	return false;
+}
+
+static const char *const pair[2] = { "Name", "Value" };
+
+/* False when the field is no list of tags. */
+static bool add_from_field(const struct postern_controls *controls,
+    struct postern_str list, struct writer *w)
+{
+	struct postern_str name, value;
+
+	while (list.len > 0) {
+		if (!cut_tag(&list, &name, &value))
+			return false;
+		if (!labels_have(controls, name) && !is_in(list, name))
+			labels_pair(w, pair, name, value);
+	}
+	return true;
+}
+
+/* Of one name what mail->controls says goes before, then the field's. */
+static int add_tags(const struct ses_settings *s,
+    const struct postern_mail *mail, struct writer *w)
+{
+	const struct postern_controls *controls = mail->controls;
+	struct postern_str field = header_value(mail, "X-SES-MESSAGE-TAGS");
 	const char *const *tags = s->tags.items;
 
 	if (s->tags.count + controls->tag_count + controls->metadata_count == 0)
-		return;
+		return 0;
 	writer_open(w, "EmailTags", "[");
 	for (size_t i = 0; i < s->tags.count; i++) {
 		const char *value = tag_value(tags[i]);
-		size_t name_len = (size_t)(value - tags[i]) - 1;
-		writer_open(w, NULL, "{");
-		writer_text(w, "Name", str_make(tags[i], name_len));
-		writer_text(w, "Value", str_of(value));
-		(void)writer_close(w, "}");
+		struct postern_str name =
+		    str_make(tags[i], (size_t)(value - tags[i]) - 1);
+
+		if (!labels_have(controls, name) && !is_in(field, name))
+			labels_pair(w, pair, name, str_of(value));
 	}
-	labels_add(w, controls, "Name", "Value");
-	(void)writer_close(w, "]");
+	if (!add_from_field(controls, field, w))
+		return w->host->refuse(
+		    w->r, "X-SES-MESSAGE-TAGS is no list of name=value");
+	labels_add(w, controls, pair[0], pair[1]);
+	return writer_close(w, "]");
 }
 
 static int add_body(const struct ses_settings *s,
@@ -124,6 +181,7 @@ static int add_body(const struct ses_settings *s,
     struct postern_request *r)
 {
 	struct writer w;
+	int rc;
 
 	writer_init(&w, host, r);
 	writer_open(&w, NULL, "{");
@@ -140,11 +198,11 @@ static int add_body(const struct ses_settings *s,
 	writer_message(&w, "Data", POSTERN_BASE64);
 	(void)writer_close(&w, "}");
 	(void)writer_close(&w, "}");
-	add_tags(s, mail->controls, &w);
+	rc = add_tags(s, mail, &w);
 	if (s->configuration_set)
 		writer_text(
 		    &w, "ConfigurationSetName", str_of(s->configuration_set));
-	return writer_close(&w, "}");
+	return rc < 0 ? rc : writer_close(&w, "}");
 }
 
 /* SES refuses a message that has one of these twice. */

@@ -4,6 +4,7 @@
  */
 #include <common/letter.h>
 #include <common/str.h>
+#include <common/text.h>
 #include <postern/provider.h>
 #include <smtp2go_answer.h>
 
@@ -54,11 +55,27 @@ static int check(struct letter *l)
 	return letter_want_to(l, "SMTP2GO wants a To");
 }
 
+/* Of all fields of that name, as they stand: it is a header field there. */
+static struct postern_str find_replies(const struct letter *l, struct text *t)
+{
+	for (size_t i = 0; i < l->mail->header_count; i++) {
+		const struct postern_header *h = &l->mail->headers[i];
+
+		if (!str_ieq(h->name, STR("Reply-To")) || h->value.len == 0)
+			continue;
+		text_add_cstr(t, t->len > 0 ? ", " : "");
+		text_add(t, h->value);
+	}
+	return str_make(t->data, t->len);
+}
+
 static void add_headers(struct letter *l)
 {
-	const struct postern_header reply = { STR("Reply-To"),
-		letter_find(l->mail, "Reply-To") };
+	struct text t;
 
+	text_init(&t, l->w.host, l->w.r);
+	const struct postern_header reply = { STR("Reply-To"),
+		find_replies(l, &t) };
 	letter_headers(
 	    l, "custom_headers", NULL, &reply, reply.value.len > 0 ? 1 : 0);
 }
@@ -103,7 +120,7 @@ const struct postern_provider postern_provider_v1 = {
 	.doc = "SMTP2GO v3/email/send.",
 	.flags = POSTERN_NEEDS_CONTENT | POSTERN_CARRIES_INLINE |
 		 POSTERN_CARRIES_NESTED,
-	/* Both are what is said of it; no document tells. */
+	/* 100 in each list; 50 MB in all (developers.smtp2go.com). */
 	.limits = { .recipients = 100, .message_size = 50000000 },
 	.fields = smtp2go_fields,
 	.settings_size = sizeof(struct smtp2go_settings),

@@ -8,6 +8,53 @@
 #include <common/answer.h>
 #include <common/str.h>
 
+enum {
+	WORDS_MAX = 32 * 1024 /* bytes of failures that are looked at */
+};
+
+/* --- words --- */
+
+static bool is_of_address(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'Z') ||
+	       (c && strchr("!#$%&'*+-/=?^_{|}~@.", c));
+}
+
+/* An address, or a word, without what is around it; empty at the end. */
+static struct postern_str cut_word(struct postern_str *text)
+{
+	struct postern_str word;
+	size_t len = 0;
+
+	while (text->len > 0 && !is_of_address(text->ptr[0]))
+		*text = str_from(*text, 1);
+	while (len < text->len && is_of_address(text->ptr[len]))
+		len++;
+	word = str_make(text->ptr, len);
+	*text = str_from(*text, len);
+	while (word.len > 1 && strchr("'.", word.ptr[0]))
+		word = str_from(word, 1);
+	while (word.len > 1 && strchr("'.", word.ptr[word.len - 1]))
+		word.len--;
+	return word;
+}
+
+/* "sender", "sender's", but not as part of an address. */
+static bool speaks_of_sender(struct postern_str text)
+{
+	struct postern_str word = cut_word(&text);
+
+	while (word.len > 0) {
+		if (str_istarts(word, STR("sender")) &&
+		    !memchr(word.ptr, '@', word.len) &&
+		    !memchr(word.ptr, '.', word.len))
+			return true;
+		word = cut_word(&text);
+	}
+	return false;
+}
+
 /* --- errors --- */
 
 static struct postern_str member_of(
@@ -18,25 +65,21 @@ static struct postern_str member_of(
 	return value.len > 0 ? value : answer_member(body, name);
 }
 
-enum {
-	FAILURE_MAX = 1024 /* bytes */
-};
-
 static bool is_list_of_recipients(struct postern_str field)
 {
 	return str_ieq(field, STR("to")) || str_ieq(field, STR("cc")) ||
 	       str_ieq(field, STR("bcc"));
 }
 
-/* 400 and 422: which field it is about is told, but not always. */
-static void classify_bad_request(const struct postern_response *response,
+/* Nothing was taken. Which field it is about is told, but not always. */
+static void classify_refusal(const struct postern_response *response,
     struct postern_str field, struct postern_str text,
     struct postern_outcome *out)
 {
 	bool is_recipient = is_list_of_recipients(field);
 
 	if (str_ieq(field, STR("sender")) ||
-	    (field.len == 0 && str_has(text, "sender"))) {
+	    (field.len == 0 && speaks_of_sender(text))) {
 		out->result = POSTERN_ACCOUNT;
 		out->is_about_sender = true;
 		return;
@@ -44,81 +87,70 @@ static void classify_bad_request(const struct postern_response *response,
 	out->result = POSTERN_REJECTED;
 	if (is_recipient)
 		out->refusal = POSTERN_REFUSED_RECIPIENT;
-	/* Nothing was taken: asked one by one. */
+	/* Asked one by one it will tell. */
 	out->try_singly =
 	    (is_recipient || field.len == 0) && response->recipient_count > 1;
 }
 
+/* What is said of a field says more than that the request is not valid. */
 static void classify_error(const struct postern_response *response,
     const json_t *body, struct postern_outcome *out)
 {
 	const json_t *data = json_object_get(body, "data");
 	const json_t *errors = json_object_get(data, "field_validation_errors");
-	struct postern_str text = member_of(data, body, "error");
 	struct postern_str code = member_of(data, body, "error_code");
+	struct postern_str text;
 
 	if (json_is_array(errors))
 		errors = json_array_get(errors, 0);
+	text = answer_member(errors, "message");
 	if (text.len == 0)
-		text = answer_member(errors, "message");
+		text = member_of(data, body, "error");
 	if (response->status == 400 || response->status == 422)
-		classify_bad_request(
+		classify_refusal(
 		    response, answer_member(errors, "fieldname"), text, out);
 	answer_set(out, out->result, code, text);
 }
 
 /* --- success --- */
 
-static bool is_of_address(char c)
+static bool is_rejected(const struct postern_outcome *out, size_t i)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-	       (c >= 'A' && c <= 'Z') || strchr("!#$%&*+-/=?^_{|}~@", c);
+	return out->rejected[i / 8] & (1u << i % 8);
 }
 
-/* Whether text holds this address, and not one that ends or begins with it. */
-static bool names(struct postern_str text, struct postern_str address)
-{
-	struct postern_str at = str_ifind(text, address);
-
-	while (at.len > 0) {
-		struct postern_str rest = str_from(at, address.len);
-		bool is_end = rest.len == 0 || !is_of_address(rest.ptr[0]);
-		/* A full stop ends a sentence, or is part of a domain. */
-		if (rest.len > 1 && rest.ptr[0] == '.' &&
-		    is_of_address(rest.ptr[1]))
-			is_end = false;
-		if (is_end &&
-		    (at.ptr == text.ptr ||
-			(!is_of_address(at.ptr[-1]) && at.ptr[-1] != '.')))
-			return true;
-		at = str_ifind(str_from(at, 1), address);
-	}
-	return false;
-}
-
-/* Whom failures name; how many. Of a long one the beginning is looked at. */
+/* Whom one of them names; how many. */
 static size_t reject_named(const struct postern_response *response,
-    const json_t *failures, struct postern_outcome *out)
+    struct postern_str text, struct postern_outcome *out)
 {
+	struct postern_str word = cut_word(&text);
 	size_t named = 0;
 
-	for (size_t i = 0; i < response->recipient_count; i++) {
-		const json_t *failure;
-		size_t k;
-		bool is_named = false;
-
-		json_array_foreach(failures, k, failure)
-		{
-			struct postern_str text =
-			    str_make(json_string_value(failure),
-				json_string_length(failure));
-			if (text.len > FAILURE_MAX)
-				text.len = FAILURE_MAX;
-			is_named |= names(text, response->recipients[i]);
-		}
-		if (is_named)
+	for (; word.len > 0; word = cut_word(&text)) {
+		for (size_t i = 0; i < response->recipient_count; i++) {
+			if (!str_ieq(response->recipients[i], word) ||
+			    is_rejected(out, i))
+				continue;
 			answer_reject(out, i);
-		named += is_named;
+			named++;
+		}
+	}
+	return named;
+}
+
+static size_t reject_failed(const struct postern_response *response,
+    const json_t *failures, struct postern_outcome *out)
+{
+	size_t named = 0, room = WORDS_MAX, i;
+	const json_t *failure;
+
+	json_array_foreach(failures, i, failure)
+	{
+		struct postern_str text = answer_text(failure);
+		if (text.len > room)
+			text.len = room;
+		room -= text.len;
+		named += reject_named(response, text, out);
 	}
 	return named;
 }
@@ -127,9 +159,7 @@ static void classify_counts(const struct postern_response *response,
     const json_t *data, struct postern_outcome *out)
 {
 	const json_t *failures = json_object_get(data, "failures");
-	const json_t *first = json_array_get(failures, 0);
-	struct postern_str text =
-	    str_make(json_string_value(first), json_string_length(first));
+	struct postern_str text = answer_text(json_array_get(failures, 0));
 	json_int_t taken =
 	    json_integer_value(json_object_get(data, "succeeded"));
 	json_int_t failed = json_integer_value(json_object_get(data, "failed"));
@@ -137,14 +167,17 @@ static void classify_counts(const struct postern_response *response,
 	answer_set_id(out, answer_member(data, "email_id"));
 	out->refusal = POSTERN_REFUSED_RECIPIENT;
 	if (taken == 0 && failed > 0) {
-		answer_set(out, POSTERN_REJECTED, STR(""), text);
+		out->is_about_sender = speaks_of_sender(text);
+		answer_set(out,
+		    out->is_about_sender ? POSTERN_ACCOUNT : POSTERN_REJECTED,
+		    STR(""), text);
 		return;
 	}
 	answer_set(out, POSTERN_ACCEPTED, STR(""), text);
 	if (taken > 0 && failed == 0)
 		return;
 	if (taken > 0 && answer_names_recipients(response) &&
-	    reject_named(response, failures, out) == (size_t)failed)
+	    reject_failed(response, failures, out) == (size_t)failed)
 		return;
 	memset(out->rejected, 0, (response->recipient_count + 7) / 8);
 	answer_set(out, POSTERN_UNKNOWN,

@@ -83,26 +83,25 @@ static struct postern_str cut_word(struct postern_str *line)
 	return str_make(word.ptr, len);
 }
 
-/* Without its end. */
-static int add_line(struct text *t, struct postern_str line)
+/* Without its end; word is a place for one, used again and again. */
+static int add_line(struct text *t, struct text *word, struct postern_str line)
 {
 	size_t column = 0;
 
 	while (line.len > 0) {
-		struct text word;
-		text_init(&word, t->host, t->request);
-		if (!protect(&word, cut_word(&line)))
+		word->len = 0;
+		if (!protect(word, cut_word(&line)))
 			return t->host->refuse(t->request,
 			    "SparkPost would take {{} in a header field for "
 			    "the end of a template");
-		if (!text_finish(&word))
+		if (!text_finish(word))
 			return -ENOMEM;
-		if (column > 0 && column + word.len > LINE_MAX_OCTETS) {
+		if (column > 0 && column + word->len > LINE_MAX_OCTETS) {
 			text_add_cstr(t, "\r\n");
 			column = 0;
 		}
-		text_add(t, str_make(word.data, word.len));
-		column += word.len;
+		text_add(t, str_make(word->data, word->len));
+		column += word->len;
 		if (column > LINE_MAX_OCTETS)
 			return t->host->refuse(t->request,
 			    "a header field has more braces than a line for "
@@ -130,12 +129,14 @@ static struct postern_str cut_line(struct postern_str *rest)
 
 int sparkpost_add_header(struct text *t, struct postern_str header)
 {
+	struct text word;
 	int rc = 0;
 
+	text_init(&word, t->host, t->request);
 	while (rc == 0 && header.len > 0) {
 		struct postern_str line = cut_line(&header);
 		if (has_run(line))
-			rc = add_line(t, line);
+			rc = add_line(t, &word, line);
 		else
 			text_add(t, line);
 		text_add_cstr(t, "\r\n");

@@ -2,17 +2,16 @@
 #include <sparkpost_msys.h>
 
 #include <common/letter.h>
+#include <common/metadata.h>
 #include <common/str.h>
 
 #include <stddef.h>
-#include <stdio.h>
 
 enum {
 	CAMPAIGN_MAX = 64,
 	TAGS_MAX = 10,
 	TAG_MAX = 128, /* bytes: they go along once for each recipient */
-	METADATA_MAX = 10000,
-	NAME_SIZE = 128 /* of metadata, which is shorter */
+	METADATA_MAX = 10000
 };
 
 static bool are_tags(const json_t *tags)
@@ -36,6 +35,7 @@ static const char *find_fault(const json_t *api)
 	static const char *const lists[] = { "cc", "bcc", "archive" };
 	const json_t *campaign = json_object_get(api, "campaign_id");
 	const json_t *metadata = json_object_get(api, "metadata");
+	const json_t *options = json_object_get(api, "options");
 
 	if (!json_is_object(api))
 		return "the X-MSYS-API field is no JSON object";
@@ -50,6 +50,8 @@ static const char *find_fault(const json_t *api)
 		       "bytes";
 	if (metadata && !json_is_object(metadata))
 		return "metadata of X-MSYS-API is no JSON object";
+	if (options && !json_is_object(options))
+		return "options of X-MSYS-API are no JSON object";
 	if (!are_tags(json_object_get(api, "tags")))
 		return "tags of X-MSYS-API are a list of at most 10 strings of "
 		       "at most 128 bytes";
@@ -83,15 +85,8 @@ static void add_controls(json_t *api, const struct postern_controls *c)
 		(void)json_array_append_new(
 		    member_of(api, "tags", json_array()),
 		    json_stringn(c->tags[i].ptr, c->tags[i].len));
-	for (size_t i = 0; i < c->metadata_count; i++) {
-		char name[NAME_SIZE];
-		(void)snprintf(
-		    name, sizeof(name), "%.*s", STR_FMT(c->metadata[i].name));
-		(void)json_object_set_new(
-		    member_of(api, "metadata", json_object()), name,
-		    json_stringn(
-			c->metadata[i].value.ptr, c->metadata[i].value.len));
-	}
+	if (c->metadata_count > 0)
+		metadata_add(member_of(api, "metadata", json_object()), c);
 	add_choice(api, "open_tracking", c->track_opens);
 	add_choice(api, "click_tracking", c->track_clicks);
 }
@@ -110,8 +105,7 @@ int sparkpost_read_msys(const struct postern_mail *mail,
 	add_controls(*out, mail->controls);
 	if (json_array_size(json_object_get(*out, "tags")) > TAGS_MAX)
 		return host->refuse(r, "SparkPost takes at most 10 tags");
-	if (json_dumpb(json_object_get(*out, "metadata"), NULL, 0,
-		JSON_COMPACT) > METADATA_MAX)
+	if (metadata_size(json_object_get(*out, "metadata")) > METADATA_MAX)
 		return host->refuse(
 		    r, "SparkPost takes at most 10 KB of metadata");
 	return 0;

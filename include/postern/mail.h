@@ -69,7 +69,7 @@ struct postern_content {
 };
 
 enum postern_choice {
-	POSTERN_UNSAID = 0, /* as the provider's own settings say */
+	POSTERN_UNSAID = 0, /* as the provider's own settings say, or no */
 	POSTERN_NO,
 	POSTERN_YES
 };

@@ -34,13 +34,16 @@ json_t *answer_json(const struct postern_response *response)
 	return json_loadb(response->body.ptr, response->body.len, 0, NULL);
 }
 
-struct postern_str answer_member(const json_t *object, const char *name)
+struct postern_str answer_text(const json_t *value)
 {
-	const json_t *value = json_object_get(object, name);
-
 	if (!json_is_string(value))
 		return STR("");
 	return str_make(json_string_value(value), json_string_length(value));
+}
+
+struct postern_str answer_member(const json_t *object, const char *name)
+{
+	return answer_text(json_object_get(object, name));
 }
 
 bool answer_number(struct postern_str s, uint64_t *out)

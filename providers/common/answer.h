@@ -16,7 +16,9 @@ struct postern_str answer_header(
     const struct postern_response *response, const char *name);
 /* The body parsed, or NULL when it is no JSON; json_decref it. */
 json_t *answer_json(const struct postern_response *response);
-/* A string member of a JSON object; "" when it is none. Borrowed. */
+/* A JSON string; "" when it is none. Borrowed. */
+struct postern_str answer_text(const json_t *value);
+/* The same of a member of an object. */
 struct postern_str answer_member(const json_t *object, const char *name);
 
 /* Decimal digits as a number; false on anything else or beyond 15 digits. */

@@ -14,6 +14,25 @@ bool field_is_in(struct postern_str name, const char *const *list)
 	return false;
 }
 
+bool field_begins(struct postern_str name, const char *const *list)
+{
+	for (; list && *list; list++) {
+		if (str_istarts(name, str_of(*list)))
+			return true;
+	}
+	return false;
+}
+
+const struct postern_header *field_find(
+    const struct postern_mail *mail, const char *const *list)
+{
+	for (size_t i = 0; i < mail->header_count; i++) {
+		if (field_is_in(mail->headers[i].name, list))
+			return &mail->headers[i];
+	}
+	return NULL;
+}
+
 bool field_may_pass(struct postern_str name)
 {
 	static const char *const traces[] = { "X-Original-Message-ID",

@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 enum {
-	LABEL_MAX = 256
+	LABEL_MAX = 256,
+	TAG_SIZE = 32
 };
 
 static bool is_label(struct postern_str s)
@@ -30,7 +31,7 @@ const char *labels_check(const struct postern_controls *controls)
 			 "digits, - and _ only";
 }
 
-static void add_pair(struct writer *w, const char *const members[2],
+void labels_pair(struct writer *w, const char *const members[2],
     struct postern_str name, struct postern_str value)
 {
 	writer_open(w, NULL, "{");
@@ -39,18 +40,64 @@ static void add_pair(struct writer *w, const char *const members[2],
 	(void)writer_close(w, "}");
 }
 
+/* --- names --- */
+
+static bool is_metadata(
+    const struct postern_controls *controls, struct postern_str name)
+{
+	for (size_t i = 0; i < controls->metadata_count; i++) {
+		if (str_ieq(controls->metadata[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* The next name of a tag behind number n, which grows: "tag", "tag_2", ... */
+static struct postern_str next_tag(
+    const struct postern_controls *controls, size_t *n, char out[TAG_SIZE])
+{
+	do {
+		++*n;
+		if (*n == 1)
+			(void)snprintf(out, TAG_SIZE, "tag");
+		else
+			(void)snprintf(out, TAG_SIZE, "tag_%zu", *n);
+	} while (is_metadata(controls, str_of(out)));
+	return str_of(out);
+}
+
+static bool is_ours(struct postern_str name)
+{
+	return str_ieq(name, STR("postern_id"));
+}
+
+bool labels_have(
+    const struct postern_controls *controls, struct postern_str name)
+{
+	char tag[TAG_SIZE];
+	size_t n = 0;
+
+	for (size_t i = 0; i < controls->tag_count; i++) {
+		if (str_ieq(next_tag(controls, &n, tag), name))
+			return true;
+	}
+	return !is_ours(name) && is_metadata(controls, name);
+}
+
 void labels_add(struct writer *w, const struct postern_controls *controls,
     const char *name, const char *value)
 {
 	const char *const members[2] = { name, value };
-	char tag[32] = "tag";
+	char tag[TAG_SIZE];
+	size_t n = 0;
 
-	for (size_t i = 0; i < controls->metadata_count; i++)
-		add_pair(w, members, controls->metadata[i].name,
-		    controls->metadata[i].value);
-	for (size_t i = 0; i < controls->tag_count; i++) {
-		if (i > 0)
-			(void)snprintf(tag, sizeof(tag), "tag_%zu", i + 1);
-		add_pair(w, members, str_of(tag), controls->tags[i]);
+	for (size_t i = 0; i < controls->metadata_count; i++) {
+		const struct postern_header *h = &controls->metadata[i];
+
+		if (!is_ours(h->name))
+			labels_pair(w, members, h->name, h->value);
 	}
+	for (size_t i = 0; i < controls->tag_count; i++)
+		labels_pair(
+		    w, members, next_tag(controls, &n, tag), controls->tags[i]);
 }

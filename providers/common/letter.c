@@ -65,28 +65,61 @@ static struct postern_str run_of(struct postern_str s, const char *stops)
 	return str_make(s.ptr, len);
 }
 
-/* The name without what the style does not want. */
+/* From the first byte on that is none of these. */
+static struct postern_str skip(struct postern_str s, const char *bytes)
+{
+	while (s.len > 0 && s.ptr[0] && strchr(bytes, s.ptr[0]))
+		s = str_from(s, 1);
+	return s;
+}
+
+/* A space for what the style does not want, unless there is one. */
 static void add_name(struct letter *l, struct postern_str name)
 {
 	const char *unwanted = l->style->unwanted ? l->style->unwanted : "";
+	bool needs_space = false;
 
-	if (l->style->encodes_names)
+	if (l->style->encodes_names) {
 		words_write(&l->w, name);
-	while (name.len > 0 && !l->style->encodes_names) {
-		struct postern_str run = run_of(name, unwanted);
-		writer_more(&l->w, run);
-		name = str_from(name, run.len + 1);
+		return;
 	}
+	while (name.len > 0) {
+		struct postern_str run = run_of(name, unwanted);
+
+		if (needs_space && run.ptr[0] != ' ')
+			writer_more(&l->w, STR(" "));
+		writer_more(&l->w, run);
+		needs_space = run.len > 0 && run.ptr[run.len - 1] != ' ';
+		name = skip(str_from(name, run.len), unwanted);
+	}
+}
+
+/* Of one of unwanted characters nothing is left. */
+static struct postern_str name_of(
+    const struct letter *l, const struct postern_address *address)
+{
+	const char *unwanted = l->style->unwanted;
+	struct postern_str rest = address->name;
+
+	if (!unwanted)
+		return rest;
+	for (; rest.len > 0; rest = str_from(rest, 1)) {
+		if (rest.ptr[0] != ' ' && !strchr(unwanted, rest.ptr[0]))
+			return skip(address->name, unwanted);
+	}
+	return rest;
 }
 
 static void add_object(
     struct letter *l, const char *name, const struct postern_address *address)
 {
+	struct postern_str shown = name_of(l, address);
+
 	writer_open(&l->w, name, "{");
 	writer_text(&l->w, l->style->email, address->address);
-	if (address->name.len > 0) {
+	if (shown.len > 0) {
 		writer_begin(&l->w, l->style->name);
-		add_name(l, address->name);
+		add_name(l, shown);
 		writer_end(&l->w);
 	}
 	(void)writer_close(&l->w, "}");
@@ -349,7 +382,7 @@ void letter_headers(struct letter *l, const char *name,
 		    i < own ? &fields[i] : &more[i - own];
 		if (i < own &&
 		    (!field_may_pass(h->name) ||
-			field_is_in(h->name, l->style->control_fields) ||
+			field_begins(h->name, l->style->control_fields) ||
 			(may_pass && !may_pass(h)) ||
 			(is_repeated && is_repeated[i])))
 			continue;
@@ -398,15 +431,29 @@ int letter_refuse(struct letter *l, const char *reason)
 	return l->w.host->refuse(l->w.r, reason);
 }
 
-int letter_refuse_part(struct letter *l, const char *reason, size_t i)
+static int refuse_named(
+    struct letter *l, const char *reason, struct postern_str name)
 {
 	struct text t;
 
 	text_init(&t, l->w.host, l->w.r);
 	text_add_cstr(&t, reason);
 	text_add_cstr(&t, ": ");
-	text_add(&t, l->mail->content->parts[i].filename);
+	text_add(&t, name);
 	return text_finish(&t) ? letter_refuse(l, t.data) : -ENOMEM;
+}
+
+int letter_refuse_part(struct letter *l, const char *reason, size_t i)
+{
+	return refuse_named(l, reason, l->mail->content->parts[i].filename);
+}
+
+int letter_refuse_fields(
+    struct letter *l, const char *const *list, const char *reason)
+{
+	const struct postern_header *h = field_find(l->mail, list);
+
+	return h ? refuse_named(l, reason, h->name) : 0;
 }
 
 bool letter_has_kind(
@@ -443,6 +490,15 @@ struct postern_str letter_find_text(struct letter *l, const char *name)
 	struct postern_str value = letter_find(l->mail, name);
 
 	return value.len > 0 ? letter_decode(l, value) : STR("");
+}
+
+size_t letter_length(struct postern_str text)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		count += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
+	return count;
 }
 
 struct postern_str letter_or_space(struct postern_str text)

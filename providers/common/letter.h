@@ -19,7 +19,7 @@ enum letter_addresses {
 struct letter_style {
 	enum letter_addresses addresses;
 	const char *email, *name; /* members of an address; OBJECTS only */
-	const char *unwanted;     /* characters taken out of display names */
+	const char *unwanted;     /* in display names: a space instead */
 	bool encodes_names;       /* as RFC 2047 has it; OBJECTS only */
 	/* Members of an attachment; NULL: the API has none such. */
 	const char *content, *filename, *type;
@@ -100,6 +100,12 @@ int letter_want_to(struct letter *l, const char *reason);
 
 /* -EINVAL after telling the client why; about part i: with its name. */
 int letter_refuse(struct letter *l, const char *reason);
+/*
+ * Refuse a message that has a field of this list, as field_is_in reads it: the
+ * reason ends with its name. 0 when it has none.
+ */
+int letter_refuse_fields(
+    struct letter *l, const char *const *list, const char *reason);
 /* To be returned: these recipients not in one call, but one by one. */
 int letter_refuse_together(struct letter *l, const char *reason);
 int letter_refuse_part(struct letter *l, const char *reason, size_t i);
@@ -113,5 +119,7 @@ struct postern_str letter_find(
 /* The same as text for people, encoded words decoded; empty when absent. */
 struct postern_str letter_find_text(struct letter *l, const char *name);
 struct postern_str letter_decode(struct letter *l, struct postern_str value);
+/* How many characters of UTF-8. */
+size_t letter_length(struct postern_str text);
 /* text, or a space: for a member that must not be empty. */
 struct postern_str letter_or_space(struct postern_str text);

@@ -37,6 +37,17 @@ static inline char str_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+/* Without spaces and tabs at its ends. */
+static inline struct postern_str str_trim(struct postern_str s)
+{
+	while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
+		s = str_from(s, 1);
+	while (
+	    s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
 /* Order of bytes; ASCII letters are equal in either case. */
 static inline int str_icmp(struct postern_str a, struct postern_str b)
 {

@@ -124,8 +124,12 @@ static bool take_tags(struct arena *a, struct span list, struct found *to)
 	struct span tag;
 
 	while (control_next(&list, &tag)) {
-		if (!decode(a, tag, &to->tags[to->tag_count++]))
+		struct postern_str *out = &to->tags[to->tag_count];
+
+		if (!decode(a, tag, out))
 			return false;
+		/* An encoded word may say nothing. */
+		to->tag_count += out->len > 0;
 	}
 	return true;
 }

@@ -105,10 +105,17 @@ def bare_ids(mail):
 
 
 def names_without(characters):
+    def without(name):
+        kept = ""
+        for piece in filter(None, re.split(f"[{characters}]+", name)):
+            is_apart = not kept or kept.endswith(" ") or piece.startswith(" ")
+            kept += piece if is_apart else f" {piece}"
+        return kept if kept.strip() else ""
+
     @law(f"names arrive without `{characters}`")
     def change(mail):
         for who in ("sender", "reply_to", "to", "cc"):
-            setattr(mail, who, [(re.sub(f"[{characters}]", "", name), address)
+            setattr(mail, who, [(without(name), address)
                                 for name, address in getattr(mail, who)])
     return change
 
