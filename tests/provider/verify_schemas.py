@@ -51,21 +51,30 @@ def body_schema(document, content_type):
 
 def is_send(document, wanted):
     """Not the neighbours: a batch's id, or a message in parts."""
-    ends = "/mail/send", "/emails", "/messages.mime"
+    ends = "/mail/send", "/emails", "/messages.mime", "/api/send"
     return any(path is wanted and name.endswith(ends)
                for name, path in document["paths"].items())
 
 
-def forbid_unknown(schema):
-    """In place: an object that lists its members has no others."""
+def walk(schema):
+    """All objects in it."""
     if isinstance(schema, dict):
-        if "properties" in schema and "allOf" not in schema:
+        yield schema
+    for value in schema.values() if isinstance(schema, dict) else schema:
+        if isinstance(value, (dict, list)):
+            yield from walk(value)
+
+
+def forbid_unknown(document):
+    """In place: an object that lists its members, or is made of several that do,
+    has no others."""
+    parts = [find(document, part["$ref"]) for schema in walk(document)
+             for part in schema.get("allOf", []) if "$ref" in part]
+    for schema in list(walk(document)):
+        if "allOf" in schema:
+            schema.setdefault("unevaluatedProperties", False)
+        elif "properties" in schema and not any(schema is part for part in parts):
             schema.setdefault("additionalProperties", False)
-        for value in schema.values():
-            forbid_unknown(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            forbid_unknown(value)
 
 
 def form_problems(body, content_type, schema):
