@@ -8,11 +8,11 @@
 #include <common/letter.h>
 #include <common/str.h>
 #include <common/text.h>
+#include <common/uuid.h>
 #include <postern/provider.h>
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
 
 struct brevo_settings {
 	const char *url;
@@ -87,25 +87,6 @@ static bool may_pass(const struct postern_header *h)
 	return !str_has(h->value, "=?");
 }
 
-enum {
-	UUID_SIZE = 37
-};
-
-/* The same for each try of this call, in the form Brevo wants. */
-static void make_key(const struct letter *l, char out[UUID_SIZE])
-{
-	uint8_t b[32];
-
-	l->w.host->sha256(str_of(l->mail->attempt_key), b);
-	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	(void)snprintf(out, UUID_SIZE,
-	    "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
-	    "%02x%02x%02x%02x%02x%02x",
-	    b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10],
-	    b[11], b[12], b[13], b[14], b[15]);
-}
-
 static int add_headers(struct letter *l, const struct brevo_settings *s)
 {
 	struct postern_str custom = letter_find(l->mail, "X-Mailin-custom");
@@ -118,7 +99,8 @@ static int add_headers(struct letter *l, const struct brevo_settings *s)
 	text_add_cstr(&own, l->mail->id);
 	if (!text_finish(&own))
 		return -ENOMEM;
-	make_key(l, key);
+	/* The same for each try of this call. */
+	uuid_of(l->w.host, l->mail->attempt_key, key);
 	const struct postern_header more[] = {
 		{ STR("idempotencyKey"), str_of(key) },
 		{ STR("X-Mailin-custom"),

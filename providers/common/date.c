@@ -140,18 +140,50 @@ static void civil_from_days(
 	*year = yoe + era * 400 + (*month <= 2 ? 1 : 0);
 }
 
+/* A moment by the calendar; nothing is before 1970. */
+struct moment {
+	int64_t days; /* since then */
+	int year, month, day, hour, minute, second;
+};
+
+static struct moment split(int64_t seconds)
+{
+	int64_t days = seconds < 0 ? 0 : seconds / 86400;
+	int64_t rest = seconds < 0 ? 0 : seconds % 86400;
+	int64_t year, month, day;
+
+	civil_from_days(days, &year, &month, &day);
+	return (struct moment){ .days = days,
+		.year = (int)(year % 10000),
+		.month = (int)month,
+		.day = (int)day,
+		.hour = (int)(rest / 3600),
+		.minute = (int)(rest / 60 % 60),
+		.second = (int)(rest % 60) };
+}
+
 void date_format_amz(int64_t seconds, char out[DATE_AMZ_SIZE])
 {
-	int64_t days = seconds / 86400, rest = seconds % 86400;
-	int64_t year, month, day;
-	char text[64];
+	struct moment m = split(seconds);
+	char text[96];
 
-	if (seconds < 0)
-		days = rest = 0;
-	civil_from_days(days, &year, &month, &day);
-	(void)snprintf(text, sizeof(text), "%04d%02d%02dT%02d%02d%02dZ",
-	    (int)(year % 10000), (int)month, (int)day, (int)(rest / 3600),
-	    (int)(rest / 60 % 60), (int)(rest % 60));
+	(void)snprintf(text, sizeof(text), "%04d%02d%02dT%02d%02d%02dZ", m.year,
+	    m.month, m.day, m.hour, m.minute, m.second);
 	memcpy(out, text, DATE_AMZ_SIZE - 1);
 	out[DATE_AMZ_SIZE - 1] = '\0';
+}
+
+void date_format_http(int64_t seconds, char out[DATE_HTTP_SIZE])
+{
+	static const char *const days[] = { "Thu", "Fri", "Sat", "Sun", "Mon",
+		"Tue", "Wed" };
+	struct moment m = split(seconds);
+	char text[96];
+
+	(void)snprintf(text, sizeof(text),
+	    "%s, %02d %.3s %04d %02d:%02d:%02d GMT", days[m.days % 7], m.day,
+	    months + 3 * (size_t)(m.month - 1), m.year, m.hour, m.minute,
+	    m.second);
+	memcpy(out, text, DATE_HTTP_SIZE - 1);
+	out[DATE_HTTP_SIZE - 1] = '\0';
 }

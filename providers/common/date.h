@@ -19,3 +19,8 @@ enum {
 };
 /* "20150830T123600Z", NUL-terminated. */
 void date_format_amz(int64_t seconds, char out[DATE_AMZ_SIZE]);
+enum {
+	DATE_HTTP_SIZE = 30
+};
+/* "Sun, 30 Aug 2015 12:36:00 GMT" (RFC 9110 5.6.7), NUL-terminated. */
+void date_format_http(int64_t seconds, char out[DATE_HTTP_SIZE]);

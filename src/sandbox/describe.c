@@ -79,7 +79,9 @@ static void add_json(json_t *out, const struct fake *fake, struct span raw)
 	const json_t *message = root;
 
 	if (fake->list)
-		message = json_array_get(json_object_get(root, fake->list), 0);
+		message = json_object_get(root, fake->list);
+	if (json_is_array(message))
+		message = json_array_get(message, 0);
 
 	if (fake->subject)
 		set(out, "subject",

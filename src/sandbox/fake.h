@@ -51,7 +51,8 @@ struct fake {
 	void (*tell_limit)(
 	    struct fake_answer *out, const struct limit *l, uint64_t now_s);
 	const struct api *api; /* of api_check; or NULL */
-	const char *list; /* member with messages, or NULL: it is one itself */
+	const char *list; /* member with messages, or with subject and text;
+			     NULL: it is one itself */
 	const char *subject, *text; /* their members in its JSON, or NULL */
 };
 
@@ -73,6 +74,7 @@ struct fake {
 	X(smtp2go)                                                             \
 	X(mailtrap)                                                            \
 	X(scaleway)                                                            \
+	X(azure)                                                               \
 	X(raw)
 
 #define FAKE_DECLARE(name) extern const struct fake fake_##name;

@@ -29,6 +29,7 @@ struct sandbox_settings {
 #define SANDBOX_ADDRESS "127.0.0.1:8025"
 #define SANDBOX_SES_KEY_ID "SANDBOXACCESSKEYID01"
 #define SANDBOX_SES_SECRET "sandbox-secret-access-key"
+#define SANDBOX_AZURE_KEY "c2FuZGJveC1henVyZS1hY2Nlc3Mta2V5" /* base64 */
 
 enum {
 	SANDBOX_MAX_MESSAGES = 10000,

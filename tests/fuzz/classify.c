@@ -17,7 +17,7 @@ enum {
 static const char *const modules[] = { "raw", "ses", "sendgrid", "mailgun",
 	"msgraph", "gmail", "postmark", "brevo", "sendlayer", "resend",
 	"mandrill", "sparkpost", "mailjet", "mailersend", "smtp2go", "mailtrap",
-	"smtp", "scaleway" };
+	"smtp", "scaleway", "azure" };
 
 /* Those asked for: every second one is what answers of the corpus name. */
 static void fill_addresses(struct postern_str *out)

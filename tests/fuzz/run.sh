@@ -31,7 +31,7 @@ fuzz() { # fuzz TARGET
         config) seeds+=(tests/config/bad conf) ;;
         header | mime) seeds+=(tests/provider) ;;
         prepare) seeds+=(tests/provider/ses) ;;
-        classify) seeds+=(tests/provider/{ses,sendgrid,mailgun,msgraph,gmail,postmark,brevo,sendlayer,resend,mandrill,sparkpost,mailjet,mailersend,smtp2go,mailtrap,scaleway,smtp}) ;;
+        classify) seeds+=(tests/provider/{ses,sendgrid,mailgun,msgraph,gmail,postmark,brevo,sendlayer,resend,mandrill,sparkpost,mailjet,mailersend,smtp2go,mailtrap,scaleway,azure,smtp}) ;;
     esac
     "$out/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -timeout=10 \
         -rss_limit_mb=2048 -print_final_stats=1 \

@@ -87,6 +87,11 @@ def pictures_named_by_id(mail):
             file.name, file.content_id = file.content_id, ""
 
 
+@law("From arrives without its name, unless `sender_name` is set")
+def no_sender_name(mail):
+    mail.sender = [("", address) for _, address in mail.sender]
+
+
 def fields_without(pattern, words):
     @law(words)
     def change(mail):
@@ -145,6 +150,11 @@ def named(endings, who, is_allowed):
 def typed(types, who):
     return f"{who} takes no such attachment", lambda mail: any(
         f.type.partition(";")[0] not in types.split() for f in mail.files)
+
+
+def repeats_an_id(mail):
+    ids = [f.content_id.lower() for f in mail.files if f.is_inline]
+    return len(set(ids)) < len(ids)
 
 
 LONG_LINES = ("a line is longer than 998 octets",
@@ -325,10 +335,8 @@ class MailerSend(Fields):
         return [mail]
 
 
-class Postmark(Fields):
-    """Message-ID is kept, which takes a field to say."""
-
-    own = {"X-PM-KeepID": "true"}
+class WithId(Fields):
+    """Message-ID is kept."""
 
     def complete(self, meant, got):
         id_form = r"<[^<>\s]+@[^<>\s]+>"
@@ -339,6 +347,20 @@ class Postmark(Fields):
         else:
             meant.fields += [f for f in got.fields if f[0] == "Message-ID" and
                              re.fullmatch(id_form, f[1])] or [("Message-ID", "missing")]
+
+
+class Postmark(WithId):
+    """It takes a field to say that."""
+
+    own = {"X-PM-KeepID": "true"}
+
+
+class Azure(WithId):
+    """Recipients and texts each in an object."""
+
+    def read(self, raw):
+        got = json.loads(raw)
+        return super().read(json.dumps(got | got["recipients"] | got["content"]))
 
 
 class Smtp2go(Fields):
@@ -503,6 +525,14 @@ PROVIDERS = {
                  ("Scaleway takes no more attachments than max_attachments",
                   lambda mail: len(mail.files) > 10),
                  typed(SCALEWAY_TYPES, "Scaleway")]),
+    "azure": Azure(
+        SETTINGS["azure"], carries=["inline"], limit=50, sender="senderAddress",
+        reply_to="replyTo", text="plainText", address="address", name="displayName",
+        data="contentInBase64", file_name="name", type="contentType",
+        content_id="contentId",
+        laws=[no_parameters, no_dispositions, no_sender_name, one_of_a_name,
+              someone_in_to, space_as_text, space_as_subject],
+        refuses=[one_author("Azure"), ("Azure takes a Content-ID once", repeats_an_id)]),
     "sparkpost": Whole(
         SETTINGS["sparkpost"], own=["X-MSYS-API"], needs=reencoded.BOTH,
         refuses=[one_author("SparkPost", may_be_none=True), NOT_UTF8,

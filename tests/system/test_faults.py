@@ -41,6 +41,8 @@ PROVIDERS = {
     "mailtrap": "api_token: sandbox",
     "scaleway": "secret_key: sandbox, allow_short: true, "
                 "project_id: 6170692e-7363-616c-6577-61792e636f6d",
+    "azure": "endpoint: \"https://shop.communication.azure.com\", "
+             "access_key: c2FuZGJveC1henVyZS1hY2Nlc3Mta2V5",
 }
 # Others document that after an error of their own nothing was taken, and all
 # but sparkpost that this is so after one of a gateway.
@@ -48,7 +50,8 @@ AMBIGUOUS = {"gmail", "msgraph", "postmark", "brevo", "sendlayer", "resend", "ma
              "mailjet", "mailersend",
              "smtp2go",
              "mailtrap",
-             "scaleway"}
+             "scaleway",
+             "azure"}
 OWN_ERROR = {module: "unknown" if module in AMBIGUOUS else "transient"
              for module in PROVIDERS}
 GATEWAY_ERROR = OWN_ERROR | {"sparkpost": "unknown"}
@@ -257,7 +260,7 @@ class Faults(Case):
             status = row.status
             if row_name == "cut":
                 status = {"sendgrid": 202, "brevo": 201,
-                          "msgraph": 202, "mailersend": 202}.get(module, 200)
+                          "msgraph": 202, "mailersend": 202, "azure": 202}.get(module, 200)
             self.check_ledger(cell, result, status, self.queue_id_of(reply))
         if not learns_at_once:
             self.check_reply("direct", cell, result, self.submit("direct", cell))
@@ -331,8 +334,8 @@ class FaultsOfRawMessages(Faults):
     modules = "mandrill", "sparkpost"
 
 
-class FaultsOfMailboxes(Faults):
-    modules = "msgraph", "gmail"
+class FaultsOfClouds(Faults):
+    modules = "msgraph", "gmail", "azure"
 
 
 if __name__ == "__main__":
