@@ -24,7 +24,7 @@ static const struct {
 	{ "salvage", "FROM TO", "make a new spool of a damaged one",
 	    cli_salvage },
 	{ "sandbox", "[--address ADDR] [--archive DIR]",
-	    "run a fake of the providers' APIs", cli_sandbox },
+	    "run a fake of the providers' APIs and mail servers", cli_sandbox },
 	{ "queue", "ls|find|show|retry|hold|release|expire|rm",
 	    "look at what waits, and change it", cli_queue },
 	{ "stats", "[-o json]", "figures of the running server", cli_stats },

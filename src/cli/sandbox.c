@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <base/err.h>
+#include <base/span.h>
 #include <loop/loop.h>
 #include <loop/signals.h>
 #include <mail/mime.h>
@@ -20,14 +21,19 @@
 static const char usage[] =
     "usage: postern sandbox [--address HOST:PORT] [--archive DIR]\n"
     "                       [--port-file FILE] [--ses-key-id ID]\n"
-    "                       [--ses-secret SECRET]\n"
+    "                       [--ses-secret SECRET] [--smtp-port PORT]\n"
+    "                       [--smtp-user NAME --smtp-password PASSWORD]\n"
     "\n"
-    "A fake of the HTTP APIs of e-mail providers. Nothing it takes is sent\n"
-    "anywhere. Default address: " SANDBOX_ADDRESS "\n";
+    "A fake of the HTTP APIs of e-mail providers, and of a mail server.\n"
+    "Nothing it takes is sent anywhere. Default address: " SANDBOX_ADDRESS ";\n"
+    "SMTP is on the port after that, or on any one (0) when that is 0.\n"
+    "With --smtp-user mail by SMTP is taken after that login only.\n";
 
 struct options {
 	struct sandbox_settings settings;
 	const char *port_file;
+	const char *smtp_port;
+	char smtp_address[512];
 };
 
 struct running {
@@ -45,6 +51,9 @@ static int read_options(int argc, char **argv, struct options *o)
 		{ "port-file", required_argument, NULL, 'p' },
 		{ "ses-key-id", required_argument, NULL, 'k' },
 		{ "ses-secret", required_argument, NULL, 's' },
+		{ "smtp-port", required_argument, NULL, 'P' },
+		{ "smtp-user", required_argument, NULL, 'U' },
+		{ "smtp-password", required_argument, NULL, 'W' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -62,10 +71,40 @@ static int read_options(int argc, char **argv, struct options *o)
 			o->settings.ses_key_id = optarg;
 		else if (c == 's')
 			o->settings.ses_secret = optarg;
+		else if (c == 'P')
+			o->smtp_port = optarg;
+		else if (c == 'U')
+			o->settings.smtp_user = optarg;
+		else if (c == 'W')
+			o->settings.smtp_password = optarg;
 		else
 			return c == 'h' ? 1 : 2;
 	}
+	if (!o->settings.smtp_user != !o->settings.smtp_password)
+		return 2;
 	return optind < argc ? 2 : 0;
+}
+
+/* The host of the other address, and the port after it unless one is given. */
+static int set_smtp_address(struct options *o, struct err *e)
+{
+	const char *address =
+	    o->settings.address ? o->settings.address : SANDBOX_ADDRESS;
+	const char *colon = strrchr(address, ':');
+	unsigned long long port = 0;
+
+	if (!colon || !span_parse_u64(span_of(colon + 1), UINT16_MAX, &port))
+		return err_set(e, -EINVAL, "%s is not HOST:PORT", address);
+	port += port > 0;
+	if (o->smtp_port &&
+	    !span_parse_u64(span_of(o->smtp_port), UINT16_MAX, &port))
+		return err_set(e, -EINVAL, "%s is no port", o->smtp_port);
+	int n = snprintf(o->smtp_address, sizeof(o->smtp_address), "%.*s:%llu",
+	    (int)(colon - address), address, port);
+	if (n < 0 || (size_t)n >= sizeof(o->smtp_address))
+		return err_set(e, -EINVAL, "%s is too long", address);
+	o->settings.smtp_address = o->smtp_address;
+	return 0;
 }
 
 /* Written beside and renamed, so that who waits for it finds it whole. */
@@ -87,8 +126,9 @@ static int write_port(const char *path, int port, struct err *e)
 	return 0;
 }
 
-static void print_hints(const struct options *o, int port)
+static void print_hints(const struct options *o, const struct sandbox *sandbox)
 {
+	int port = sandbox_port(sandbox);
 	static const char *const own[][2] = { { "what came",
 						  "_sandbox/messages" },
 		{ "faults", "_sandbox/faults" } };
@@ -100,6 +140,8 @@ static void print_hints(const struct options *o, int port)
 	for (size_t i = 0; (name = sandbox_provider(i)); i++)
 		printf("%-10s http://%.*s:%d/%s\n", name, host, address, port,
 		    name);
+	printf("%-10s smtp://%.*s:%d\n", "smtp", host, address,
+	    sandbox_smtp_port(sandbox));
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		printf("%-10s http://%.*s:%d/%s\n", own[i][0], host, address,
 		    port, own[i][1]);
@@ -129,7 +171,7 @@ static void on_signal(int signum, void *ctx)
 	r->sandbox = NULL;
 }
 
-static int start(struct running *r, const struct options *o, struct err *e)
+static int start(struct running *r, struct options *o, struct err *e)
 {
 	r->loop = loop_new(0);
 	if (!r->loop)
@@ -138,13 +180,15 @@ static int start(struct running *r, const struct options *o, struct err *e)
 	r->on_int = signals_watch(r->loop, SIGINT, on_signal, r);
 	if (!r->on_term || !r->on_int)
 		return err_set(e, -ENOMEM, "cannot watch signals");
+	if (set_smtp_address(o, e) != 0)
+		return e->code;
 	r->sandbox = sandbox_start(r->loop, &o->settings, e);
 	if (!r->sandbox)
 		return e->code;
 	int port = sandbox_port(r->sandbox);
 	if (o->port_file && write_port(o->port_file, port, e) != 0)
 		return e->code;
-	print_hints(o, port);
+	print_hints(o, r->sandbox);
 	return 0;
 }
 

@@ -25,7 +25,7 @@ size_t fake_of_path(const char *path)
 	while (i < FAKES_ALL &&
 	       !span_eq(span_of(fakes[i]->name), span_make(path + 1, len)))
 		i++;
-	return len > 0 ? i : FAKES_ALL;
+	return len > 0 && i < FAKES_ALL && fakes[i]->check ? i : FAKES_ALL;
 }
 
 size_t fake_of_name(const char *name)

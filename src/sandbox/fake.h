@@ -31,7 +31,10 @@ struct api;
 
 struct fake {
 	const char *name; /* its paths begin with it */
-	/* Check r and answer it; a 2xx usually comes with a letter. */
+	/*
+	 * Check r and answer it; a 2xx usually comes with a letter. NULL: it
+	 * has no paths.
+	 */
 	void (*check)(const struct fake *self, const struct sandbox_settings *s,
 	    struct httpd_request *r, struct fake_answer *out);
 	/*
@@ -75,7 +78,8 @@ struct fake {
 	X(mailtrap)                                                            \
 	X(scaleway)                                                            \
 	X(azure)                                                               \
-	X(raw)
+	X(raw)                                                                 \
+	X(smtp) /* the last: it has no paths, see smtpd.h */
 
 #define FAKE_DECLARE(name) extern const struct fake fake_##name;
 #define FAKE_INDEX(name) FAKE_##name,
@@ -83,10 +87,11 @@ FAKES(FAKE_DECLARE)
 enum {
 	FAKES(FAKE_INDEX) FAKES_ALL
 };
+_Static_assert(FAKE_smtp == FAKES_ALL - 1, "smtp is the last");
 
 extern const struct fake *const fakes[FAKES_ALL];
 extern const char fakes_wrong[]; /* "provider is none of ses sendgrid ..." */
-/* Index in fakes, or FAKES_ALL. */
+/* Index in fakes, of those with paths; or FAKES_ALL. */
 size_t fake_of_path(const char *path);
 size_t fake_of_name(const char *name); /* or of NULL */
 

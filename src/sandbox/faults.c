@@ -155,6 +155,30 @@ static const char *read_body(struct fault *fault, const json_t *body)
 	return fault->body ? NULL : "out of memory";
 }
 
+/* Of mail by SMTP: the command, when it is not the message. */
+static const char *read_at(struct fault *fault, const json_t *spec)
+{
+	static const char *const commands[] = { "connect", "EHLO", "AUTH",
+		"MAIL", "RCPT", "DATA", NULL };
+	const json_t *at = json_object_get(spec, "at");
+	const char *const *command = commands;
+	bool is_smtp = fault->provider == fakes[FAKE_smtp]->name;
+
+	if (is_smtp && fault->headers)
+		return "replies of smtp have no headers";
+	if (!at)
+		return NULL;
+	while (*command && (!json_is_string(at) ||
+			       strcmp(*command, json_string_value(at)) != 0))
+		command++;
+	if (!is_smtp || !*command)
+		return "at is of smtp: connect, EHLO, AUTH, MAIL, RCPT or DATA";
+	fault->at = *command;
+	if (!fault->status || fault->how != FAULT_ANSWER || fault->byte_ms)
+		return "at goes with status, and perhaps body, delay_ms, match";
+	return NULL;
+}
+
 static const char *read_rest(struct fault *fault, const json_t *spec)
 {
 	const json_t *match = json_object_get(spec, "match");
@@ -167,7 +191,8 @@ static const char *read_rest(struct fault *fault, const json_t *spec)
 		return NULL;
 	if (json_string_length(match) == 0)
 		return "match is part of a recipient's address";
-	if (fault_is_early(fault))
+	if (fault_is_early(fault) ||
+	    (fault->at && strcmp(fault->at, "RCPT") != 0))
 		return "before the body no recipient is known to match";
 	fault->match = strdup(json_string_value(match));
 	return fault->match ? NULL : "out of memory";
@@ -177,7 +202,7 @@ static const char *check_names(json_t *spec)
 {
 	static const char *const known[] = { "provider", "count", "status",
 		"headers", "body", "delay_ms", "byte_ms", "hang", "reset",
-		"cut", "match", "accept", NULL };
+		"cut", "match", "accept", "at", NULL };
 	const char *name;
 	json_t *value;
 
@@ -190,8 +215,7 @@ static const char *check_names(json_t *spec)
 		if (!*k)
 			return "known are provider, count, status, headers, "
 			       "body, delay_ms, byte_ms, hang, reset, cut, "
-			       "match, "
-			       "accept";
+			       "match, accept, at";
 	}
 	return NULL;
 }
@@ -212,6 +236,8 @@ static const char *read_fault(struct fault *fault, json_t *spec)
 		wrong = read_headers(fault, json_object_get(spec, "headers"));
 	if (!wrong)
 		wrong = read_body(fault, json_object_get(spec, "body"));
+	if (!wrong)
+		wrong = read_at(fault, spec);
 	if (!wrong)
 		wrong = read_rest(fault, spec);
 	if (!wrong && fault->how == FAULT_ANSWER && !fault->status &&
@@ -263,7 +289,7 @@ const struct fault *faults_take_head(struct faults *f, const char *provider)
 	list_for_each (pos, &f->list) {
 		struct fault *fault = container_of(pos, struct fault, node);
 
-		if (!is_for(fault, provider) || fault->match)
+		if (!is_for(fault, provider) || fault->match || fault->at)
 			continue;
 		return fault_is_early(fault) ? fire(fault) : NULL;
 	}
@@ -282,7 +308,21 @@ const struct fault *faults_take(
 	list_for_each (pos, &f->list) {
 		struct fault *fault = container_of(pos, struct fault, node);
 
-		if (is_for(fault, provider) && matches(fault, recipients))
+		if (is_for(fault, provider) && !fault->at &&
+		    matches(fault, recipients))
+			return fire(fault);
+	}
+	return NULL;
+}
+
+const struct fault *faults_take_command(struct faults *f, const char *provider,
+    const char *command, struct span args)
+{
+	list_for_each (pos, &f->list) {
+		struct fault *fault = container_of(pos, struct fault, node);
+
+		if (is_for(fault, provider) && fault->at &&
+		    strcmp(fault->at, command) == 0 && matches(fault, args))
 			return fire(fault);
 	}
 	return NULL;
@@ -303,13 +343,14 @@ static json_t *describe(const struct fault *fault)
 		[FAULT_HANG_AFTER_BODY] = "hang after-body",
 		[FAULT_CUT_ANSWER] = "cut" };
 
-	return json_pack("{s:I, s:o, s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:o}",
-	    "id", (json_int_t)fault->id, "provider",
-	    text_or_null(fault->provider), "left", (json_int_t)fault->left,
-	    "fired", (json_int_t)fault->fired, "status", fault->status,
-	    "delay_ms", (json_int_t)fault->delay_ms, "byte_ms",
-	    (json_int_t)fault->byte_ms, "how", how[fault->how], "accept",
-	    (int)fault->is_accepting, "match", text_or_null(fault->match));
+	return json_pack(
+	    "{s:I, s:o, s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:o, s:o}", "id",
+	    (json_int_t)fault->id, "provider", text_or_null(fault->provider),
+	    "left", (json_int_t)fault->left, "fired", (json_int_t)fault->fired,
+	    "status", fault->status, "delay_ms", (json_int_t)fault->delay_ms,
+	    "byte_ms", (json_int_t)fault->byte_ms, "how", how[fault->how],
+	    "accept", (int)fault->is_accepting, "match",
+	    text_or_null(fault->match), "at", text_or_null(fault->at));
 }
 
 json_t *faults_list(const struct faults *f)

@@ -36,6 +36,7 @@ struct fault {
 	enum fault_break how;
 	bool is_accepting; /* the message is taken although it fails */
 	char *match;       /* in a recipient, or NULL */
+	const char *at;    /* the command of SMTP it is for; NULL: none */
 };
 
 struct faults {
@@ -74,5 +75,8 @@ static inline bool fault_is_early(const struct fault *f)
  * first in line of those without a match.
  */
 const struct fault *faults_take_head(struct faults *f, const char *provider);
+/* One that is for this command of SMTP alone; match is looked for in args. */
+const struct fault *faults_take_command(struct faults *f, const char *provider,
+    const char *command, struct span args);
 /* As a JSON array; NULL for memory. */
 json_t *faults_list(const struct faults *f);

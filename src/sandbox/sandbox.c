@@ -9,10 +9,9 @@
 
 #include <admin/httpd.h>
 #include <admin/reply.h>
-#include <base/clock.h>
-#include <base/log.h>
 #include <loop/loop.h>
 #include <sandbox/sandbox_internal.h>
+#include <sandbox/smtpd.h>
 
 enum {
 	BODY_MAX = 64 * 1024 * 1024,
@@ -80,37 +79,6 @@ static void on_gone(struct httpd_request *r, void *ctx)
 	(void)ctx;
 	free_held(h);
 	httpd_drop(r);
-}
-
-/* The answer of a fault with a status: its own, or the provider's. */
-static void answer_fault(
-    const struct fault *fault, const struct fake *fake, struct fake_answer *a)
-{
-	const char *name;
-	json_t *value;
-
-	fake_answer_reset(a);
-	if (fault->body) {
-		a->status = fault->status;
-		a->content_type = fault->type;
-		(void)buf_add_str(&a->body, fault->body);
-	} else {
-		fake->fail(a, fault->status);
-	}
-	json_object_foreach(fault->headers, name, value)
-	    fake_answer_header(a, "%s: %s", name, json_string_value(value));
-}
-
-static void keep_letter(
-    struct sandbox *s, struct sandbox_counts *c, struct fake_answer *a)
-{
-	struct letter *l = a->letter;
-
-	a->letter = NULL;
-	c->accepted++;
-	int rc = archive_add(&s->archive, l);
-	if (rc)
-		log_warn("sandbox_archive_failed", LOG_NUM("code", rc));
 }
 
 /* Keep r for what is to happen to it; NULL for memory. */
@@ -181,26 +149,6 @@ static void apply_fault(struct sandbox *s, struct httpd_request *r,
 		loop_timer_start(s->loop, &h->timer, fault->delay_ms);
 }
 
-/* Where there is a limit: whether r is within it, and what is left. */
-static void apply_limit(struct sandbox *s, size_t index, struct fake_answer *a)
-{
-	const struct fake *fake = fakes[index];
-	struct limit *l = &s->limits[index];
-	uint64_t now_s = (uint64_t)clock_wall_ms() / 1000;
-
-	if (l->calls == 0)
-		return;
-	if (!limit_take(l, now_s)) {
-		s->counts[index].limited++;
-		letter_free(a->letter);
-		a->letter = NULL;
-		fake_answer_reset(a);
-		fake->fail(a, 429);
-	}
-	if (fake->tell_limit)
-		fake->tell_limit(a, l, now_s);
-}
-
 static bool is_question(const struct fake *fake, struct httpd_request *r)
 {
 	return fake_is_account(fake, r) ||
@@ -210,8 +158,7 @@ static bool is_question(const struct fake *fake, struct httpd_request *r)
 static void serve(struct sandbox *s, size_t index, struct httpd_request *r)
 {
 	const struct fake *fake = fakes[index];
-	struct sandbox_counts *c = &s->counts[index];
-	const struct fault *fault = NULL;
+	const struct fault *fault;
 	struct fake_answer a;
 
 	fake_answer_init(&a);
@@ -221,22 +168,7 @@ static void serve(struct sandbox *s, size_t index, struct httpd_request *r)
 		fake_answer_finish(&a);
 		return;
 	}
-	c->requests++;
-	apply_limit(s, index, &a);
-	if (!faults_is_empty(&s->faults))
-		fault = faults_take(&s->faults, fake->name,
-		    a.letter ? buf_span(&a.letter->recipients) : SPAN(""));
-	c->faulted += fault != NULL;
-	c->rejected += !fault && a.status >= 300;
-	/* A fault that only delays, or cuts, leaves the answer as it is. */
-	bool is_real =
-	    !fault || fault->is_accepting ||
-	    (fault->status == 0 &&
-		(fault->how == FAULT_ANSWER || fault->how == FAULT_CUT_ANSWER));
-	if (a.letter && is_real)
-		keep_letter(s, c, &a);
-	if (fault && fault->status)
-		answer_fault(fault, fake, &a);
+	fault = settle(s, index, &a);
 	if (fault)
 		apply_fault(s, r, fault, &a);
 	else
@@ -260,11 +192,9 @@ static void on_head(struct httpd_request *r, void *ctx)
 		return;
 	i = fake_of_path(httpd_path(r));
 	if (i < FAKES_ALL && !is_question(fakes[i], r))
-		fault = faults_take_head(&s->faults, fakes[i]->name);
+		fault = settle_head(s, i);
 	if (!fault)
 		return;
-	s->counts[i].requests++;
-	s->counts[i].faulted++;
 	httpd_set_data(r, &early[fault->how]);
 	httpd_stop_at(r, fault->how == FAULT_RESET_MID_BODY ? 1 : 0);
 }
@@ -310,6 +240,21 @@ static void set_defaults(struct sandbox_settings *s)
 		s->max_bytes = SANDBOX_MAX_BYTES;
 }
 
+/* 0, or a negative errno and none runs. */
+static int start_servers(
+    struct sandbox *s, const struct httpd_settings *http, struct err *e)
+{
+	if (s->settings.smtp_address) {
+		s->smtpd = smtpd_start(s, s->settings.smtp_address, e);
+		if (!s->smtpd)
+			return -EIO;
+	}
+	s->httpd = httpd_start(s->loop, http, e);
+	if (!s->httpd)
+		smtpd_close(s->smtpd, NULL, NULL);
+	return s->httpd ? 0 : -EIO;
+}
+
 struct sandbox *sandbox_start(
     struct loop *l, const struct sandbox_settings *settings, struct err *e)
 {
@@ -340,8 +285,7 @@ struct sandbox *sandbox_start(
 		free(s);
 		return NULL;
 	}
-	s->httpd = httpd_start(l, &http, e);
-	if (!s->httpd) {
+	if (start_servers(s, &http, e) != 0) {
 		archive_close(&s->archive);
 		free(s);
 		return NULL;
@@ -362,11 +306,18 @@ static void on_httpd_closed(void *ctx)
 		on_closed(closed_ctx);
 }
 
+static void on_smtpd_closed(void *ctx)
+{
+	struct sandbox *s = ctx;
+
+	httpd_close(s->httpd, on_httpd_closed, s);
+}
+
 void sandbox_close(struct sandbox *s, void (*on_closed)(void *ctx), void *ctx)
 {
 	s->on_closed = on_closed;
 	s->closed_ctx = ctx;
-	httpd_close(s->httpd, on_httpd_closed, s);
+	smtpd_close(s->smtpd, on_smtpd_closed, s);
 }
 
 int sandbox_port(const struct sandbox *s)
@@ -374,7 +325,13 @@ int sandbox_port(const struct sandbox *s)
 	return httpd_port(s->httpd);
 }
 
+int sandbox_smtp_port(const struct sandbox *s)
+{
+	return s->smtpd ? smtpd_port(s->smtpd) : 0;
+}
+
 const char *sandbox_provider(size_t i)
 {
-	return i < FAKES_ALL ? fakes[i]->name : NULL;
+	/* The last has no paths. */
+	return i < FAKE_smtp ? fakes[i]->name : NULL;
 }

@@ -1,7 +1,8 @@
 /*
- * A fake of the providers' HTTP APIs with fault injection: for trying Postern
- * without keys, for failover drills and for tests. It checks requests as the
- * real provider would and keeps what it accepted for inspection.
+ * A fake of the providers' HTTP APIs, and of a mail server, with fault
+ * injection: for trying Postern without keys, for failover drills and for
+ * tests. It checks requests as the real provider would and keeps what it
+ * accepted for inspection.
  */
 #pragma once
 
@@ -20,6 +21,9 @@ struct sandbox_settings {
 	const char *archive;    /* directory for accepted messages, or NULL */
 	const char *ses_key_id; /* NULL: the default, as for ses_secret */
 	const char *ses_secret;
+	const char *smtp_address; /* the same of mail by SMTP; NULL: none */
+	/* The only good login, without which nothing is taken; NULL: any. */
+	const char *smtp_user, *smtp_password;
 	size_t max_messages;               /* kept in memory; 0: the default */
 	uint64_t max_bytes;                /* likewise */
 	const struct keyring *ses_keyring; /* the sandbox's own */
@@ -42,5 +46,7 @@ struct sandbox *sandbox_start(
 /* on_closed runs on the loop, never inside this call. */
 void sandbox_close(struct sandbox *s, void (*on_closed)(void *ctx), void *ctx);
 int sandbox_port(const struct sandbox *s);
-/* The i-th there is, whose paths begin with its name; NULL behind the last. */
+int sandbox_smtp_port(const struct sandbox *s); /* 0: there is none */
+/* The i-th of those with HTTP, whose paths begin with its name; NULL behind the
+ * last. */
 const char *sandbox_provider(size_t i);

@@ -1,4 +1,4 @@
-/* What sandbox.c and control.c share. */
+/* What the servers, settle.c and control.c share. */
 #pragma once
 
 #include <sandbox/archive.h>
@@ -13,6 +13,7 @@
 
 struct httpd;
 struct loop;
+struct smtpd;
 
 struct sandbox_counts {
 	uint64_t requests;
@@ -27,6 +28,7 @@ struct sandbox {
 	struct loop *loop;
 	struct sandbox_settings settings;
 	struct httpd *httpd;
+	struct smtpd *smtpd; /* NULL: there is none */
 	struct archive archive;
 	struct faults faults;
 	struct keyring ses_keyring;
@@ -36,6 +38,21 @@ struct sandbox {
 	void (*on_closed)(void *ctx);
 	void *closed_ctx;
 };
+
+/* --- settle.c --- */
+
+/*
+ * Count a request that was checked into a, hold it against limit and faults,
+ * and keep its letter if it is taken. a becomes what is answered; the fault
+ * that befell it says how, NULL: at once.
+ */
+const struct fault *settle(
+    struct sandbox *s, size_t index, struct fake_answer *a);
+/* A fault before the body is there, counted; or NULL. */
+const struct fault *settle_head(struct sandbox *s, size_t index);
+/* The same of one command of SMTP; a becomes the answer. */
+const struct fault *settle_command(struct sandbox *s, size_t index,
+    const char *command, struct span args, struct fake_answer *a);
 
 /* control.c: answer a request under /_sandbox/. */
 void control_answer(struct sandbox *s, struct httpd_request *r);

@@ -45,6 +45,7 @@ class Sandbox:
         self.port_file.unlink(missing_ok=True)
         self.child = subprocess.Popen(
             [BIN / "postern", "sandbox", "--address", f"127.0.0.1:{self.port}",
+             "--smtp-port", "0",
              "--port-file", self.port_file, "--archive", self.archive],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not (self.port_file.exists() and self.port_file.read_text().strip()):

@@ -24,7 +24,7 @@ declare -A may=(
     [deliver]="base config mail loop http policy store provider route health"
     [smtp]="base config mail loop net auth policy store deliver"
     [admin]="base config deliver loop policy provider store health"
-    [sandbox]="base loop mail admin"
+    [sandbox]="base loop net mail admin"
     [cli]="base config mail loop net http auth store provider route deliver smtp sandbox"
     [server]="base config mail loop net http auth policy store provider route health deliver smtp admin cli"
 )

@@ -538,4 +538,5 @@ PROVIDERS = {
         refuses=[one_author("SparkPost", may_be_none=True), NOT_UTF8,
                  twice("a header field stands twice", ONCE), LONG_LINES]),
     "raw": Whole("", carries_utf8=True, steers=None, needs=()),
+    "smtp": Whole(SETTINGS["smtp"], carries_utf8=True, steers=None, limit=100),
 }

@@ -118,6 +118,14 @@ class Sandbox(Process):
             lambda: port_file.exists() and port_file.read_text().strip(),
             "the sandbox writes its port"))
         self.url = f"http://127.0.0.1:{self.port}"
+        # Said behind the file with the other port.
+        self.smtp_url = eventually(
+            lambda: re.search(r"^smtp +(smtp://[\d.]+:\d+)$", self.log(), re.M),
+            "the sandbox names its port of SMTP")[1]
+
+    def of(self, module):
+        """The URL that a module finds its provider at."""
+        return self.smtp_url if module == "smtp" else f"{self.url}/{module}"
 
     def fault(self, provider, **what):
         status, answer = http(f"{self.url}/_sandbox/faults", "POST",

@@ -311,7 +311,7 @@ class Corpus(Case):
                 if entry in ("sendgrid", "ses", "mailgun"):  # are there
                     continue
                 providers += (f"  - {{name: {entry}, type: {name}, {allowed}timeout: 30s, "
-                              f"url: \"{self.sandbox.url}/{name}\", "
+                              f"url: \"{self.sandbox.of(name)}\", "
                               f"{self.settings_of(name)}}}\n")
         text = path.read_text()
         for section, rows in (("users", users), ("providers", providers), ("routes", routes)):
@@ -326,12 +326,8 @@ class Corpus(Case):
     @staticmethod
     @functools.cache
     def modules():
-        """What is built, but for webhook, which takes no mail, and smtp.
-
-        The sandbox speaks no SMTP; what smtp hands on are the same bytes.
-        """
-        built = {path.stem for path in (BUILD / "modules").glob("*.so")} - \
-            {"webhook", "smtp"}
+        """What is built, but for webhook, which takes no mail."""
+        built = {path.stem for path in (BUILD / "modules").glob("*.so")} - {"webhook"}
         missing = built - set(arrived.PROVIDERS)
         assert not missing, f"arrived.py says nothing of {missing}"
         return built

@@ -28,8 +28,9 @@ PROVIDERS = {
                 "project_id: 6170692e-7363-616c-6577-61792e636f6d",
     "azure": "endpoint: \"https://shop.communication.azure.com\", "
              "access_key: c2FuZGJveC1henVyZS1hY2Nlc3Mta2V5",
+    "smtp": "tls: none, user: sandbox, password: sandbox",
 }
-RAW = {"mandrill", "sparkpost", "msgraph", "gmail"}  # they take the message itself
+RAW = {"mandrill", "sparkpost", "msgraph", "gmail", "smtp"}  # they take the message itself
 MAIL = """From: Shop <orders@shop.example>
 {header}Subject: hello
 MIME-Version: 1.0
@@ -56,7 +57,7 @@ class Providers(Case):
         providers = "".join(
             f"  - {{name: {name}, type: {name}, "
             f"{keys.format(**given)}, timeout: 1s, "
-            f"url: \"{self.sandbox.url}/{name}\"}}\n"
+            f"url: \"{self.sandbox.of(name)}\"}}\n"
             for name, keys in PROVIDERS.items())
         routes = "".join(
             f"  - {{name: {name}, match: {{recipient: [\"@{name}.example\"]}}, "
@@ -113,7 +114,8 @@ class Providers(Case):
                      "mailjet", "mailersend",
                      "smtp2go",
                      "mailtrap",
-                     "scaleway"):
+                     "scaleway",
+                     "smtp"):
             to = [f"ann@{name}.example", f"inactive@{name}.example",
                   f"bob@{name}.example"]
             record = self.submit(to, f"To: {', '.join(to)}\r\n")
