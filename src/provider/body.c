@@ -152,6 +152,19 @@ static int next_unit(const struct postern_request *r, const struct piece *p,
 	return 0;
 }
 
+/* What needs no escape, as far as it is in the window. */
+static size_t take_plain(struct body_cursor *c, char *out, size_t len)
+{
+	struct span in =
+	    span_make(c->window + c->used, at_most(c->filled - c->used, len));
+	size_t run = json_plain_run(in);
+
+	if (out)
+		memcpy(out, in.ptr, run);
+	c->used += run;
+	return run;
+}
+
 /* Give out up to len bytes; fewer only at the end of the piece. */
 static ptrdiff_t read_units(const struct postern_request *r,
     const struct piece *p, struct body_cursor *c, char *out, size_t len)
@@ -160,8 +173,14 @@ static ptrdiff_t read_units(const struct postern_request *r,
 
 	while (got < len) {
 		size_t n = at_most(c->unit_len - c->unit_used, len - got);
+		int rc;
+
 		if (n == 0) {
-			int rc = next_unit(r, p, c);
+			n = take_plain(c, out ? out + got : NULL, len - got);
+			got += n;
+			if (n > 0)
+				continue;
+			rc = next_unit(r, p, c);
 			if (rc < 0)
 				return rc;
 			if (c->unit_len == 0)

@@ -12,6 +12,31 @@ static bool is_plain(unsigned char c)
 	return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Of each byte of v the top bit, where it is less than n (at most 0x80). */
+static uint64_t less(uint64_t v, uint64_t n)
+{
+	return (v - EACH(n)) & ~v & EACH(0x80u);
+}
+
+/* Eight bytes at a time, as most of them are. */
+size_t json_plain_run(struct span in)
+{
+	size_t run = 0;
+	uint64_t v;
+
+	for (; in.len - run >= sizeof(v); run += sizeof(v)) {
+		memcpy(&v, in.ptr + run, sizeof(v));
+		if ((v & EACH(0x80u)) | less(v, ' ') | less(v ^ EACH('"'), 1) |
+		    less(v ^ EACH('\\'), 1))
+			break;
+	}
+	while (run < in.len && is_plain((unsigned char)in.ptr[run]))
+		run++;
+	return run;
+}
+
 static const char *short_escape(unsigned char c)
 {
 	switch (c) {
@@ -96,9 +121,8 @@ int json_escape(struct span text, struct buf *out)
 
 	while (rc == 0 && text.len > 0) {
 		char unit[JSON_UNIT_MAX];
-		size_t run = 0, len = 0, used;
-		while (run < text.len && is_plain((unsigned char)text.ptr[run]))
-			run++;
+		size_t run = json_plain_run(text), len = 0, used;
+
 		rc = buf_add(out, text.ptr, run);
 		text = span_from(text, run);
 		if (rc < 0 || text.len == 0)

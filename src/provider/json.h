@@ -19,5 +19,7 @@ enum {
  */
 size_t json_escape_unit(
     struct span in, bool is_last, char out[JSON_UNIT_MAX], size_t *out_len);
+/* How many bytes at the start of in stand for themselves. */
+size_t json_plain_run(struct span in);
 /* Append text escaped, without quotes. 0 or a negative errno. */
 int json_escape(struct span text, struct buf *out);

@@ -51,6 +51,22 @@ START_TEST(waits_for_the_rest_of_a_character)
 }
 END_TEST
 
+START_TEST(finds_where_text_needs_an_escape)
+{
+	char text[24];
+
+	for (size_t at = 0; at < sizeof(text); at++) {
+		memset(text, 'x', sizeof(text));
+		text[at] = (char)_i;
+		bool is_plain =
+		    _i >= ' ' && _i < 0x80 && _i != '"' && _i != '\\';
+
+		ck_assert_uint_eq(json_plain_run(span_make(text, sizeof(text))),
+		    is_plain ? sizeof(text) : at);
+	}
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("provider.json");
@@ -58,6 +74,7 @@ static Suite *make_suite(void)
 
 	tcase_add_test(t, escapes_text);
 	tcase_add_test(t, replaces_what_is_not_utf8);
+	tcase_add_loop_test(t, finds_where_text_needs_an_escape, 0, 256);
 	tcase_add_test(t, waits_for_the_rest_of_a_character);
 	suite_add_tcase(s, t);
 	return s;
