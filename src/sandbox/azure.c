@@ -14,6 +14,7 @@
 #include <base/clock.h>
 #include <base/date.h>
 #include <base/hash.h>
+#include <sandbox/spelling.h>
 
 #define API_VERSION "2025-09-01"
 #define IGNORE_IDS "x-ms-acsemail-ignore-duplicate-content-id"
@@ -311,12 +312,29 @@ static const struct api api = {
 	.accept = accept,
 };
 
+static const struct spelling spelling = {
+	.from = "senderAddress",
+	.reply_to = "replyTo",
+	.to = "recipients.to",
+	.cc = "recipients.cc",
+	.bcc = "recipients.bcc",
+	.email = "address",
+	.name = "displayName",
+	.subject = "content.subject",
+	.text = "content.plainText",
+	.html = "content.html",
+	.headers = "headers",
+	.files = "attachments",
+	.file_name = "name",
+	.data = "contentInBase64",
+	.type = "contentType",
+	.content_id = "contentId",
+};
+
 const struct fake fake_azure = {
 	.name = "azure",
 	.check = check,
 	.fail = fail,
 	.api = &api,
-	.list = "content",
-	.subject = "subject",
-	.text = "plainText",
+	.spelling = &spelling,
 };

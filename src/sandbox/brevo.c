@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <admin/reply.h>
+#include <sandbox/spelling.h>
 
 enum {
 	REQUEST_MAX = 28 * 1000 * 1000,
@@ -160,6 +161,21 @@ static void account(struct httpd_request *r, struct fake_answer *out)
 		1));
 }
 
+static const struct spelling spelling = {
+	.from = "sender",
+	.reply_to = "replyTo",
+	.to = "to",
+	.cc = "cc",
+	.bcc = "bcc",
+	.subject = "subject",
+	.text = "textContent",
+	.html = "htmlContent",
+	.headers = "headers",
+	.files = "attachment",
+	.file_name = "name",
+	.tags = "tags",
+};
+
 const struct fake fake_brevo = {
 	.name = "brevo",
 	.account_path = "/v3/account",
@@ -168,6 +184,5 @@ const struct fake fake_brevo = {
 	.fail = fail,
 	.tell_limit = tell_limit,
 	.api = &api,
-	.subject = "subject",
-	.text = "textContent",
+	.spelling = &spelling,
 };

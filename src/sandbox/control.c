@@ -4,6 +4,7 @@
 #include <admin/reply.h>
 #include <base/clock.h>
 #include <sandbox/describe.h>
+#include <sandbox/parts.h>
 #include <sandbox/sandbox_internal.h>
 
 #define MESSAGES "/_sandbox/messages"
@@ -185,19 +186,21 @@ static void delete_messages(struct sandbox *s, struct httpd_request *r)
 
 static void reply_raw(struct httpd_request *r, const struct letter *l)
 {
+	static const char *const headers[] = { PARTS_HEADERS, NULL };
 	static const char *const types[] = { [LETTER_MIME] = "message/rfc822",
 		[LETTER_JSON] = "application/json",
 		[LETTER_OTHER] = "application/octet-stream" };
 	const struct httpd_reply reply = {
 		.status = 200,
 		.content_type = types[l->kind],
+		.headers = headers,
 		.body = buf_span(&l->raw),
 	};
 
 	httpd_reply(r, &reply);
 }
 
-/* /_sandbox/messages/{id} and /_sandbox/messages/{id}/raw */
+/* /_sandbox/messages/{id}, with /raw or /parts/{n} behind it */
 static void get_message(struct sandbox *s, struct httpd_request *r)
 {
 	struct span rest = span_from(span_of(httpd_path(r)), sizeof(MESSAGES));
@@ -207,11 +210,13 @@ static void get_message(struct sandbox *s, struct httpd_request *r)
 	if (!l)
 		reply_error(r, 404, "no message has this id");
 	else if (!rest.ptr)
-		reply_json(r, 200, describe_letter(l));
+		reply_json(r, 200, describe_whole(l));
 	else if (span_eq(rest, SPAN("raw")))
 		reply_raw(r, l);
+	else if (span_starts_with(rest, SPAN("parts/")))
+		parts_answer(r, l, span_from(rest, 6));
 	else
-		reply_error(r, 404, "a message has nothing but /raw");
+		reply_error(r, 404, "a message has /raw and /parts/{n}");
 }
 
 /* -- counts -- */

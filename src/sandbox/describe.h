@@ -11,3 +11,5 @@
  * memory.
  */
 json_t *describe_letter(const struct letter *l);
+/* The same with all that can be said: decoded, as decode_letter has it. */
+json_t *describe_whole(const struct letter *l);

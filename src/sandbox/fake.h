@@ -28,6 +28,7 @@ struct fake_answer {
 };
 
 struct api;
+struct spelling;
 
 struct fake {
 	const char *name; /* its paths begin with it */
@@ -53,10 +54,8 @@ struct fake {
 	/* Add the fields it tells its limit with; NULL: it has none. */
 	void (*tell_limit)(
 	    struct fake_answer *out, const struct limit *l, uint64_t now_s);
-	const struct api *api; /* of api_check; or NULL */
-	const char *list; /* member with messages, or with subject and text;
-			     NULL: it is one itself */
-	const char *subject, *text; /* their members in its JSON, or NULL */
+	const struct api *api;           /* of api_check; or NULL */
+	const struct spelling *spelling; /* of its JSON, or NULL */
 };
 
 /* All there are: a new one is one word here and a file. */

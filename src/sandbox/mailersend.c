@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <admin/reply.h>
+#include <sandbox/spelling.h>
 
 enum {
 	REQUEST_MAX = 40 * 1000 * 1000,
@@ -243,12 +244,26 @@ static const struct api api = {
 	.accept = accept,
 };
 
+static const struct spelling spelling = {
+	.from = "from",
+	.reply_to = "reply_to",
+	.to = "to",
+	.cc = "cc",
+	.bcc = "bcc",
+	.subject = "subject",
+	.text = "text",
+	.html = "html",
+	.headers = "headers",
+	.files = "attachments",
+	.content_id = "id",
+	.tags = "tags",
+};
+
 const struct fake fake_mailersend = {
 	.name = "mailersend",
 	.check = api_check,
 	.fail = fail,
 	.tell_limit = tell_limit,
 	.api = &api,
-	.subject = "subject",
-	.text = "text",
+	.spelling = &spelling,
 };

@@ -9,6 +9,7 @@
 
 #include <admin/reply.h>
 #include <base/hash.h>
+#include <sandbox/spelling.h>
 
 enum {
 	REQUEST_MAX = 22 * 1000 * 1000,
@@ -225,12 +226,33 @@ static const struct api api = {
 	.accept = accept,
 };
 
+static const struct spelling spelling = {
+	.each = "Messages",
+	.from = "From",
+	.reply_to = "ReplyTo",
+	.to = "To",
+	.cc = "Cc",
+	.bcc = "Bcc",
+	.email = "Email",
+	.name = "Name",
+	.subject = "Subject",
+	.text = "TextPart",
+	.html = "HTMLPart",
+	.headers = "Headers",
+	.inlines = "InlinedAttachments",
+	.files = "Attachments",
+	.file_name = "Filename",
+	.data = "Base64Content",
+	.type = "ContentType",
+	.content_id = "ContentID",
+	.tags = "CustomCampaign MonitoringCategory",
+	.metadata = "CustomID EventPayload",
+};
+
 const struct fake fake_mailjet = {
 	.name = "mailjet",
 	.check = api_check,
 	.fail = fail,
 	.api = &api,
-	.list = "Messages",
-	.subject = "Subject",
-	.text = "TextPart",
+	.spelling = &spelling,
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <admin/reply.h>
+#include <sandbox/spelling.h>
 
 enum {
 	REQUEST_MAX = 10 * 1000 * 1000,
@@ -106,11 +107,25 @@ static const struct api api = {
 	.accept = accept,
 };
 
+static const struct spelling spelling = {
+	.from = "from",
+	.reply_to = "reply_to",
+	.to = "to",
+	.cc = "cc",
+	.bcc = "bcc",
+	.subject = "subject",
+	.text = "text",
+	.html = "html",
+	.headers = "headers",
+	.files = "attachments",
+	.tags = "category",
+	.metadata = "custom_variables",
+};
+
 const struct fake fake_mailtrap = {
 	.name = "mailtrap",
 	.check = api_check,
 	.fail = fail,
 	.api = &api,
-	.subject = "subject",
-	.text = "text",
+	.spelling = &spelling,
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <admin/reply.h>
+#include <sandbox/spelling.h>
 
 enum {
 	REQUEST_MAX = 10 * 1000 * 1000,
@@ -233,6 +234,27 @@ static void account(struct httpd_request *r, struct fake_answer *out)
 		"DeliveryType", "Live"));
 }
 
+static const struct spelling spelling = {
+	.from = "From",
+	.reply_to = "ReplyTo",
+	.to = "To",
+	.cc = "Cc",
+	.bcc = "Bcc",
+	.subject = "Subject",
+	.text = "TextBody",
+	.html = "HtmlBody",
+	.headers = "Headers",
+	.header = "Name",
+	.value = "Value",
+	.files = "Attachments",
+	.file_name = "Name",
+	.data = "Content",
+	.type = "ContentType",
+	.content_id = "ContentID",
+	.tags = "Tag",
+	.metadata = "Metadata",
+};
+
 const struct fake fake_postmark = {
 	.name = "postmark",
 	.account_path = "/server",
@@ -240,6 +262,5 @@ const struct fake fake_postmark = {
 	.check = api_check,
 	.fail = fail,
 	.api = &api,
-	.subject = "Subject",
-	.text = "TextBody",
+	.spelling = &spelling,
 };

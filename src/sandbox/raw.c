@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <sandbox/addr.h>
+#include <sandbox/spelling.h>
 
 static void fail(struct fake_answer *a, int status)
 {
@@ -92,10 +93,18 @@ static void tell_limit(
 	    out, "RateLimit-Reset: %" PRIu64, l->reset_s - now_s);
 }
 
+static const struct spelling spelling = {
+	.from = "from",
+	.to = "to",
+	.subject = "subject",
+	.text = "text",
+	.html = "html",
+};
+
 const struct fake fake_raw = {
 	.name = "raw",
 	.check = check,
 	.fail = fail,
 	.tell_limit = tell_limit,
-	.subject = "subject",
+	.spelling = &spelling,
 };

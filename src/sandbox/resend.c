@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include <admin/reply.h>
+#include <sandbox/spelling.h>
 
 enum {
 	REQUEST_MAX = 54 * 1000 * 1000,
@@ -139,6 +140,21 @@ static void account(struct httpd_request *r, struct fake_answer *out)
 		fake_answer_json(out, 200, json_pack("{s:[]}", "data"));
 }
 
+static const struct spelling spelling = {
+	.from = "from",
+	.reply_to = "reply_to",
+	.to = "to",
+	.cc = "cc",
+	.bcc = "bcc",
+	.subject = "subject",
+	.text = "text",
+	.html = "html",
+	.headers = "headers",
+	.files = "attachments",
+	.type = "content_type",
+	.metadata = "tags",
+};
+
 const struct fake fake_resend = {
 	.name = "resend",
 	.account_path = "/domains",
@@ -147,6 +163,5 @@ const struct fake fake_resend = {
 	.fail = fail,
 	.tell_limit = tell_limit,
 	.api = &api,
-	.subject = "subject",
-	.text = "text",
+	.spelling = &spelling,
 };

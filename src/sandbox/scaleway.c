@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <admin/reply.h>
+#include <sandbox/spelling.h>
 
 #define REGION_PATH "/transactional-email/v1alpha1/regions/fr-par"
 
@@ -193,6 +194,20 @@ static void account(struct httpd_request *r, struct fake_answer *out)
 			"checked"));
 }
 
+static const struct spelling spelling = {
+	.from = "from",
+	.to = "to",
+	.cc = "cc",
+	.bcc = "bcc",
+	.subject = "subject",
+	.text = "text",
+	.html = "html",
+	.headers = "additional_headers",
+	.header = "key",
+	.files = "attachments",
+	.file_name = "name",
+};
+
 const struct fake fake_scaleway = {
 	.name = "scaleway",
 	.account_path = REGION_PATH "/domains",
@@ -200,6 +215,5 @@ const struct fake fake_scaleway = {
 	.check = api_check,
 	.fail = fail,
 	.api = &api,
-	.subject = "subject",
-	.text = "text",
+	.spelling = &spelling,
 };

@@ -10,6 +10,7 @@
 
 #include <base/map.h>
 #include <sandbox/addr.h>
+#include <sandbox/spelling.h>
 
 #define SENDGRID_PATH "/sendgrid/v3/mail/send"
 
@@ -312,6 +313,21 @@ static void tell_limit(
 	fake_answer_header(out, "X-RateLimit-Reset: %" PRIu64, l->reset_s);
 }
 
+static const struct spelling spelling = {
+	.each = "personalizations",
+	.from = "from",
+	.reply_to = "reply_to_list reply_to",
+	.to = "to",
+	.cc = "cc",
+	.bcc = "bcc",
+	.subject = "subject",
+	.texts = "content",
+	.headers = "headers",
+	.files = "attachments",
+	.tags = "categories",
+	.metadata = "custom_args",
+};
+
 const struct fake fake_sendgrid = {
 	.name = "sendgrid",
 	.account_path = "/v3/scopes",
@@ -319,5 +335,5 @@ const struct fake fake_sendgrid = {
 	.check = check,
 	.fail = exam_fail,
 	.tell_limit = tell_limit,
-	.subject = "subject",
+	.spelling = &spelling,
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <admin/reply.h>
+#include <sandbox/spelling.h>
 
 enum {
 	REQUEST_MAX = 14 * 1000 * 1000,
@@ -137,11 +138,29 @@ static const struct api api = {
 	.accept = accept,
 };
 
+static const struct spelling spelling = {
+	.from = "From",
+	.reply_to = "ReplyTo",
+	.to = "To",
+	.cc = "CC",
+	.bcc = "BCC",
+	.subject = "Subject",
+	.text = "PlainContent",
+	.html = "HTMLContent",
+	.headers = "Headers",
+	.files = "Attachments",
+	.file_name = "Filename",
+	.data = "Content",
+	.type = "Type",
+	.disposition = "Disposition",
+	.content_id = "ContentId",
+	.tags = "Tags",
+};
+
 const struct fake fake_sendlayer = {
 	.name = "sendlayer",
 	.check = api_check,
 	.fail = fail,
 	.api = &api,
-	.subject = "Subject",
-	.text = "PlainContent",
+	.spelling = &spelling,
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <admin/reply.h>
+#include <sandbox/spelling.h>
 
 enum {
 	REQUEST_MAX = 52 * 1000 * 1000,
@@ -125,11 +126,27 @@ static const struct api api = {
 	.accept = accept,
 };
 
+static const struct spelling spelling = {
+	.from = "sender",
+	.to = "to",
+	.cc = "cc",
+	.bcc = "bcc",
+	.subject = "subject",
+	.text = "text_body",
+	.html = "html_body",
+	.headers = "custom_headers",
+	.header = "header",
+	.inlines = "inlines",
+	.files = "attachments",
+	.data = "fileblob",
+	.type = "mimetype",
+	.content_id = "filename",
+};
+
 const struct fake fake_smtp2go = {
 	.name = "smtp2go",
 	.check = api_check,
 	.fail = fail,
 	.api = &api,
-	.subject = "subject",
-	.text = "text_body",
+	.spelling = &spelling,
 };
