@@ -12,6 +12,7 @@ key=$(sed -n 's/^ *"service_account_key": \(".*"\),*$/\1/p' \
 # raw first: the others are compared with it.
 settings=(
     'raw={"url":"http://127.0.0.1/"}'
+    'azure={"endpoint":"https://shop.communication.azure.com","access_key":"c2VjcmV0LWtleQ=="}'
     'brevo={"api_key":"k"}'
     "gmail={\"user\":\"a@shop.example\",\"service_account_key\":$key}"
     'mailersend={"api_key":"k"}'
