@@ -136,22 +136,32 @@ static int change_header(struct recode *r, const struct mime_leaf *leaf,
 	return rc;
 }
 
+/* What a leaf becomes. */
+struct form {
+	enum recode_kind kind;
+	uint64_t decoded, size; /* before and after */
+};
+
 /* Text stays readable, unless it would grow much more than by a third. */
-static int choose(struct recode *r, const struct mime_leaf *leaf,
-    uint64_t decoded, enum recode_kind *out)
+static int choose(
+    struct recode *r, const struct mime_leaf *leaf, struct form *out)
 {
-	uint64_t most = transfer_base64_size(decoded), size;
+	uint64_t as_base64 = transfer_base64_size(out->decoded), most, size;
 	int rc;
 
-	most += most / 2;
-	*out =
-	    leaf->encoding == MIME_LEAF_QUOTED ? RECODE_QUOTED : RECODE_BASE64;
-	if (leaf->encoding != MIME_LEAF_PLAIN || !leaf->is_text)
+	out->kind = RECODE_BASE64;
+	out->size = as_base64;
+	if (leaf->encoding == MIME_LEAF_BASE64 ||
+	    (leaf->encoding == MIME_LEAF_PLAIN && !leaf->is_text))
 		return 0;
+	most = leaf->encoding == MIME_LEAF_QUOTED ? UINT64_MAX
+						  : as_base64 + as_base64 / 2;
 	rc = recode_source_measure(
-	    r->source, &leaf->place, decoded, most, &size);
-	if (size <= most)
-		*out = RECODE_QUOTED;
+	    r->source, &leaf->place, out->decoded, most, &size);
+	if (size > most)
+		return rc;
+	out->kind = RECODE_QUOTED;
+	out->size = size;
 	return rc;
 }
 
@@ -159,22 +169,22 @@ static int change_leaf(
     struct recode *r, const struct mime_leaf *leaf, struct span header)
 {
 	const struct mime_place *place = &leaf->place;
-	enum recode_kind kind;
-	uint64_t decoded;
-	int rc = mime_reader_measure(&r->source->reader, place, &decoded);
+	struct form form;
+	int rc = mime_reader_measure(&r->source->reader, place, &form.decoded);
 
 	if (rc == -EBADMSG)
 		return 0; /* too much of it stands for nothing */
 	if (rc == 0)
-		rc = choose(r, leaf, decoded, &kind);
+		rc = choose(r, leaf, &form);
 	if (rc == 0 && leaf->encoding == MIME_LEAF_PLAIN)
-		rc = change_header(r, leaf, header, kind);
+		rc = change_header(r, leaf, header, form.kind);
 	if (rc == 0)
 		rc = copy_to(r, place->offset);
 	if (rc == 0 && leaf->header == 0)
 		r->source->header = r->source->size;
 	if (rc == 0)
-		rc = recode_source_add_leaf(r->source, kind, place, decoded);
+		rc = recode_source_add_leaf(
+		    r->source, form.kind, place, form.decoded, form.size);
 	r->copied = place->offset + place->length;
 	r->is_changed = true;
 	return rc;

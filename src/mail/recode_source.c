@@ -157,16 +157,8 @@ int recode_source_measure(struct recode_source *s,
 }
 
 int recode_source_add_leaf(struct recode_source *s, enum recode_kind kind,
-    const struct mime_place *place, uint64_t decoded)
+    const struct mime_place *place, uint64_t decoded, uint64_t size)
 {
-	uint64_t size = transfer_base64_size(decoded);
-	int rc = 0;
-
-	if (kind == RECODE_QUOTED)
-		rc =
-		    recode_source_measure(s, place, decoded, UINT64_MAX, &size);
-	if (rc < 0)
-		return rc;
 	return add(s, &(struct recode_piece){ .kind = kind,
 			  .size = size,
 			  .place = *place,

@@ -62,9 +62,10 @@ void recode_source_free(struct recode_source *s); /* accepts NULL */
 int recode_source_add_raw(
     struct recode_source *s, uint64_t offset, uint64_t length);
 int recode_source_add_text(struct recode_source *s, const char *text);
-/* kind is QUOTED or BASE64; decoded as mime_reader_measure says it. */
+/* kind is QUOTED or BASE64; decoded as mime_reader_measure says it, size as
+ * recode_source_measure or transfer_base64_size. */
 int recode_source_add_leaf(struct recode_source *s, enum recode_kind kind,
-    const struct mime_place *place, uint64_t decoded);
+    const struct mime_place *place, uint64_t decoded, uint64_t size);
 /*
  * How many bytes a leaf has as quoted-printable, which takes reading it; more
  * than most when it is more. 0 or a negative errno.

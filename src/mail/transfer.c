@@ -21,10 +21,35 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* At the start of a line: of a boundary, or the end of all in SMTP. */
+static bool is_conspicuous(char c)
+{
+	return c == '-' || c == '.';
+}
+
 /* Within a line, where nothing that follows matters. */
 static bool is_plain(char c)
 {
 	return (c > ' ' && c < 0x7f && c != '=') || is_blank(c);
+}
+
+/*
+ * How many characters go as they are, most of all there is. Of blanks before
+ * the end of a line, or of what is known, the last is not among them.
+ */
+static size_t plain_run(struct span in, size_t column)
+{
+	size_t max = QUOTED_LINE - column, len = 0;
+
+	if (column == 0 && in.len > 0 && is_conspicuous(in.ptr[0]))
+		return 0;
+	max = max < in.len ? max : in.len;
+	while (len < max && is_plain(in.ptr[len]))
+		len++;
+	if (len > 0 && is_blank(in.ptr[len - 1]) &&
+	    (len == in.len || in.ptr[len] == '\r'))
+		len--;
+	return len;
 }
 
 /* One character; is_end: of the line, or of all. */
@@ -40,8 +65,7 @@ static void put_quoted(
 		put(out, len, "=\r\n", 3);
 		*column = 0;
 	}
-	/* Neither the start of a boundary, nor the end of all in SMTP. */
-	if (*column == 0 && (c == '-' || c == '.'))
+	if (*column == 0 && is_conspicuous(c))
 		is_escaped = true;
 	if (is_escaped) {
 		char triple[] = { '=', digits[byte >> 4], digits[byte & 15] };
@@ -58,6 +82,14 @@ size_t transfer_quoted(
 	size_t i = 0;
 
 	for (; i < in.len; i++) {
+		size_t run = plain_run(span_from(in, i), *column);
+
+		put(out, out_len, in.ptr + i, run);
+		*column += run;
+		i += run;
+		if (i == in.len)
+			break;
+
 		char c = in.ptr[i];
 		bool is_followed = i + 1 < in.len;
 

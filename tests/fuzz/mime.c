@@ -2,14 +2,17 @@
  * A message scanned as it arrives, then taken apart: cuts do not matter, and
  * whatever GMime makes of it, spans must be text, parts must decode to as many
  * bytes as were counted, to the same ones however they are read, and little
- * memory may be held.
+ * memory may be held. Re-encoded, every leaf that may change means the same,
+ * and has no octet any more that was to be avoided, nor a long line.
  */
 #include "fuzz.h"
 
 #include <base/hash.h>
 #include <mail/header.h>
 #include <mail/mime.h>
+#include <mail/mime_leaves.h>
 #include <mail/mime_scan.h>
+#include <mail/recode.h>
 #include <postern/provider.h>
 
 static void check_text(struct span s)
@@ -92,6 +95,98 @@ static void check_scan(struct span raw)
 	fuzz_claim(!(whole.traits & ~(unsigned)POSTERN_CARRIES_ALL_CONTENT));
 }
 
+/* --- re-encoded --- */
+
+enum {
+	LEAVES_MAX = 256, /* that are compared */
+	BOTH = OCTETS_8BIT | OCTETS_LONG_LINES
+};
+
+struct leaf_fact {
+	uint64_t size;
+	uint32_t sum;
+	bool is_fit;
+};
+
+struct leaves {
+	const struct message *message;
+	struct leaf_fact facts[LEAVES_MAX];
+	size_t count;
+};
+
+static int note_leaf(void *ctx, const struct mime_leaf *leaf)
+{
+	struct leaves *l = ctx;
+	struct mime_reader reader = { .message = l->message };
+	struct leaf_fact fact = { .sum = 0 };
+	char piece[500];
+	uint64_t at = 0;
+	int rc = mime_reader_measure(&reader, &leaf->place, &fact.size);
+
+	/* In steps that differ from those of who encodes. */
+	while (rc == 0 && at < fact.size) {
+		size_t len = fact.size - at < sizeof(piece)
+				 ? (size_t)(fact.size - at)
+				 : sizeof(piece);
+		rc = mime_reader_read(&reader, &leaf->place, at, piece, len);
+		fact.sum = hash_crc32c(fact.sum, piece, len);
+		at += len;
+	}
+	mime_reader_finish(&reader);
+	fact.is_fit = octets_find(l->message, leaf->place.offset,
+			  leaf->place.length, BOTH) == 0;
+	if (l->count < LEAVES_MAX)
+		l->facts[l->count] = fact;
+	l->count++;
+	return 0;
+}
+
+/* The bytes of m in steps of some size, as one sum. */
+static uint32_t sum_message(const struct message *m, size_t step)
+{
+	uint64_t at = 0, size = message_size(m);
+	uint32_t sum = 0;
+	char piece[700];
+
+	for (; at < size; at += step) {
+		size_t len = size - at < step ? (size_t)(size - at) : step;
+		fuzz_claim(message_read_all(m, at, piece, len) == 0);
+		sum = hash_crc32c(sum, piece, len);
+	}
+	return sum;
+}
+
+static void check_recoded(struct message *m, struct message *other)
+{
+	static struct leaves before, after;
+	struct message *again;
+
+	before = (struct leaves){ .message = m };
+	after = (struct leaves){ .message = other };
+	fuzz_claim(sum_message(other, 7) == sum_message(other, 699));
+	fuzz_claim(mime_leaves_each(m, note_leaf, &before) == 0);
+	fuzz_claim(mime_leaves_each(other, note_leaf, &after) == 0);
+	fuzz_claim(before.count == after.count);
+	for (size_t i = 0; i < before.count && i < LEAVES_MAX; i++) {
+		fuzz_claim(before.facts[i].size == after.facts[i].size);
+		fuzz_claim(before.facts[i].sum == after.facts[i].sum);
+	}
+	/* What is left to be avoided is not for us to change. */
+	fuzz_claim(recode_message(other, BOTH, &again) == 0);
+	fuzz_claim(again == other);
+	message_unref(again);
+}
+
+static void check_recode(struct message *m)
+{
+	struct message *other;
+
+	fuzz_claim(recode_message(m, BOTH, &other) == 0);
+	if (other != m)
+		check_recoded(m, other);
+	message_unref(other);
+}
+
 static struct message *make_message(struct span raw)
 {
 	size_t len = header_length(raw);
@@ -108,6 +203,19 @@ static struct message *make_message(struct span raw)
 	buf_finish(&header);
 	buf_finish(&body);
 	return m;
+}
+
+/* As what is stored: lines end in CRLF, and no CR, LF or NUL is alone. */
+static bool is_clean(struct span raw)
+{
+	for (size_t i = 0; i < raw.len; i++) {
+		char c = raw.ptr[i];
+		if (c == '\0' ||
+		    (c == '\n' && (i == 0 || raw.ptr[i - 1] != '\r')) ||
+		    (c == '\r' && (i + 1 == raw.len || raw.ptr[i + 1] != '\n')))
+			return false;
+	}
+	return true;
 }
 
 static void check_all(struct mime_view *v, size_t raw_size)
@@ -132,6 +240,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (v)
 		check_all(v, size);
 	mime_view_free(v);
+	if (m && is_clean(span_make(data, size)))
+		check_recode(m);
 	message_unref(m);
 	return 0;
 }

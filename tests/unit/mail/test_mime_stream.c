@@ -2,66 +2,27 @@
  * Parts are decoded from where the message lies: the same from a file as from
  * memory, in whatever steps they are read, and counted before.
  */
+#include "elsewhere.h"
 #include "look.h"
 
 #include <support/unit.h>
 
-#include <base/list.h>
 #include <mail/header.h>
 
 #include <errno.h>
 #include <stdlib.h>
 
-enum {
-	STEP = 997 /* of one read from a body elsewhere */
-};
-
-/* A body in memory that looks as if it were not. */
-struct elsewhere {
-	struct message_source source;
-	struct span body;
-	uint64_t fails_from; /* offset; 0: never */
-};
-
-static ssize_t read_elsewhere(
-    struct message_source *s, uint64_t offset, void *out, size_t len)
-{
-	struct elsewhere *e = container_of(s, struct elsewhere, source);
-	struct span rest = span_from(e->body, (size_t)offset);
-
-	if (e->fails_from > 0 && offset + len > e->fails_from)
-		return -EIO;
-	rest = span_first(rest, len < STEP ? len : STEP);
-	memcpy(out, rest.ptr, rest.len);
-	return (ssize_t)rest.len;
-}
-
-static void release_elsewhere(struct message_source *s)
-{
-	(void)s;
-}
-
-static const struct message_source_ops ops = { .read = read_elsewhere,
-	.release = release_elsewhere };
-
 static struct elsewhere source;
 static void begin(void)
 {
 	set_up();
-	source = (struct elsewhere){ .source.ops = &ops };
+	source = (struct elsewhere){ .fails_from = 0 };
 }
 
 static void open_elsewhere(struct span raw)
 {
-	size_t length = header_length(raw);
-	struct buf header;
-
 	drop(); /* its source is the same */
-	buf_init(&header, TEXT_MAX);
-	ck_assert_int_eq(buf_add(&header, raw.ptr, length), 0);
-	source.body = span_from(raw, length);
-	source.source.size = source.body.len;
-	look_at(message_new_from(&header, &source.source));
+	look_at(elsewhere_message(&source, raw));
 }
 
 /* One part of a type that is a file, in that encoding. */

@@ -2,9 +2,11 @@
  * What a message becomes for a transport that takes 7 bits, or short lines:
  * the leaves that need it are encoded and mean the same, all else stays.
  */
+#include "elsewhere.h"
+#include "look.h"
+
 #include <support/unit.h>
 
-#include <base/list.h>
 #include <mail/header.h>
 #include <mail/mime.h>
 #include <mail/mime_leaves.h>
@@ -12,11 +14,10 @@
 #include <mail/recode.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 enum {
-	TEXT_MAX = 64 * 1024 * 1024,
-	STEP = 997, /* of one read from a body elsewhere */
 	BOTH = OCTETS_8BIT | OCTETS_LONG_LINES
 };
 
@@ -27,47 +28,18 @@ enum {
 #define QP CTE "quoted-printable\r\n"
 #define BASE64 CTE "base64\r\n"
 
-/* A body in memory that looks as if it were not. */
-struct elsewhere {
-	struct message_source source;
-	struct span body;
-	int rc; /* of a read; 0: it works */
-};
-
-static ssize_t read_elsewhere(
-    struct message_source *s, uint64_t offset, void *out, size_t len)
-{
-	struct elsewhere *e = container_of(s, struct elsewhere, source);
-	struct span rest = span_from(e->body, (size_t)offset);
-
-	if (e->rc < 0)
-		return e->rc;
-	rest = span_first(rest, len < STEP ? len : STEP);
-	memcpy(out, rest.ptr, rest.len);
-	return (ssize_t)rest.len;
-}
-
-static void release_elsewhere(struct message_source *s)
-{
-	(void)s;
-}
-
-static const struct message_source_ops ops = { .read = read_elsewhere,
-	.release = release_elsewhere };
-
 static struct elsewhere source;
 static struct message *original, *recoded;
-static struct buf text, got; /* a message in the making; what came of it */
+static struct buf got; /* what came of it */
 
 static void begin(void)
 {
-	mime_library_init();
-	buf_init(&text, TEXT_MAX);
+	set_up();
 	buf_init(&got, TEXT_MAX);
-	source = (struct elsewhere){ .source.ops = &ops };
+	source = (struct elsewhere){ .fails_from = 0 };
 }
 
-static void drop(void)
+static void forget(void)
 {
 	message_unref(recoded);
 	message_unref(original);
@@ -76,23 +48,9 @@ static void drop(void)
 
 static void end(void)
 {
-	drop();
-	buf_finish(&text);
+	forget();
+	tear_down();
 	buf_finish(&got);
-}
-
-static void add(const char *s)
-{
-	ck_assert_int_eq(buf_add_str(&text, s), 0);
-}
-
-static void add_times(size_t count, const char *s)
-{
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = buf_add_str(&text, s);
-	ck_assert_int_eq(rc, 0);
 }
 
 static struct message *make(struct span raw)
@@ -106,18 +64,6 @@ static struct message *make(struct span raw)
 	ck_assert_int_eq(buf_add(&header, raw.ptr, length), 0);
 	ck_assert_int_eq(buf_add_span(&body, raw), 0);
 	return message_new(&header, &body, length);
-}
-
-static struct message *make_elsewhere(struct span raw)
-{
-	size_t length = header_length(raw);
-	struct buf header;
-
-	buf_init(&header, TEXT_MAX);
-	ck_assert_int_eq(buf_add(&header, raw.ptr, length), 0);
-	source.body = span_from(raw, length);
-	source.source.size = source.body.len;
-	return message_new_from(&header, &source.source);
 }
 
 /* All of m into got, in steps. */
@@ -141,7 +87,7 @@ static void read_all(const struct message *m, size_t step)
 /* Takes the reference; got is what came of it. */
 static void recode(struct message *m, unsigned avoid)
 {
-	drop();
+	forget();
 	original = m;
 	ck_assert_int_eq(recode_message(m, avoid, &recoded), 0);
 	read_all(recoded, 4096);
@@ -155,7 +101,7 @@ static void check_becomes(const char *raw, const char *expected)
 	    "got \"%.*s\"\nnot \"%s\"", SPAN_FMT(buf_span(&got)), expected);
 	ck_assert_ptr_ne(recoded, original);
 	/* In the same steps from wherever it lies. */
-	recode(make_elsewhere(span_of(raw)), BOTH);
+	recode(elsewhere_message(&source, span_of(raw)), BOTH);
 	ck_assert(span_eq(buf_span(&got), span_of(expected)));
 }
 
@@ -323,7 +269,8 @@ START_TEST(lines_may_have_998_octets)
 			recode(make(buf_span(&text)), BOTH);
 			ck_assert_int_eq(recoded == original, len <= 998);
 			check_means_the_same();
-			recode(make_elsewhere(buf_span(&text)), BOTH);
+			recode(
+			    elsewhere_message(&source, buf_span(&text)), BOTH);
 			ck_assert_int_eq(recoded == original, len <= 998);
 			check_means_the_same();
 			ck_assert_uint_le(longest_line(buf_span(&got)), 998);
@@ -516,7 +463,7 @@ START_TEST(large_leaves_read_alike_in_any_steps)
 	struct buf first;
 
 	make_large();
-	recode(make_elsewhere(buf_span(&text)), BOTH);
+	recode(elsewhere_message(&source, buf_span(&text)), BOTH);
 	check_means_the_same();
 	ck_assert(span_is_ascii(buf_span(&got)));
 	ck_assert_uint_eq(longest_line(buf_span(&got)), 76);
@@ -541,16 +488,53 @@ START_TEST(large_leaves_read_alike_in_any_steps)
 }
 END_TEST
 
+static void *read_again(void *expected)
+{
+	const struct span *all = expected;
+	char piece[701];
+
+	for (size_t at = 0; at < all->len; at += sizeof(piece)) {
+		struct span part =
+		    span_first(span_from(*all, at), sizeof(piece));
+		if (message_read_all(recoded, at, piece, part.len) < 0 ||
+		    memcmp(piece, part.ptr, part.len) != 0)
+			return NULL;
+	}
+	return expected;
+}
+
+START_TEST(threads_may_read_it_at_once)
+{
+	pthread_t threads[3];
+	struct span all;
+
+	buf_clear(&text);
+	add(FROM "\r\n");
+	add_times(2000, "some more gr\xfc\xdf"
+			"e\r\n");
+	recode(make(buf_span(&text)), BOTH);
+	all = buf_span(&got);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, read_again, &all), 0);
+	for (size_t i = 0; i < 3; i++) {
+		void *result = NULL;
+		ck_assert_int_eq(pthread_join(threads[i], &result), 0);
+		ck_assert_ptr_eq(result, &all);
+	}
+}
+END_TEST
+
 START_TEST(a_message_that_cannot_be_read_is_an_error)
 {
-	drop();
-	original = make_elsewhere(SPAN(FROM "\r\n\xfc\r\n"));
-	source.rc = -EIO;
+	forget();
+	original = elsewhere_message(&source, SPAN(FROM "\r\n\xfc\r\n"));
+	source.fails_from = 1;
 	ck_assert_int_eq(recode_message(original, BOTH, &recoded), -EIO);
 	ck_assert_ptr_null(recoded);
-	source.rc = 0;
+	source.fails_from = 0;
 	ck_assert_int_eq(recode_message(original, BOTH, &recoded), 0);
-	source.rc = -EIO;
+	source.fails_from = 1;
 	char c;
 	ck_assert_int_eq(
 	    message_read(recoded, message_header(recoded).len, &c, 1), -EIO);
@@ -601,6 +585,7 @@ static Suite *suite(void)
 	tcase_add_test(t, other_messages_are_not_encoded);
 	tcase_add_test(t, hostile_structure_stays);
 	tcase_add_test(t, large_leaves_read_alike_in_any_steps);
+	tcase_add_test(t, threads_may_read_it_at_once);
 	tcase_add_test(t, a_message_that_cannot_be_read_is_an_error);
 	tcase_add_test(t, traits_go_along_and_the_original_is_held);
 	return s;
