@@ -176,7 +176,12 @@ def twice(words, names):
 
 
 class Provider:
-    """settings: of the module; limit: recipients per call."""
+    """settings: of the module; limit: recipients per call.
+
+    tells_sender: the envelope's, which an API seldom takes.
+    """
+
+    tells_sender = False
 
     def __init__(self, settings, carries=(), laws=(), refuses=(), limit=1000):
         self.settings, self.limit = settings, limit
@@ -223,6 +228,10 @@ class Whole(Provider):
         kept = [field for field in re.split(rb"\r\n(?![ \t])", header)
                 if self.is_passed_on(field.partition(b":")[0].decode("latin-1"))]
         return b"\r\n".join(kept) + end + body
+
+
+class BySmtp(Whole):
+    tells_sender = True
 
 
 class Addressed(Whole):
@@ -538,5 +547,5 @@ PROVIDERS = {
         refuses=[one_author("SparkPost", may_be_none=True), NOT_UTF8,
                  twice("a header field stands twice", ONCE), LONG_LINES]),
     "raw": Whole("", carries_utf8=True, steers=None, needs=()),
-    "smtp": Whole(SETTINGS["smtp"], carries_utf8=True, steers=None, limit=100),
+    "smtp": BySmtp(SETTINGS["smtp"], carries_utf8=True, steers=None, limit=100),
 }

@@ -91,7 +91,7 @@ def load():
 
 class Session:
     def __init__(self, case, provider, user):
-        self.provider, self.last = provider, ""
+        self.provider, self.last, self.senders = provider, "", set()
         self.smtp = case.client(login=False)
         self.smtp.login(user, PASSWORD)
         self.sandbox = http.client.HTTPConnection("127.0.0.1", case.sandbox.port)
@@ -123,6 +123,7 @@ class Session:
             f"/_sandbox/messages?provider={self.provider}{after}"))
         if found:
             self.last = found[-1]["id"]
+        self.senders = {m["sender"] for m in found}
         return [(m["recipients"], self.get(f"/_sandbox/messages/{m['id']}/raw"))
                 for m in found]
 
@@ -248,6 +249,8 @@ class Judge:
         everyone = [a for recipients, _ in came for a in recipients]
         faults = [] if sorted(everyone) == sorted(letter.recipients) else \
             [f"went to {everyone} instead of {letter.recipients}"]
+        if self.provider.tells_sender and self.session.senders != {letter.sender}:
+            faults.append(f"from {self.session.senders}, not {letter.sender!r}")
         if any(len(r) > self.provider.limit for r, _ in came):
             faults.append("too many recipients in one call")
         if isinstance(self.provider, arrived.Whole):
