@@ -149,6 +149,6 @@ Up and running until Ctrl-C.
   submission   127.0.0.1:2525 (STARTTLS), 127.0.0.1:2465 (implicit TLS)
                user demo, password $password
   stats        $stats/api/v1/stats   $stats/metrics   $stats/readyz
-  sandbox      $sandbox/_sandbox/messages
+  sandbox      $sandbox/   $sandbox/_sandbox/messages
 TEXT
 wait

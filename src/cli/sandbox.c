@@ -129,8 +129,8 @@ static int write_port(const char *path, int port, struct err *e)
 static void print_hints(const struct options *o, const struct sandbox *sandbox)
 {
 	int port = sandbox_port(sandbox);
-	static const char *const own[][2] = { { "what came",
-						  "_sandbox/messages" },
+	static const char *const own[][2] = { { "page", "" },
+		{ "what came", "_sandbox/messages" },
 		{ "faults", "_sandbox/faults" } };
 	const char *address =
 	    o->settings.address ? o->settings.address : SANDBOX_ADDRESS;

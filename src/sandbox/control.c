@@ -4,6 +4,7 @@
 #include <admin/reply.h>
 #include <base/clock.h>
 #include <sandbox/describe.h>
+#include <sandbox/page.h>
 #include <sandbox/parts.h>
 #include <sandbox/sandbox_internal.h>
 
@@ -262,11 +263,31 @@ static const struct operation operations[] = {
 	{ "DELETE", "/_sandbox/counts", delete_counts },
 };
 
+/* A page of somebody else may not have its reader's browser change things. */
+static bool is_foreign(const struct httpd_request *r)
+{
+	const char *site = httpd_header(r, "Sec-Fetch-Site");
+	const char *origin = httpd_header(r, "Origin");
+	const char *host = httpd_header(r, "Host");
+
+	if (site)
+		return strcmp(site, "same-origin") != 0 &&
+		       strcmp(site, "none") != 0;
+	return origin && (!host || strncmp(origin, "http://", 7) != 0 ||
+			     strcmp(origin + 7, host) != 0);
+}
+
 void control_answer(struct sandbox *s, struct httpd_request *r)
 {
 	const char *path = httpd_path(r);
 	bool is_known = false;
 
+	if (strcmp(httpd_method(r), "GET") != 0 && is_foreign(r)) {
+		reply_error(r, 403, "the request is from another site");
+		return;
+	}
+	if (page_answer(s, r))
+		return;
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]);
 	     i++) {
 		if (strcmp(operations[i].path, path) != 0)

@@ -3,6 +3,7 @@
 #include <sandbox/decode_internal.h>
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include <admin/reply.h>
 #include <base/map.h>
@@ -12,7 +13,8 @@
 #include <sandbox/spelling.h>
 
 enum {
-	ADDRESS_MAX = 1024
+	ADDRESS_MAX = 1024,
+	BRIEF_MAX = 200
 };
 
 void decode_set(json_t *out, const char *key, json_t *value)
@@ -262,6 +264,36 @@ json_t *decode_letter(const struct letter *l)
 	if (l->kind != LETTER_JSON || !spelling_of(l)->bcc)
 		add_hidden(out, l);
 	return out;
+}
+
+/* The beginning of a string; never within a character. */
+static char *beginning(const json_t *string)
+{
+	struct span text =
+	    span_make(json_string_value(string), json_string_length(string));
+	size_t len = text.len < BRIEF_MAX ? text.len : BRIEF_MAX;
+
+	while (len > 0 && len < text.len &&
+	       ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
+		len--;
+	return span_dup(span_first(text, len));
+}
+
+bool decode_brief(struct letter *l)
+{
+	json_t *decoded;
+	const json_t *first;
+
+	if (l->from)
+		return true;
+	decoded = decode_letter(l);
+	first = json_array_get(json_object_get(decoded, "from"), 0);
+	free(l->subject);
+	l->subject = beginning(json_object_get(decoded, "subject"));
+	if (l->subject)
+		l->from = beginning(json_object_get(first, "address"));
+	json_decref(decoded);
+	return l->from != NULL;
 }
 
 int decode_part(const struct letter *l, size_t index, struct buf *out)

@@ -10,6 +10,8 @@
 
 #include <jansson.h>
 
+#include <stdbool.h>
+
 /*
  * {from, reply_to, to, cc, bcc: lists of {name, address}; subject, text, html:
  * null where there is none; headers: list of [name, value]; parts: list of
@@ -19,5 +21,10 @@
  * other lists. NULL for memory.
  */
 json_t *decode_letter(const struct letter *l);
+/*
+ * See to it that l->from (an address) and l->subject are there, cut short, ""
+ * where there is none, so that a list decodes a letter once. False for memory.
+ */
+bool decode_brief(struct letter *l);
 /* The bytes of a part. 0, -ENOENT for none of this index, or another errno. */
 int decode_part(const struct letter *l, size_t index, struct buf *out);

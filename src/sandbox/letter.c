@@ -39,6 +39,8 @@ void letter_free(struct letter *l)
 	buf_finish(&l->recipients);
 	buf_finish(&l->raw);
 	free(l->sender);
+	free(l->from);
+	free(l->subject);
 	free(l);
 }
 

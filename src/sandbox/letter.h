@@ -28,6 +28,8 @@ struct letter {
 	struct buf recipients; /* one per line */
 	char *sender;          /* NULL: the API has none or none was given */
 	struct buf raw;
+	/* As a list shows them, by decode_brief; NULL: not looked for yet. */
+	char *from, *subject;
 };
 
 /* Copies raw. NULL for memory. */

@@ -218,7 +218,7 @@ static void on_request(struct httpd_request *r, void *ctx)
 		end_early(s, r, *how);
 	else if (i < FAKES_ALL)
 		serve(s, i, r);
-	else if (strncmp(path, "/_sandbox/", 10) == 0)
+	else if (strcmp(path, "/") == 0 || strncmp(path, "/_sandbox/", 10) == 0)
 		control_answer(s, r);
 	else
 		reply_error(r, 404,

@@ -54,5 +54,5 @@ const struct fault *settle_head(struct sandbox *s, size_t index);
 const struct fault *settle_command(struct sandbox *s, size_t index,
     const char *command, struct span args, struct fake_answer *a);
 
-/* control.c: answer a request under /_sandbox/. */
+/* control.c: answer a request for / or under /_sandbox/. */
 void control_answer(struct sandbox *s, struct httpd_request *r);

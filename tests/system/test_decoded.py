@@ -5,6 +5,7 @@ the sandbox has; what it says of each is held against what Python's email
 package makes of the message, within what that provider may differ by
 (arrived.py).
 """
+import html.parser
 import http.client
 import json
 import unittest
@@ -70,6 +71,45 @@ def rich():
     text = MAIL.format(picture=intended.codecs.encode(PICTURE, "base64").decode(),
                        bill=intended.codecs.encode(BILL, "base64").decode())
     return text.encode().replace(b"\n", b"\r\n")
+
+
+class Markup(html.parser.HTMLParser):
+    """What a browser would see of a page: its elements and its text."""
+
+    VOID = {"meta", "link", "br", "input"}
+    KNOWN = VOID | set("html head title body header h1 h2 a p table tr th td ul li form "
+                       "label select option button pre iframe details summary span".split())
+
+    def __init__(self, raw):
+        super().__init__()
+        self.open, self.text, self.links, self.faults, self.cells = [], "", [], [], []
+        self.feed(raw.decode())
+        self.close()
+        self.faults += [f"<{tag}> is left open" for tag in self.open]
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.KNOWN:
+            self.faults.append(f"<{tag}>")
+        for name, value in attrs:
+            if name.startswith("on") or name == "style":
+                self.faults.append(f"{name} of <{tag}>")
+            if name in ("href", "src", "action"):
+                self.links.append(value)
+                self.faults += [] if value.startswith("/") else [f"to {value}"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(f"</{tag}> ends nothing")
+
+    def handle_data(self, data):
+        self.text += data
+        if self.open[-1:] == ["td"]:
+            self.cells.append(data)
+
+    def handle_comment(self, data):
+        self.faults.append(f"a comment: {data}")
 
 
 class Decoded(Case):
@@ -153,6 +193,40 @@ class Decoded(Case):
         self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
         self.assertNotIn("script", headers["Content-Security-Policy"])
 
+    def page(self, path):
+        """A page, well-formed, without a trace of the message's own markup."""
+        status, headers, raw = self.get(path)
+        self.assertEqual((status, headers["Content-Type"]), (200, "text/html; charset=utf-8"))
+        self.assert_harmless(headers)
+        self.assertIn("frame-ancestors 'none'", headers["Content-Security-Policy"])
+        markup = Markup(raw)
+        self.assertEqual(markup.faults, [], path)
+        for link in markup.links:
+            if not link.startswith("/_sandbox/page/faults"):
+                self.assertEqual(self.get(link)[0], 200, link)
+        return markup
+
+    def check_page(self, entry, mail):
+        path = f"/_sandbox/page/{entry['id']}"
+        markup = self.page(path)
+        for shown in (mail.subject, mail.text, mail.html, entry["provider_id"],
+                      *(address for _, address in mail.to + mail.cc + mail.bcc),
+                      *(name for name, _ in mail.sender + mail.to + mail.cc),
+                      *(file.name for file in mail.files)):
+            self.assertIn(shown.replace("\r\n", "\n"), markup.text.replace("\r\n", "\n"))
+        _, headers, frame = self.get(f"{path}/html")
+        self.assertRegex(headers["Content-Security-Policy"], "; sandbox$")
+        self.assert_harmless(headers)
+        ids = [i for i, f in enumerate(mail.files) if f.name in ("pic.png", "pic@shop.example")]
+        at, = ids
+        self.assertEqual(frame.decode(), mail.html if not self.is_shown(mail, at) else
+                         mail.html.replace("cid:pic@shop.example",
+                                           f"/_sandbox/messages/{entry['id']}/parts/{at}"))
+
+    @staticmethod
+    def is_shown(mail, at):
+        return mail.files[at].content_id or mail.files[at].name == "pic@shop.example"
+
     def test_every_provider_shows_the_same_message(self):
         letter = test_corpus.Letter("rich", rich(), {"recipients": " ".join(TO)})
         for name, entry in self.submit().items():
@@ -163,6 +237,59 @@ class Decoded(Case):
             got = self.decoded(entry)
             with self.subTest(name):
                 self.assertEqual(test_corpus.differences(meant, got), [])
+                self.check_page(entry, got)
+        listed = self.page("/")
+        for name in self.providers:
+            self.assertIn(name, listed.cells)
+        self.assertEqual(listed.text.count("alert(1)"), len(self.sandbox.messages()))
+        self.assertEqual(self.page("/?provider=brevo").text.count("alert(1)"), 1)
+        self.assertNotIn("alert(", self.page("/?before=" + min(
+            m["id"] for m in self.sandbox.messages())).text)
+
+    def post(self, path, body, **headers):
+        self.asked.request("POST", path, body, {
+            "Content-Type": "application/x-www-form-urlencoded", **headers})
+        answer = self.asked.getresponse()
+        return answer.status, answer.read()
+
+    def test_faults_are_set_by_a_form_of_the_page_only(self):
+        form = "provider=brevo&fault=%7B%22status%22%3A503%7D&count=2"
+        path, own = "/_sandbox/page/faults", f"http://127.0.0.1:{self.sandbox.port}"
+        self.page("/")
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+                        {"Origin": "http://evil.example"}, {"Origin": "null"}):
+            self.assertEqual(self.post(path, form, **headers)[0], 403, headers)
+            self.assertEqual(self.post("/_sandbox/faults", '{"status":503}', **headers)[0], 403)
+        self.assertNotIn("brevo: ", self.page("/").text)
+        self.assertEqual(self.post(path, form, Origin=own)[0], 303)
+        self.assertEqual(self.post(path, form.replace("brevo", ""),
+                                   **{"Sec-Fetch-Site": "same-origin"})[0], 303)
+        self.assertRegex(self.page("/").text, "brevo: left 2 status 503 how answer")
+        self.assertRegex(self.page("/").text, "all providers: left 2 status 503")
+        for bad in ("", "fault=1", form.replace("503", "7"), form.replace("brevo", "nobody"),
+                    form.replace("=2", "=x")):
+            self.assertEqual(self.post(path, bad)[0], 400, bad)
+        self.assertEqual(self.post(path, "clear=1")[0], 303)
+        self.assertIn("None.", self.page("/").text)
+
+    def test_a_large_message_makes_no_large_page(self):
+        self.page("/")
+        line = "<b>0123456789</b>\r\n" * 1000
+        for kind, body in (
+                ("message/rfc822", "Subject: large\r\n" + "X-A: 1\r\n" * 1000 +
+                 "Content-Type: text/html\r\n\r\n" + line * 150),
+                ("application/json", json.dumps({
+                    "to": [f"a{i}@dest.example" for i in range(1000)], "subject": "s" * 10**6,
+                    "text": line * 200, "html": line * 200, "more": ["x" * 10**6] * 3})),
+                ("text/plain", "\x00\x1b" + line * 500)):
+            self.asked.request("POST", "/raw", body, {"Content-Type": kind})
+            came = json.loads(self.asked.getresponse().read())["id"]
+            path = f"/_sandbox/page/{came}"
+            page = self.get(path)[2]
+            self.assertIn(b"are shown]", page)
+            self.assertLess(len(page), 10**6)
+            self.assertLessEqual(len(self.get(f"{path}/html")[2]), 10**6)
+        self.assertLess(len(self.get("/")[2]), 10**5)
 
 
 if __name__ == "__main__":

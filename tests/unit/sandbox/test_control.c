@@ -215,8 +215,9 @@ START_TEST(says_what_it_does_not_have)
 		const char *method, *target;
 		int status;
 	} cases[] = {
-		{ "GET", "/", 404 },
-		{ "GET", "/_sandbox/", 404 },
+		{ "PUT", "/", 404 },
+		{ "GET", "/_sandbox", 404 },
+		{ "GET", "/_sandbox/nothing", 404 },
 		{ "GET", "/_sandbox/messages/nobody", 404 },
 		{ "GET", "/_sandbox/messages/", 404 },
 		{ "GET", "/_sandbox/messages?limit=x", 400 },
