@@ -132,16 +132,25 @@ class Refusals(Case):
         self.assertEqual([(a["class"], a["reason"]) for a in record["attempts"]],
                          [("rejected", self.MERGE)])
 
-    def test_a_line_too_long_for_ses_is_told(self):
+    def test_a_line_too_long_for_ses_is_encoded_or_told(self):
+        """What the client has signed stays as it is, so it is refused."""
+        signed = "hello\r\nDKIM-Signature: v=1; h=from:to"
+        line = "x" * 999 + "\r\n"
         for mode, expected in (("hybrid", 554), ("queued", 250)):
             with self.subTest(mode=mode):
                 self.restart(mode=mode, providers="ses")
-                code, text = self.send(self.client(), body="x" * 999 + "\r\n")
+                self.accepted(body=line)
+                code, text = self.send(self.client(), subject=signed, body=line)
                 self.assertEqual(code, expected)
                 if code == 250:
                     record = self.final(self.queue_id(text), ("failed",))
                     text = record["attempts"][0]["reason"]
                 self.assertRegex(text, "ses answered 400: .*longer than 998")
+
+    def accepted(self, **message):
+        code, text = self.send(self.client(), **message)
+        self.assertEqual(code, 250, text)
+        self.final(self.queue_id(text))
 
 
 class Unknown(Case):
