@@ -251,7 +251,7 @@ struct config_queue {
 	uint64_t sync_budget_ms;
 	uint64_t retry_base_ms, retry_cap_ms;
 	int64_t retry_budget;      /* percent of first attempts, per provider */
-	uint64_t unknown_delay_ms; /* before the same provider is asked again */
+	uint64_t unknown_delay_ms; /* at least, until the same one is asked */
 	uint64_t max_age_ms;
 	uint64_t history_ms;
 	/* What may wait in all; 0 = no limit. And of that for one user: in

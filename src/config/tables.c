@@ -204,8 +204,9 @@ static const struct postern_field queue_rows[] = {
 	{ .name = "unknown_delay", .type = POSTERN_TYPE_DURATION,
 	  AT(config_queue, unknown_delay_ms), .preset = "30s",
 	  RANGE(0, HOUR), .flags = RELOAD,
-	  .doc = "before the same provider is asked again when it is not "
-		 "known whether it took a message" },
+	  .doc = "at least, before the same provider is asked again when it "
+		 "is not known whether it took a message; doubles up to "
+		 "retry.cap" },
 	{ .name = "max_age", .type = POSTERN_TYPE_DURATION,
 	  AT(config_queue, max_age_ms), .preset = "48h",
 	  RANGE(SECOND, 30 * DAY), .flags = RELOAD,

@@ -275,6 +275,18 @@ static bool leave_provider(struct delivery *d, size_t i)
 	return false;
 }
 
+/*
+ * When the same provider is asked again: longer each time, as every answer
+ * that tells nothing may be one more copy.
+ */
+static uint64_t unknown_ms(const struct delivery *d, size_t i)
+{
+	const struct config_queue *q = &d->config->queue;
+
+	return retry_delay_ms(q->unknown_delay_ms, q->retry_cap_ms,
+	    d->recipients[i].attempts, q->unknown_delay_ms, d->random);
+}
+
 static void set_unknown(struct delivery *d, size_t i)
 {
 	const struct config_route *route = d->targets[i].route;
@@ -288,7 +300,7 @@ static void set_unknown(struct delivery *d, size_t i)
 	d->recipients[i].is_pinned = true;
 	switch (policy) {
 	case CONFIG_UNKNOWN_RETRY:
-		outcome_wait(d, i, d->config->queue.unknown_delay_ms);
+		outcome_wait(d, i, unknown_ms(d, i));
 		break;
 	case CONFIG_UNKNOWN_HOLD:
 		outcome_hold(d, i);

@@ -109,6 +109,22 @@ START_TEST(interrupted_attempt_is_unknown_first)
 }
 END_TEST
 
+/* A provider that never says anything else gets few copies. */
+START_TEST(unknown_outcomes_are_asked_about_less_and_less)
+{
+	static const rig_step steps[] = { put, has_run, NULL };
+
+	rig.script[0] = SCRIPT(RIG_UNANSWERED);
+	stored[0].attempts = 60;
+	rig.config->queue.unknown_delay_ms = 1000;
+	rig.config->queue.retry_cap_ms = 100000 * (uint64_t)HOUR_MS;
+	rig_run(steps);
+	ck_assert(rig.durable[0].is_pinned);
+	/* Missed by chance once in a hundred million times. */
+	ck_assert_int_gt(rig.durable[0].due_ms, clock_wall_ms() + 3000);
+}
+END_TEST
+
 START_TEST(interrupted_attempt_waits_also_after_the_clock_was_set_back)
 {
 	static const rig_step steps[] = { put, has_run, NULL };
@@ -393,6 +409,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, what_went_alone_goes_alone_after_a_restart);
 	tcase_add_test(t, only_what_is_due_is_tried);
 	tcase_add_test(t, interrupted_attempt_is_unknown_first);
+	tcase_add_test(t, unknown_outcomes_are_asked_about_less_and_less);
 	tcase_add_test(
 	    t, interrupted_attempt_waits_also_after_the_clock_was_set_back);
 	tcase_add_loop_test(
