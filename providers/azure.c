@@ -53,6 +53,9 @@ static const struct letter_style style = {
 	.content_id = "contentId",
 };
 
+/* It reads them among the others, so they are not in the style. */
+static const char *const control_fields[] = { "X-MS-AcsEmail-", NULL };
+
 /* Of the sender, who is a string. */
 static const struct letter_style line = { .addresses = LETTER_STRINGS };
 
@@ -186,4 +189,5 @@ const struct postern_provider postern_provider_v1 = {
 	.check = azure_check,
 	.build = azure_build,
 	.classify = azure_classify,
+	.control_fields = control_fields,
 };

@@ -37,6 +37,9 @@ static const struct verdict verdicts[] = {
 static const struct verdict bad_message = { BAD, .result = POSTERN_REJECTED };
 static const struct verdict bad_sender = { BAD, .result = POSTERN_ACCOUNT,
 	.is_about_sender = true };
+/* Azure alone is strict about it: for others it may be good. */
+static const struct verdict not_here = { BAD, .result = POSTERN_ACCOUNT,
+	.is_about_sender = true };
 static const struct verdict bad_recipient = { BAD, .result = POSTERN_REJECTED,
 	.refusal = POSTERN_REFUSED_RECIPIENT, .is_unnamed = true };
 /* May be one of the recipients: nothing was taken, so asked one by one. */
@@ -56,7 +59,29 @@ static const struct verdict *judge_property(struct postern_str text)
 		return &bad_sender;
 	if (str_istarts(property, STR("recipients")))
 		return &bad_recipient;
+	if (str_istarts(property, STR("attachments")) ||
+	    str_istarts(property, STR("headers")))
+		return &not_here;
 	return &bad_message;
+}
+
+static const struct verdict *judge(
+    struct postern_str code, struct postern_str text)
+{
+	return str_ieq(code, STR("BadRequest")) ? judge_property(text)
+						: verdict_find(verdicts, code);
+}
+
+/* Of "https://.../emails/operations/ID?api-version=..."; empty without one. */
+static struct postern_str operation_of(const struct postern_response *response)
+{
+	const struct postern_str before = STR("/operations/");
+	struct postern_str at =
+	    str_ifind(answer_header(response, "Operation-Location"), before);
+	struct postern_str id = str_from(at, before.len);
+	const char *end = id.len > 0 ? memchr(id.ptr, '?', id.len) : NULL;
+
+	return end ? str_make(id.ptr, (size_t)(end - id.ptr)) : id;
 }
 
 static void classify_error(const struct postern_response *response,
@@ -68,15 +93,20 @@ static void classify_error(const struct postern_response *response,
 
 	if (code.len == 0)
 		code = answer_header(response, "x-ms-error-code");
-	v = str_ieq(code, STR("BadRequest")) ? judge_property(text)
-					     : verdict_find(verdicts, code);
-	/* Perhaps it is the operation's id, which an earlier try has used. */
-	if (response->is_repeat && (response->status == 409 || v == &untold))
-		answer_set(out, POSTERN_UNKNOWN, code, text);
-	else if (v)
+	v = judge(code, text);
+	/*
+	 * It knows the operation's id, which is of this call alone, so the
+	 * earlier try has begun it. Were a 400 about the message, it would name
+	 * the property.
+	 */
+	if (response->is_repeat && (response->status == 409 || v == &untold)) {
+		answer_set(out, POSTERN_ACCEPTED, code, text);
+		answer_set_id(out, operation_of(response));
+	} else if (v) {
 		verdict_give(v, response, text, out);
-	else
+	} else {
 		answer_set(out, out->result, code, text);
+	}
 }
 
 static bool has_ended(const json_t *body)
@@ -87,20 +117,33 @@ static bool has_ended(const json_t *body)
 	       str_ieq(status, STR("Canceled"));
 }
 
-/* It may have ended already, and then nothing is sent. */
+/*
+ * It may have ended already, and then nothing is sent: who else may send it is
+ * told by a code that is known; without one it is not the message's fault.
+ */
 static void classify_operation(const struct postern_response *response,
     const json_t *body, struct postern_outcome *out)
 {
 	const json_t *error = json_object_get(body, "error");
+	struct postern_str code = answer_member(error, "code");
+	struct postern_str text = answer_member(error, "message");
+	struct postern_str id = operation_of(response);
+	const struct verdict *v = judge(code, text);
 
 	answer_take(response, body, "id",
 	    STR("not an answer of Azure: check url"), out);
+	if (out->result == POSTERN_UNKNOWN && id.len > 0) {
+		answer_set(out, POSTERN_ACCEPTED, STR(""), STR(""));
+		answer_set_id(out, id);
+	}
 	if (out->result != POSTERN_ACCEPTED || !has_ended(body))
 		return;
-	answer_set(out, POSTERN_REJECTED, STR("status"),
-	    answer_member(body, "status"));
-	if (json_is_object(error))
-		classify_error(response, error, out);
+	if (v && v != &untold)
+		verdict_give(v, response, text, out);
+	else
+		answer_set(out, POSTERN_TRANSIENT,
+		    code.len > 0 ? code : STR("status"),
+		    code.len > 0 ? text : answer_member(body, "status"));
 }
 
 void azure_classify(const void *settings,

@@ -1,5 +1,5 @@
 /*
- * What MailerSend means by an answer. A success is 202 with an id in its
+ * What MailerSend means by an answer. A success is 202 and has an id in its
  * header; whom it does not mail to is a warning. Errors are named by a code
  * at the end of a sentence, "... #MS42207", under the field they are about.
  */
@@ -172,27 +172,23 @@ static void classify_error(const struct postern_response *response,
 
 /* --- success --- */
 
-/* False when none of them is one of ours. */
-static bool reject_named(const struct postern_response *response,
+/* Those of ours; an address may be told in another form than ours. */
+static void reject_named(const struct postern_response *response,
     const json_t *warning, struct postern_outcome *out)
 {
 	const json_t *list = json_object_get(warning, "recipients"), *item;
-	bool is_named = false;
 	size_t at;
 
 	if (!answer_names_recipients(response))
-		return false;
+		return;
 	json_array_foreach(list, at, item)
 	{
 		struct postern_str email = answer_member(item, "email");
 		for (size_t i = 0; i < response->recipient_count; i++) {
-			if (!str_ieq(response->recipients[i], email))
-				continue;
-			answer_reject(out, i);
-			is_named = true;
+			if (str_ieq(response->recipients[i], email))
+				answer_reject(out, i);
 		}
 	}
-	return is_named;
 }
 
 static void heed_warnings(const struct postern_response *response,
@@ -208,8 +204,7 @@ static void heed_warnings(const struct postern_response *response,
 		    out, out->result, type, answer_member(warning, "warning"));
 		if (str_ieq(type, STR("SOME_SUPPRESSED"))) {
 			out->refusal = POSTERN_REFUSED_SUPPRESSED;
-			if (!reject_named(response, warning, out))
-				out->result = POSTERN_UNKNOWN;
+			reject_named(response, warning, out);
 		} else if (str_ieq(type, STR("ALL_SUPPRESSED"))) {
 			out->result = POSTERN_REJECTED;
 			out->refusal = POSTERN_REFUSED_SUPPRESSED;
@@ -219,8 +214,8 @@ static void heed_warnings(const struct postern_response *response,
 
 /*
  * The head says it all, but for the warnings, which say of several recipients
- * who gets nothing. While sending is paused mail is taken as well; asked again
- * it would be taken once more.
+ * who gets nothing. When they name none of ours, and while sending is paused,
+ * mail is taken as well; asked again it would be taken once more.
  */
 static void classify_accepted(const struct postern_response *response,
     const json_t *body, struct postern_outcome *out)
@@ -250,15 +245,15 @@ void mailersend_classify(const void *settings,
 	(void)settings;
 	answer_default(response, out);
 	answer_allowance(response, "x-ratelimit-", out);
-	if (response->status == 202) {
+	if (response->status == 202 ||
+	    (response->status < 300 &&
+		answer_header(response, "X-Message-Id").len > 0)) {
 		classify_accepted(response, body, out);
 	} else if (answer_is_torn(response, body)) {
 		/* Unknown, as answer_default has said. */
 	} else if (response->status >= 200 && response->status < 300) {
 		answer_foreign(response,
 		    STR("not an answer of MailerSend: check url"), out);
-		if (answer_header(response, "X-Message-Id").len > 0)
-			out->result = POSTERN_UNKNOWN;
 	} else {
 		classify_error(response, body, out);
 	}

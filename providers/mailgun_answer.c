@@ -47,9 +47,11 @@ static void classify_bad_request(const struct postern_response *response,
 static void classify_success(const struct postern_response *response,
     const json_t *body, struct postern_str text, struct postern_outcome *out)
 {
-	if (str_istarts(text, STR("Queued"))) {
+	struct postern_str id = answer_member(body, "id");
+
+	if (str_istarts(text, STR("Queued")) || id.len > 0) {
 		answer_set(out, POSTERN_ACCEPTED, STR(""), text);
-		answer_set_id(out, answer_member(body, "id"));
+		answer_set_id(out, id);
 	} else {
 		answer_foreign(response,
 		    STR("not an answer to messages.mime: check url and "

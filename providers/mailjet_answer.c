@@ -152,6 +152,22 @@ static void take_ids(const json_t *message, struct postern_outcome *out)
 	}
 }
 
+/* Without an error: taken when it says so, or has ids for it. */
+static bool classify_message(const struct postern_response *response,
+    const json_t *message, struct postern_outcome *out)
+{
+	struct postern_str status = answer_member(message, "Status");
+	bool is_success = str_ieq(status, STR("success"));
+
+	take_ids(message, out);
+	if (!is_success &&
+	    (response->status >= 300 || out->provider_id[0] == '\0'))
+		return false;
+	answer_set(
+	    out, POSTERN_ACCEPTED, STR(""), is_success ? STR("") : status);
+	return true;
+}
+
 /* True when it says what became of the message, or of the call. */
 static bool classify_body(const struct postern_response *response,
     const json_t *body, struct postern_outcome *out)
@@ -166,11 +182,8 @@ static bool classify_body(const struct postern_response *response,
 	} else if (answer_member(body, "ErrorCode").len > 0 ||
 		   answer_member(body, "ErrorMessage").len > 0) {
 		classify_error(response, body, out);
-	} else if (str_ieq(answer_member(message, "Status"), STR("success"))) {
-		answer_set(out, POSTERN_ACCEPTED, STR(""), STR(""));
-		take_ids(message, out);
 	} else {
-		return false;
+		return classify_message(response, message, out);
 	}
 	return true;
 }

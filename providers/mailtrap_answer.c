@@ -15,16 +15,59 @@ enum subject {
 	ABOUT_SENDER /* "'from' address is invalid" */
 };
 
+static bool is_of_field(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("_.[]", c));
+}
+
+static bool is_of_word(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (is_of_field(c) && c != '.');
+}
+
+/*
+ * The next field it quotes, which text then begins behind; empty when there is
+ * no more. An apostrophe within or behind a word quotes nothing.
+ */
+static struct postern_str cut_field(struct postern_str *text)
+{
+	for (size_t i = 0; i < text->len; i++) {
+		size_t end = i + 1;
+		if (text->ptr[i] != '\'' ||
+		    (i > 0 && is_of_word(text->ptr[i - 1])))
+			continue;
+		while (end < text->len && is_of_field(text->ptr[end]))
+			end++;
+		if (end == i + 1 || end == text->len ||
+		    text->ptr[end] != '\'' ||
+		    (end + 1 < text->len && is_of_word(text->ptr[end + 1])))
+			continue;
+		struct postern_str field =
+		    str_make(text->ptr + i + 1, end - i - 1);
+		*text = str_from(*text, end + 1);
+		return field;
+	}
+	return STR("");
+}
+
 static enum subject subject_of(struct postern_str text)
 {
-	if (str_has(text, "'to'") || str_has(text, "'cc'") ||
-	    str_has(text, "'bcc'"))
-		return ABOUT_RECIPIENT;
+	enum subject about =
+	    str_has(text, "sender") ? ABOUT_SENDER : ABOUT_NOTHING;
+	struct postern_str field = cut_field(&text);
+
 	/* Without a field: "Invalid sender email address". */
-	if (str_has(text, "'from'") ||
-	    (!str_has(text, "'") && str_has(text, "sender")))
-		return ABOUT_SENDER;
-	return str_has(text, "'") ? ABOUT_MESSAGE : ABOUT_NOTHING;
+	if (field.len > 0)
+		about = ABOUT_MESSAGE;
+	for (; field.len > 0; field = cut_field(&text)) {
+		if (str_ieq(field, STR("to")) || str_ieq(field, STR("cc")) ||
+		    str_ieq(field, STR("bcc")))
+			return ABOUT_RECIPIENT;
+		if (str_ieq(field, STR("from")))
+			about = ABOUT_SENDER;
+	}
+	return about;
 }
 
 /* The sentence that decides; errors is a list of them, or one. */

@@ -65,40 +65,27 @@ static const struct verdict reasons[] = {
 static const struct verdict other = { .code = "rejected",
 	.result = POSTERN_REJECTED,
 	.refusal = POSTERN_REFUSED_SUPPRESSED };
+/* A status that is not documented, of a message that has an id. */
+static const struct verdict taken = { .code = "", .result = POSTERN_ACCEPTED };
 
 static const struct verdict *fate_of(const json_t *row)
 {
 	struct postern_str status = answer_member(row, "status");
 	const struct verdict *v;
 
-	if (!str_ieq(status, STR("rejected")))
-		return verdict_find(fates, status);
+	if (!str_ieq(status, STR("rejected"))) {
+		v = verdict_find(fates, status);
+		return v || answer_member(row, "_id").len == 0 ? v : &taken;
+	}
 	v = verdict_find(reasons, answer_member(row, "reject_reason"));
 	return v ? v : &other;
-}
-
-/* What is said of recipient i. */
-static const json_t *row_of(
-    const struct postern_response *response, const json_t *rows, size_t i)
-{
-	size_t k;
-	const json_t *row;
-
-	if (!answer_names_recipients(response))
-		return json_array_get(rows, i);
-	json_array_foreach(rows, k, row)
-	{
-		if (str_ieq(
-			answer_member(row, "email"), response->recipients[i]))
-			return row;
-	}
-	return NULL;
 }
 
 struct tally {
 	size_t accepted, rejected, account;
 	const struct verdict *refusal; /* the last one */
 	struct postern_str id;         /* of the first that was taken */
+	struct postern_str status;     /* one that is not documented */
 };
 
 /*
@@ -110,7 +97,7 @@ static bool count(const struct postern_response *response, const json_t *rows,
     struct tally *t, struct postern_outcome *out)
 {
 	for (size_t i = 0; i < response->recipient_count; i++) {
-		const json_t *row = row_of(response, rows, i);
+		const json_t *row = answer_row(response, rows, "email", i);
 		const struct verdict *v = row ? fate_of(row) : NULL;
 
 		if (!v)
@@ -118,6 +105,8 @@ static bool count(const struct postern_response *response, const json_t *rows,
 		if (v->result == POSTERN_ACCEPTED) {
 			if (t->accepted++ == 0)
 				t->id = answer_member(row, "_id");
+			if (v == &taken)
+				t->status = answer_member(row, "status");
 			continue;
 		}
 		t->rejected += v->result == POSTERN_REJECTED;
@@ -131,7 +120,7 @@ static bool count(const struct postern_response *response, const json_t *rows,
 static void classify_rows(const struct postern_response *response,
     const json_t *rows, struct postern_outcome *out)
 {
-	struct tally t = { .accepted = 0, .id = STR("") };
+	struct tally t = { .id = STR(""), .status = STR("") };
 
 	if (!count(response, rows, &t, out)) {
 		memset(out->rejected, 0, (response->recipient_count + 7) / 8);
@@ -141,7 +130,7 @@ static void classify_rows(const struct postern_response *response,
 	}
 	if (t.accepted > 0) {
 		answer_set(out, POSTERN_ACCEPTED, STR(""),
-		    t.refusal ? str_of(t.refusal->code) : STR(""));
+		    t.refusal ? str_of(t.refusal->code) : t.status);
 		answer_set_id(out, t.id);
 		return;
 	}

@@ -33,6 +33,9 @@ static const struct verdict verdicts[] = {
 
 /* invalid_arguments, by the member it is about. */
 #define INVALID .code = "invalid_arguments"
+/* What Scaleway alone is strict about: for others it may be good. */
+static const struct verdict not_here = { INVALID, .result = POSTERN_ACCOUNT,
+	.is_about_sender = true };
 static const struct verdict bad_message = { INVALID,
 	.result = POSTERN_REJECTED };
 static const struct verdict bad_sender = { INVALID, .result = POSTERN_ACCOUNT,
@@ -42,6 +45,10 @@ static const struct verdict bad_account = { INVALID,
 static const struct verdict bad_recipient = { INVALID,
 	.result = POSTERN_REJECTED, .refusal = POSTERN_REFUSED_RECIPIENT,
 	.is_unnamed = true };
+/* A quota of something in one message, not of the account's e-mails. */
+static const struct verdict too_much = { .code = "quotas_exceeded",
+	.result = POSTERN_ACCOUNT,
+	.is_about_sender = true };
 /* May be one of the recipients: nothing was taken, so asked one by one. */
 static const struct verdict untold = { INVALID, .result = POSTERN_REJECTED,
 	.is_unnamed = true };
@@ -55,11 +62,16 @@ static bool is_in(struct postern_str argument, const char *member)
 	       (rest.len == 0 || strchr(".[", rest.ptr[0]));
 }
 
-static const struct verdict *judge(
-    struct postern_str type, struct postern_str argument)
+/* Formats and limits of its own, the least length among them. */
+static bool is_of_scaleway(struct postern_str argument)
 {
-	if (!str_ieq(type, STR("invalid_arguments")))
-		return verdict_find(verdicts, type);
+	return is_in(argument, "subject") || is_in(argument, "text") ||
+	       is_in(argument, "html") || is_in(argument, "attachments") ||
+	       is_in(argument, "additional_headers");
+}
+
+static const struct verdict *judge_argument(struct postern_str argument)
+{
 	if (argument.len == 0)
 		return &untold;
 	if (is_in(argument, "from"))
@@ -69,7 +81,20 @@ static const struct verdict *judge(
 	if (is_in(argument, "to") || is_in(argument, "cc") ||
 	    is_in(argument, "bcc"))
 		return &bad_recipient;
-	return &bad_message;
+	return is_of_scaleway(argument) ? &not_here : &bad_message;
+}
+
+static const struct verdict *judge(
+    struct postern_str type, const json_t *detail)
+{
+	struct postern_str resource = answer_member(detail, "resource");
+
+	if (str_ieq(type, STR("invalid_arguments")))
+		return judge_argument(answer_member(detail, "argument_name"));
+	if (str_ieq(type, STR("quotas_exceeded")) && resource.len > 0 &&
+	    !str_ieq(resource, STR("emails")))
+		return &too_much;
+	return verdict_find(verdicts, type);
 }
 
 static void classify_error(const struct postern_response *response,
@@ -81,7 +106,7 @@ static void classify_error(const struct postern_response *response,
 	struct postern_str argument = answer_member(detail, "argument_name");
 	struct postern_str help = answer_member(detail, "help_message");
 	struct postern_str message = answer_member(body, "message");
-	const struct verdict *v = judge(type, argument);
+	const struct verdict *v = judge(type, detail);
 	char text[TEXT_SIZE];
 
 	/* "subject: must be longer" says more than "invalid argument(s)". */
@@ -110,50 +135,46 @@ static bool has_failed(const json_t *email)
 	       str_ieq(status, STR("canceled"));
 }
 
-/* Name the recipient whose e-mail has failed; false when it is none. */
-static bool reject(const struct postern_response *response, const json_t *email,
-    struct postern_outcome *out)
+static void take_ids(const json_t *emails, struct postern_outcome *out)
 {
-	struct postern_str address = answer_member(email, "mail_rcpt");
-	size_t i = 0;
-
-	if (!answer_names_recipients(response))
-		return false;
-	while (i < response->recipient_count &&
-	       !str_ieq(response->recipients[i], address))
-		i++;
-	if (i == response->recipient_count)
-		return false;
-	answer_reject(out, i);
-	return true;
-}
-
-static void classify_emails(const struct postern_response *response,
-    const json_t *emails, struct postern_outcome *out)
-{
-	struct postern_str why = STR("");
-	size_t i, failed = 0, named = 0;
 	const json_t *email;
-	struct postern_str id;
+	size_t i;
 
 	json_array_foreach(emails, i, email)
 	{
-		id = answer_member(email, "id");
+		struct postern_str id = answer_member(email, "id");
 		if (id.len > 0)
 			answer_add_id(out, id);
+	}
+}
+
+/* Of a recipient who is not listed nobody knows whether he was taken. */
+static void classify_emails(const struct postern_response *response,
+    const json_t *emails, struct postern_outcome *out)
+{
+	size_t count = response->recipient_count, failed = 0;
+	struct postern_str why = STR("");
+	bool is_told = true;
+
+	take_ids(emails, out);
+	for (size_t i = 0; i < count; i++) {
+		const json_t *email =
+		    answer_row(response, emails, "mail_rcpt", i);
+		is_told = is_told && email;
 		if (!has_failed(email))
 			continue;
 		if (failed++ == 0)
 			why = answer_member(email, "status_details");
-		named += reject(response, email, out);
+		answer_reject(out, i);
 	}
-	out->refusal = POSTERN_REFUSED_SUPPRESSED;
-	answer_set(out, POSTERN_ACCEPTED, STR(""), why);
-	if (failed > 0 && (failed == i || named < failed))
-		memset(out->rejected, 0, (response->recipient_count + 7) / 8);
-	if (failed > 0 && failed == i)
-		answer_set(out, POSTERN_REJECTED, STR(""), why);
-	else if (named < failed)
+	answer_set(out, failed < count ? POSTERN_ACCEPTED : POSTERN_REJECTED,
+	    STR(""), why);
+	/* An operator may have canceled it, or a server refused it. */
+	if (str_has(why, "block") || str_has(why, "suppress"))
+		out->refusal = POSTERN_REFUSED_SUPPRESSED;
+	if (!is_told || failed == count)
+		memset(out->rejected, 0, (count + 7) / 8);
+	if (!is_told)
 		answer_set(out, POSTERN_UNKNOWN,
 		    STR("what became of each recipient is not told"), why);
 }

@@ -138,10 +138,11 @@ static size_t reject_named(const struct postern_response *response,
 	return named;
 }
 
-static size_t reject_failed(const struct postern_response *response,
+static json_int_t reject_failed(const struct postern_response *response,
     const json_t *failures, struct postern_outcome *out)
 {
-	size_t named = 0, room = WORDS_MAX, i;
+	size_t room = WORDS_MAX, i;
+	json_int_t named = 0;
 	const json_t *failure;
 
 	json_array_foreach(failures, i, failure)
@@ -150,7 +151,7 @@ static size_t reject_failed(const struct postern_response *response,
 		if (text.len > room)
 			text.len = room;
 		room -= text.len;
-		named += reject_named(response, text, out);
+		named += (json_int_t)reject_named(response, text, out);
 	}
 	return named;
 }
@@ -160,11 +161,13 @@ static void classify_counts(const struct postern_response *response,
 {
 	const json_t *failures = json_object_get(data, "failures");
 	struct postern_str text = answer_text(json_array_get(failures, 0));
+	struct postern_str id = answer_member(data, "email_id");
 	json_int_t taken =
 	    json_integer_value(json_object_get(data, "succeeded"));
 	json_int_t failed = json_integer_value(json_object_get(data, "failed"));
+	json_int_t named = 0;
 
-	answer_set_id(out, answer_member(data, "email_id"));
+	answer_set_id(out, id);
 	out->refusal = POSTERN_REFUSED_RECIPIENT;
 	if (taken == 0 && failed > 0) {
 		out->is_about_sender = speaks_of_sender(text);
@@ -176,11 +179,15 @@ static void classify_counts(const struct postern_response *response,
 	answer_set(out, POSTERN_ACCEPTED, STR(""), text);
 	if (taken > 0 && failed == 0)
 		return;
-	if (taken > 0 && answer_names_recipients(response) &&
-	    reject_failed(response, failures, out) == (size_t)failed)
+	if (answer_names_recipients(response))
+		named = reject_failed(response, failures, out);
+	if (taken > 0 && named == failed)
 		return;
-	memset(out->rejected, 0, (response->recipient_count + 7) / 8);
-	answer_set(out, POSTERN_UNKNOWN,
+	/* The sentences name others, too. */
+	if (named > failed)
+		memset(out->rejected, 0, (response->recipient_count + 7) / 8);
+	answer_set(out,
+	    taken > 0 || id.len > 0 ? POSTERN_ACCEPTED : POSTERN_UNKNOWN,
 	    STR("what became of each recipient is not told"), text);
 }
 

@@ -141,14 +141,15 @@ static void classify_results(const struct postern_response *response,
 {
 	const json_t *errors = json_object_get(body, "errors");
 	const json_t *refused = json_object_get(results, "rcpt_to_errors");
+	const json_t *taken =
+	    json_object_get(results, "total_accepted_recipients");
 	const json_t *first = json_array_get(errors, 0), *error;
 	size_t i;
 
 	answer_set(out, POSTERN_ACCEPTED, answer_member(first, "code"),
 	    words_of(first));
 	answer_set_id(out, answer_member(results, "id"));
-	if (json_integer_value(
-		json_object_get(results, "total_accepted_recipients")) == 0) {
+	if (json_is_integer(taken) && json_integer_value(taken) == 0) {
 		out->result = POSTERN_REJECTED;
 		out->refusal = POSTERN_REFUSED_RECIPIENT;
 		return;
@@ -163,7 +164,8 @@ static void classify_success(const struct postern_response *response,
 	const json_t *results = json_object_get(body, "results");
 
 	if (json_is_integer(
-		json_object_get(results, "total_accepted_recipients"))) {
+		json_object_get(results, "total_accepted_recipients")) ||
+	    answer_member(results, "id").len > 0) {
 		classify_results(response, body, results, out);
 	} else if (json_object_get(body, "errors")) {
 		out->result = POSTERN_UNKNOWN; /* unless a code says more */

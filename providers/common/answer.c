@@ -224,6 +224,34 @@ void answer_take(const struct postern_response *response, const json_t *body,
 	answer_set_id(out, id);
 }
 
+static bool is_asked_for(
+    const struct postern_response *response, struct postern_str address)
+{
+	for (size_t i = 0; i < response->recipient_count; i++) {
+		if (str_ieq(response->recipients[i], address))
+			return true;
+	}
+	return false;
+}
+
+const json_t *answer_row(const struct postern_response *response,
+    const json_t *rows, const char *member, size_t i)
+{
+	const json_t *placed = json_array_get(rows, i), *row;
+	size_t k;
+
+	if (!answer_names_recipients(response))
+		return placed;
+	json_array_foreach(rows, k, row)
+	{
+		if (str_ieq(
+			answer_member(row, member), response->recipients[i]))
+			return row;
+	}
+	return is_asked_for(response, answer_member(placed, member)) ? NULL
+								     : placed;
+}
+
 void answer_reject(struct postern_outcome *out, size_t i)
 {
 	out->rejected[i / 8] |= (uint8_t)(1u << i % 8);

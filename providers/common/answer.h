@@ -71,6 +71,14 @@ void answer_foreign(const struct postern_response *response,
 void answer_take(const struct postern_response *response, const json_t *body,
     const char *member, struct postern_str foreign,
     struct postern_outcome *out);
+/*
+ * Of a success that lists what became of each recipient: what is said of
+ * recipient i, known by his address in that member; else the one in his place,
+ * unless it is of another of them, as an address may be told in another form
+ * than it was asked for. NULL when there is none.
+ */
+const json_t *answer_row(const struct postern_response *response,
+    const json_t *rows, const char *member, size_t i);
 /* Name recipient i as refused. */
 void answer_reject(struct postern_outcome *out, size_t i);
 /* Whether the addresses are there to be looked through; older cores have none.

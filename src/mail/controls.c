@@ -24,8 +24,8 @@ enum {
 /* What SMTP services of providers take; prefixes, or whole names. */
 static const char *const families[] = { "X-SES-", "X-SMTPAPI", "X-SG-",
 	"X-Mailgun-", "X-Mailin-", "X-Sib-", "X-PM-", "X-MSYS-", "X-Mailjet-",
-	"X-MJ-", "X-MC-", "X-MT-", "X-MailerSend-", "X-Resend-",
-	"Resend-Idempotency-Key" };
+	"X-MJ-", "X-MC-", "X-MT-", "X-MailerSend-", "X-MS-AcsEmail-",
+	"X-Resend-", "Resend-Idempotency-Key" };
 
 static bool is_native(struct span name)
 {

@@ -21,6 +21,7 @@ static const struct {
 	{ "X-SMTPAPI", CONTROL_NATIVE },
 	{ "x-pm-metadata-order", CONTROL_NATIVE },
 	{ "Resend-Idempotency-Key", CONTROL_NATIVE },
+	{ "X-MS-AcsEmail-Ignore-Duplicate-Content-Id", CONTROL_NATIVE },
 	{ "X-Postern", CONTROL_NONE },
 	{ "X-Mailer", CONTROL_NONE },
 	{ "Received", CONTROL_NONE },
