@@ -13,7 +13,8 @@
 enum {
 	/* What is deeper stays as it is. */
 	DEPTH_MAX = 100,
-	MESSAGES_MAX = 8 /* within each other: each is read once more */
+	MESSAGES_MAX = 8, /* within each other: each is read once more */
+	LINE_BYTES = 256  /* of a boundary, which has 70 (RFC 2046 5.1.1) */
 };
 
 struct walk {
@@ -26,8 +27,9 @@ struct walk {
 
 /* The message that an object is part of. */
 struct frame {
-	uint64_t offset; /* where it begins */
-	bool is_whole;   /* the object is all there is of it */
+	uint64_t offset;      /* where it begins */
+	bool is_whole;        /* the object is all there is of it */
+	const char *boundary; /* else: before the object */
 };
 
 static void visit_message(struct walk *w, uint64_t offset, uint64_t end);
@@ -78,6 +80,29 @@ static uint64_t begin_of_header(
 	return first >= 0 ? (uint64_t)first : empty_line;
 }
 
+/* What is before the header of a part ends in the line of its boundary. */
+static bool is_behind(struct walk *w, const char *boundary, uint64_t header)
+{
+	char before[LINE_BYTES];
+	size_t len = header < LINE_BYTES ? (size_t)header : LINE_BYTES;
+	struct span line, name;
+	ptrdiff_t lf;
+
+	w->rc = message_read_all(w->message, header - len, before, len);
+	line = span_make(before, len);
+	if (w->rc < 0 || !boundary || !span_iends_with(line, SPAN("\r\n")))
+		return false;
+	line.len -= 2;
+	lf = span_rindex(line, '\n');
+	if (lf < 0)
+		return false;
+	line = span_from(line, (size_t)lf + 1);
+	name = span_from(line, 2);
+	return span_starts_with(line, SPAN("--")) &&
+	       span_starts_with(name, span_of(boundary)) &&
+	       span_trim(span_from(name, strlen(boundary))).len == 0;
+}
+
 static void visit_leaf(struct walk *w, GMimeObject *o, const struct frame *in)
 {
 	struct mime_leaf leaf = { .place = mime_place_of(o),
@@ -88,16 +113,21 @@ static void visit_leaf(struct walk *w, GMimeObject *o, const struct frame *in)
 	leaf.header = begin_of_header(o, &leaf.place, in);
 	if (leaf.place.length == 0)
 		return;
-	if (!is_type(o, "message", "*"))
-		w->rc = w->found(w->ctx, &leaf);
-	else if (is_message(o) && leaf.encoding == MIME_LEAF_PLAIN)
+	if (!is_type(o, "message", "*")) {
+		if (in->is_whole || is_behind(w, in->boundary, leaf.header))
+			w->rc = w->found(w->ctx, &leaf);
+	} else if (is_message(o) && leaf.encoding == MIME_LEAF_PLAIN) {
 		visit_message(w, leaf.place.offset,
 		    leaf.place.offset + leaf.place.length);
+	}
 }
 
 static void visit(struct walk *w, GMimeObject *o, const struct frame *in)
 {
-	const struct frame within = { .is_whole = false };
+	const struct frame within = {
+		.boundary =
+		    g_mime_object_get_content_type_parameter(o, "boundary")
+	};
 	int count;
 
 	if (!GMIME_IS_MULTIPART(o)) {
@@ -117,14 +147,18 @@ static void visit(struct walk *w, GMimeObject *o, const struct frame *in)
 	w->depth--;
 }
 
+static bool has_field(GMimeMessage *message, const char *name)
+{
+	return g_mime_object_get_header(GMIME_OBJECT(message), name) != NULL;
+}
+
 static void visit_parsed(
     struct walk *w, GMimeMessage *message, const struct frame *frame)
 {
 	GMimeObject *part = g_mime_message_get_mime_part(message);
-	const char *signature =
-	    g_mime_object_get_header(GMIME_OBJECT(message), "DKIM-Signature");
 
-	if (part && !signature)
+	if (part && !has_field(message, "DKIM-Signature") &&
+	    !has_field(message, "ARC-Message-Signature"))
 		visit(w, part, frame);
 }
 

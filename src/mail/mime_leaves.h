@@ -29,9 +29,11 @@ struct mime_leaf {
 /*
  * Call found for each, until it gives a negative errno. Not among them is what
  * somebody has signed (multipart/signed, and all of a message with a
- * DKIM-Signature), the part that says how the other is encrypted (RFC 1847),
- * and message/..., which is never encoded (RFC 2046 5.2): message/rfc822 and
- * its like are gone into instead. 0, what found gave, -E2BIG for more than a
+ * DKIM-Signature or ARC-Message-Signature), the part that says how the other is
+ * encrypted (RFC 1847), a part whose header does not begin right behind its
+ * boundary, so that readers may find another one, and message/..., which is
+ * never encoded (RFC 2046 5.2): message/rfc822 and its like are gone into
+ * instead. 0, what found gave, -E2BIG for more than a
  * parser should be made to build, or another negative errno. Any thread.
  */
 int mime_leaves_each(const struct message *m,

@@ -1,10 +1,11 @@
 /*
  * The message is cut at the header fields and the bodies that change, and put
- * together again of what lies between. Where the header of a leaf could be
- * read in two ways, the leaf is left alone.
+ * together again of what lies between. Where the header of a leaf or its
+ * encoding could be read in two ways, the leaf is left alone.
  */
 #include <mail/recode.h>
 
+#include <mail/canonical.h>
 #include <mail/header.h>
 #include <mail/mime_leaves.h>
 #include <mail/recode_source.h>
@@ -51,17 +52,28 @@ static struct span word_of(struct span value)
 	return span_first(value, len);
 }
 
-/* Names that nobody knows leave the bytes as they are; x-... may be known. */
+/* Also what is known to stand there by mistake: names of charsets. */
+static bool is_plain(struct span word)
+{
+	static const char *const names[] = { "", "7bit", "8bit", "binary",
+		"utf-8", "utf8", "us-ascii", "ascii" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (span_ieq(word, span_of(names[i])))
+			return true;
+	}
+	return span_istarts_with(word, SPAN("iso-8859-")) ||
+	       span_istarts_with(word, SPAN("windows-125"));
+}
+
+/* Another name may mean something to the reader, who must be left with it. */
 static enum mime_leaf_encoding encoding_named(struct span word)
 {
 	if (span_ieq(word, SPAN("quoted-printable")))
 		return MIME_LEAF_QUOTED;
 	if (span_ieq(word, SPAN("base64")))
 		return MIME_LEAF_BASE64;
-	if (span_istarts_with(word, SPAN("x-")) ||
-	    span_istarts_with(word, SPAN("uu")))
-		return MIME_LEAF_OTHER;
-	return MIME_LEAF_PLAIN;
+	return is_plain(word) ? MIME_LEAF_PLAIN : MIME_LEAF_OTHER;
 }
 
 /*
@@ -169,7 +181,7 @@ static int change_leaf(
     struct recode *r, const struct mime_leaf *leaf, struct span header)
 {
 	const struct mime_place *place = &leaf->place;
-	struct form form;
+	struct form form = { .decoded = 0 };
 	int rc = mime_reader_measure(&r->source->reader, place, &form.decoded);
 
 	if (rc == -EBADMSG)
@@ -220,6 +232,8 @@ static int on_leaf(void *ctx, const struct mime_leaf *leaf)
 	if (rc == 0) {
 		buf_commit(&header, len);
 		if (is_clear(buf_span(&header), leaf->encoding))
+			rc = canonical_check(r->message, leaf);
+		if (rc > 0)
 			rc = change_leaf(r, leaf, buf_span(&header));
 	}
 	buf_finish(&header);

@@ -2,7 +2,8 @@
  * A message re-encoded for a transport that does not take its bytes (RFC 6152
  * section 3, RFC 2045 section 6): its leaves that hold octets above 127, or
  * lines over 998 octets, become quoted-printable or base64. What a reader
- * decodes is the same, octet for octet.
+ * decodes is the same, octet for octet; where readers could differ about that,
+ * a leaf stays as it came.
  */
 #pragma once
 
@@ -21,6 +22,6 @@
  *
  * Text becomes quoted-printable, or base64 where it would be half as long
  * again; a leaf that is encoded already stays so. Reads the message, up to
- * three times. 0, -ENOMEM, or what message_read answered. Any thread.
+ * four times. 0, -ENOMEM, or what message_read answered. Any thread.
  */
 int recode_message(struct message *m, unsigned avoid, struct message **out);

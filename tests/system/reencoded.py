@@ -10,6 +10,8 @@ import re
 import intended
 
 IDENTITY = "identity"
+# Names of charsets stand there by mistake.
+PLAIN = re.compile(r"|[78]bit|binary|utf-?8|(us-)?ascii|iso-8859-.*|windows-125.*")
 
 
 @dataclasses.dataclass
@@ -23,11 +25,10 @@ class Piece:
 
 
 def encodings(part):
-    """Of each Content-Transfer-Encoding; what nobody knows changes nothing."""
+    """Of each Content-Transfer-Encoding."""
     words = [re.match(r"[^\s;(]*", intended.unfold(value).lower())[0]
              for value in intended.fields(part, "Content-Transfer-Encoding")]
-    return {word if word in ("base64", "quoted-printable") or
-            word.startswith(("x-", "uu")) else IDENTITY for word in words} or {IDENTITY}
+    return {IDENTITY if PLAIN.fullmatch(word) else word for word in words} or {IDENTITY}
 
 
 def is_clear(header, part):
@@ -37,6 +38,15 @@ def is_clear(header, part):
         len(intended.fields(part, "Content-Type")) < 2 and \
         len(found := encodings(part)) == 1 and \
         not found - {"base64", "quoted-printable", IDENTITY}
+
+
+def is_canonical(body, encoding):
+    """Every decoder makes the same of it."""
+    if encoding == "base64":
+        letters = re.sub(rb"[ \t\r\n]", b"", body)
+        return len(letters) % 4 == 0 and re.fullmatch(rb"[A-Za-z0-9+/]*={0,2}", letters)
+    return encoding == IDENTITY or \
+        not re.search(rb"=(?![0-9A-Fa-f]{2}|\r\n)|[ \t](\r\n|\Z)", body)
 
 
 def cut(raw, is_message=True, default="text/plain"):
@@ -52,14 +62,16 @@ def cut(raw, is_message=True, default="text/plain"):
     part.set_default_type(default)
     kind, before = intended.media_type(part), header + b"\r\n"
     if kind == "multipart/signed" or \
-            is_message and intended.fields(part, "DKIM-Signature"):
+            is_message and (intended.fields(part, "DKIM-Signature") or
+                            intended.fields(part, "ARC-Message-Signature")):
         return [Piece(raw)]
     if kind.startswith("multipart/"):
         return [Piece(before)] + cut_parts(body, kind, part)
     if kind in ("message/rfc822", "message/global", "message/news") and \
             encodings(part) == {IDENTITY}:
         return [Piece(before)] + cut(body)
-    if kind.startswith("message/") or not is_clear(header, part):
+    if kind.startswith("message/") or not is_clear(header, part) or \
+            not is_canonical(body, *encodings(part)):
         return [Piece(raw)]
     return [Piece(before, body)]
 

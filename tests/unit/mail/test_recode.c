@@ -334,6 +334,8 @@ START_TEST(names_of_encodings_that_are_none_are_replaced)
 	    FROM MIME CTE "utf-8\r\n\r\n\xfc\r\n", FROM MIME QP "\r\n=FC\r\n");
 	check_becomes(
 	    FROM MIME CTE "\r\n\r\n\xfc\r\n", FROM MIME QP "\r\n=FC\r\n");
+	check_becomes(FROM MIME CTE "ISO-8859-15\r\n\r\n\xfc\r\n",
+	    FROM MIME QP "\r\n=FC\r\n");
 }
 END_TEST
 
@@ -351,9 +353,82 @@ START_TEST(what_can_be_read_in_two_ways_stays)
 }
 END_TEST
 
+START_TEST(other_encodings_stay_and_keep_their_names)
+{
+	check_stays(FROM MIME CTE "yenc\r\n\r\n\xfc\r\n");
+	check_stays(FROM MIME CTE "gzip\r\n\r\n\xfc\r\n");
+	check_stays(FROM MIME CTE "base-64\r\n\r\n\xfc\r\n");
+}
+END_TEST
+
+START_TEST(a_header_that_is_not_behind_its_boundary_stays)
+{
+	/* Homemade, without the empty line. */
+	check_stays(MIXED "--b\r\nHallo,\r\n\r\ndie Gr\xfc\xdf\r\n--b--\r\n");
+	check_stays(MIXED "--b\r\n\xe4\r\n\r\n\xfc\r\n--b--\r\n");
+	check_stays(MIXED "--b\r\n --b\r\n\r\n\xfc\r\n--b--\r\n");
+	check_becomes(MIXED "--b \t\r\n\r\n\xfc\r\n--b--\r\n",
+	    MIXED "--b \t\r\n" QP "\r\n=FC\r\n--b--\r\n");
+}
+END_TEST
+
+/* A body of long lines: line, so often, and end. */
+static void check_long(
+    const char *encoding, const char *line, const char *end, bool changes)
+{
+	buf_clear(&text);
+	add(FROM MIME CTE);
+	add(encoding);
+	add("\r\n\r\n");
+	/* Also over the edge of what is read at a time. */
+	add_times(8191, line);
+	add(end);
+	recode(make(buf_span(&text)), BOTH);
+	ck_assert_msg(
+	    (recoded != original) == changes, "%s: %s %s", encoding, line, end);
+	check_means_the_same();
+}
+
+START_TEST(base64_that_decoders_differ_about_stays)
+{
+	check_stays(FROM MIME BASE64 "\r\nGr\xc3\xbc\xc3\x9f"
+				     "e, Bestellung 1234 ist da.\r\n");
+	check_stays(
+	    FROM MIME BASE64 "\r\nSGVsbG8K\r\n-- \r\n\xc3\xbc list footer\r\n");
+	check_long("base64", "YWJj", "", true);
+	check_long("base64", "YWJj", "\r\nYW\r\n==\r\n \t\r\n", true);
+	check_long("base64", "YWJj", "YWI=", true);
+	check_long("base64", "YWJj", "YW", false);
+	check_long("base64", "YWJj", "YWI", false);
+	check_long("base64", "YWJj", "Y===", false);
+	check_long("base64", "YWJj", "YWI=YWI=", false);
+	check_long("base64", "YWI=", "", false);
+	check_long("base64", "-_-_", "", false);
+	check_long("base64", "YWJj", "\r\n\r\n-- \r\nscanned\r\n", false);
+}
+END_TEST
+
+START_TEST(quoted_printable_that_decoders_differ_about_stays)
+{
+	check_stays(FROM MIME QP "\r\nab=  \r\ncd \xfc\r\n");
+	check_stays(FROM MIME QP "\r\nab \t\r\ncd \xfc\r\n");
+	check_stays(FROM MIME QP "\r\nx==20\xfc\r\n");
+	check_stays(FROM MIME QP "\r\nx=2\r\n\xfc\r\n");
+	check_stays(FROM MIME QP "\r\n\xfc ");
+	check_stays(FROM MIME QP "\r\n\xfc=");
+	check_becomes(FROM MIME QP "\r\na b =\r\n\xfc=3d=20\r\n",
+	    FROM MIME QP "\r\na b =FC=3D=20\r\n");
+	check_long("quoted-printable", "a=3D b", "", true);
+	check_long("quoted-printable", "a=3D b", "=\r\n", true);
+	check_long("quoted-printable", "a=3D b", "=G0", false);
+	check_long("quoted-printable", "a=3D b", " \r\n", false);
+}
+END_TEST
+
 START_TEST(what_is_signed_stays)
 {
 	check_stays(FROM "DKIM-Signature: v=1\r\n\r\n\xfc\r\n");
+	check_stays(FROM "ARC-Message-Signature: i=1\r\n\r\n\xfc\r\n");
 	check_stays(FROM MIME
 	    "Content-Type: multipart/signed; boundary=b\r\n\r\n"
 	    "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n"
@@ -579,6 +654,10 @@ static Suite *suite(void)
 	tcase_add_test(t, an_encoding_in_several_lines_is_replaced_as_one);
 	tcase_add_test(t, names_of_encodings_that_are_none_are_replaced);
 	tcase_add_test(t, what_can_be_read_in_two_ways_stays);
+	tcase_add_test(t, other_encodings_stay_and_keep_their_names);
+	tcase_add_test(t, a_header_that_is_not_behind_its_boundary_stays);
+	tcase_add_test(t, base64_that_decoders_differ_about_stays);
+	tcase_add_test(t, quoted_printable_that_decoders_differ_about_stays);
 	tcase_add_test(t, what_is_signed_stays);
 	tcase_add_test(t, what_says_how_it_is_encrypted_stays);
 	tcase_add_test(t, attached_messages_are_gone_into);
