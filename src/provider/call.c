@@ -15,6 +15,7 @@
 
 enum {
 	HEAVY_BYTES = 128 * 1024, /* about a millisecond of encoding */
+	SHRINKS_TO = 4, /* a quarter: a soft line break behind each letter */
 	COPY_SIZE = 16 * 1024
 };
 
@@ -56,13 +57,17 @@ static unsigned avoided_by(const struct postern_provider *p)
 	       (p->flags & POSTERN_NEEDS_SHORT_LINES ? OCTETS_LONG_LINES : 0);
 }
 
+/* Or may be: a body in a file is not read for this, on a loop. */
 static bool is_parsed(const struct postern_provider *p, const struct message *m)
 {
 	uint64_t header = message_header(m).len;
+	unsigned avoid = avoided_by(p);
 
-	return p->flags & POSTERN_NEEDS_CONTENT ||
-	       octets_find(
-		   m, header, message_size(m) - header, avoided_by(p)) != 0;
+	if (p->flags & POSTERN_NEEDS_CONTENT)
+		return true;
+	return avoid != 0 &&
+	       (!message_body(m).ptr ||
+		   octets_find(m, header, message_size(m) - header, avoid));
 }
 
 bool provider_call_is_heavy(
@@ -75,6 +80,18 @@ bool provider_call_is_heavy(
 	       (size > HEAVY_BYTES / 4 && is_parsed(p, input->message));
 }
 
+/*
+ * However it is encoded, so that it need not be read first. Only line breaks
+ * that stand for nothing could shrink by more.
+ */
+static bool is_far_too_large(
+    const struct provider_call *c, const struct postern_provider *p)
+{
+	return p->limits.message_size > 0 &&
+	       message_size(c->input.message) / SHRINKS_TO >
+		   p->limits.message_size;
+}
+
 /* From here on the message is the one that goes out. */
 static int recode(
     struct provider_call *c, const struct postern_provider *p, struct err *e)
@@ -82,7 +99,7 @@ static int recode(
 	unsigned avoid = avoided_by(p);
 	int rc;
 
-	if (avoid == 0 || c->recoded)
+	if (avoid == 0 || c->recoded || is_far_too_large(c, p))
 		return 0;
 	rc = recode_message(c->input.message, avoid, &c->recoded);
 	if (rc < 0)

@@ -447,6 +447,41 @@ static void use_message(const char *header, const char *line, size_t lines)
 	input.message = message;
 }
 
+/* A body that no memory holds, of letters; how often it was read. */
+static int reads;
+
+static ssize_t read_letters(
+    struct message_source *s, uint64_t offset, void *out, size_t len)
+{
+	(void)s;
+	(void)offset;
+	memset(out, 'a', len);
+	reads++;
+	return (ssize_t)len;
+}
+
+static void release_letters(struct message_source *s)
+{
+	(void)s;
+}
+
+static void use_letters(uint64_t size)
+{
+	static const struct message_source_ops ops = { .read = read_letters,
+		.release = release_letters };
+	static struct message_source source;
+	struct buf head;
+
+	buf_init(&head, 4096);
+	ck_assert_int_eq(buf_add_str(&head, "From: a@x\r\n\r\n"), 0);
+	source = (struct message_source){ .ops = &ops, .size = size };
+	message_unref(message);
+	message = message_new_from(&head, &source);
+	ck_assert_ptr_nonnull(message);
+	input.message = message;
+	reads = 0;
+}
+
 START_TEST(calls_small_messages_light)
 {
 	ck_assert(!provider_call_is_heavy(&provider, &input));
@@ -460,6 +495,16 @@ START_TEST(calls_small_messages_light)
 	ck_assert(!provider_call_is_heavy(&provider, &input));
 	use_message("From: a@x\r\n\r\n", "\xfc\r\n", 50000);
 	ck_assert(provider_call_is_heavy(&provider, &input));
+}
+END_TEST
+
+START_TEST(reads_no_file_to_see_whether_a_message_is_heavy)
+{
+	use_letters(60000);
+	ck_assert(!provider_call_is_heavy(&provider, &input));
+	provider.flags = POSTERN_NEEDS_SHORT_LINES;
+	ck_assert(provider_call_is_heavy(&provider, &input));
+	ck_assert_int_eq(reads, 0);
 }
 END_TEST
 
@@ -554,6 +599,39 @@ START_TEST(what_grows_too_large_is_refused)
 }
 END_TEST
 
+START_TEST(what_is_far_too_large_is_refused_unread)
+{
+	struct provider_call *c;
+	struct err e;
+
+	on_build = add_content;
+	use_letters(60000);
+	provider.flags = POSTERN_NEEDS_SHORT_LINES;
+	provider.limits.message_size = 10000;
+	ck_assert_int_eq(run(&c, &e), -EMSGSIZE);
+	ck_assert_int_eq(reads, 0);
+	provider_call_free(c);
+}
+END_TEST
+
+/* Letters that were written with three characters each. */
+START_TEST(what_shrinks_enough_is_taken)
+{
+	struct provider_call *c;
+	struct err e;
+
+	on_build = add_content;
+	use_message("From: a@x\r\nMIME-Version: 1.0\r\nContent-Transfer-"
+		    "Encoding: quoted-printable\r\n\r\n",
+	    "=61", 1000);
+	provider.flags = POSTERN_NEEDS_SHORT_LINES;
+	provider.limits.message_size = message_size(message) / 2;
+	ck_assert_int_eq(run(&c, &e), 0);
+	ck_assert(provider_call_is_recoded(c));
+	provider_call_free(c);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("provider.call");
@@ -570,9 +648,12 @@ static Suite *make_suite(void)
 	tcase_add_test(t, counts_the_request_of_who_takes_content);
 	tcase_add_test(t, gives_the_header_to_be_said_anew);
 	tcase_add_test(t, calls_small_messages_light);
+	tcase_add_test(t, reads_no_file_to_see_whether_a_message_is_heavy);
 	tcase_add_test(t, a_message_is_encoded_for_who_needs_it);
 	tcase_add_test(t, a_header_that_is_not_utf8_is_refused_as_json);
 	tcase_add_test(t, what_grows_too_large_is_refused);
+	tcase_add_test(t, what_is_far_too_large_is_refused_unread);
+	tcase_add_test(t, what_shrinks_enough_is_taken);
 	suite_add_tcase(s, t);
 	return s;
 }
