@@ -19,7 +19,7 @@
 
 static const struct postern_field gmail_fields[] = {
 	{ GMAIL_FIELD(service_account_key), .type = POSTERN_TYPE_SECRET,
-	    .flags = POSTERN_FIELD_REQUIRED,
+	    .flags = POSTERN_FIELD_REQUIRED | POSTERN_FIELD_LINES,
 	    .doc = "Key of a service account with domain-wide delegation for "
 		   "the scope gmail.send: the JSON file as Google gives it." },
 	{ GMAIL_FIELD(user), .type = POSTERN_TYPE_STRING,

@@ -60,7 +60,8 @@ struct postern_list {
 
 enum {
 	POSTERN_FIELD_REQUIRED = 1 << 0,
-	POSTERN_FIELD_RELOAD = 1 << 1 /* takes effect without a restart */
+	POSTERN_FIELD_RELOAD = 1 << 1, /* takes effect without a restart */
+	POSTERN_FIELD_LINES = 1 << 2   /* SECRET: it may be several lines */
 };
 
 struct postern_field {

@@ -237,18 +237,30 @@ void field_check_exposure(const struct field_decoder *d, const struct node *n,
 		    "%s may be read by everybody (chmod o-r)", x->exposed);
 }
 
+/* Most are sent in a field of a header, where nothing else can stand. */
+static bool check_secret(struct field_decoder *d, const struct node *n,
+    const struct postern_field *row, struct span s)
+{
+	struct complaint c = { .what = "" };
+
+	if (s.len == 0)
+		(void)must_not_be_empty(&c);
+	else if (row->flags & POSTERN_FIELD_LINES || value_check_text(s, &c))
+		return true;
+	c.is_private = true;
+	complain_about(d, n, &c);
+	return false;
+}
+
 static void decode_secret(struct field_decoder *d, const struct node *n,
-    bool is_file, struct postern_secret *out)
+    const struct postern_field *row, bool is_file, struct postern_secret *out)
 {
 	struct expanded x;
 
 	expanded_init(&x);
-	if (!fetch_secret(d, n, is_file, &x))
+	if (!fetch_secret(d, n, is_file, &x) ||
+	    !check_secret(d, n, row, buf_span(&x.text)))
 		goto out;
-	if (buf_len(&x.text) == 0) {
-		report_error(d->report, n, "must not be empty");
-		goto out;
-	}
 	field_check_exposure(d, n, &x);
 	keep_secret(d, n, buf_span(&x.text), out);
 out:
@@ -279,7 +291,7 @@ static void decode_secret_row(struct field_decoder *d, struct node *map,
 		report_key_error(d->report, file,
 		    "is given together with %s (keep one)", row->name);
 	else if (file || direct)
-		decode_secret(d, file ? file : direct, file != NULL, out);
+		decode_secret(d, file ? file : direct, row, file != NULL, out);
 	else if ((row->flags & POSTERN_FIELD_REQUIRED) && !map->is_preset)
 		report_missing(d->report, map, row->name, row->doc);
 }

@@ -371,7 +371,8 @@ bool value_check_url(struct span s, struct complaint *c)
 	struct span rest = span_from(s, is_http ? 7 : 8);
 	struct span authority, host = { 0 };
 
-	c->is_private = span_index(s, '@') >= 0;
+	/* A login, or a connection string, which has a key in it. */
+	c->is_private = span_index(s, '@') >= 0 || span_index(s, '=') >= 0;
 	if (!is_http && !span_istarts_with(s, SPAN("https://")))
 		return complain(
 		    c, "must be a URL that begins with https://", "%s", "");

@@ -388,6 +388,13 @@ size_t round_batch_size(const struct delivery *d, size_t i);
  * there is none. For targets that are open and not pinned.
  */
 size_t round_position(const struct delivery *d, size_t i, size_t from);
+/* How long recipient i waits when no provider of its route took it. */
+uint64_t round_backoff_ms(const struct delivery *d, size_t i);
+/*
+ * And when it is not known whether one did: longer each time, as every answer
+ * that tells nothing may be one more copy.
+ */
+uint64_t round_unknown_ms(const struct delivery *d, size_t i);
 
 /* --- gate.c --- */
 

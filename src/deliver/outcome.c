@@ -24,7 +24,6 @@
 #include <base/clock.h>
 #include <base/jumps.h>
 #include <base/log.h>
-#include <route/retry.h>
 
 enum {
 	/* After want of memory or of a place in the pool. */
@@ -214,17 +213,6 @@ void outcome_wait_or_hold(struct delivery *d, size_t i, uint64_t delay_ms)
 		outcome_wait(d, i, delay_ms);
 }
 
-/* Rounds behind a recipient, from its attempts: providers per round vary. */
-static uint64_t backoff_ms(const struct delivery *d, size_t i)
-{
-	const struct config_queue *q = &d->config->queue;
-	size_t per_round = round_provider_count(d, i);
-	size_t rounds = (d->recipients[i].attempts + per_round - 1) / per_round;
-
-	return retry_delay_ms(q->retry_base_ms, q->retry_cap_ms,
-	    (uint32_t)rounds, d->targets[i].floor_ms, d->random);
-}
-
 /* Offer it once more in this round. */
 static void try_again(struct delivery *d, size_t i)
 {
@@ -259,7 +247,7 @@ bool outcome_next_provider(struct delivery *d, size_t i)
 void outcome_put_off(struct delivery *d, size_t i)
 {
 	if (d->targets[i].may_wait)
-		outcome_wait(d, i, backoff_ms(d, i));
+		outcome_wait(d, i, round_backoff_ms(d, i));
 	else
 		set_failed(d, i);
 }
@@ -275,18 +263,6 @@ static bool leave_provider(struct delivery *d, size_t i)
 	return false;
 }
 
-/*
- * When the same provider is asked again: longer each time, as every answer
- * that tells nothing may be one more copy.
- */
-static uint64_t unknown_ms(const struct delivery *d, size_t i)
-{
-	const struct config_queue *q = &d->config->queue;
-
-	return retry_delay_ms(q->unknown_delay_ms, q->retry_cap_ms,
-	    d->recipients[i].attempts, q->unknown_delay_ms, d->random);
-}
-
 static void set_unknown(struct delivery *d, size_t i)
 {
 	const struct config_route *route = d->targets[i].route;
@@ -300,7 +276,7 @@ static void set_unknown(struct delivery *d, size_t i)
 	d->recipients[i].is_pinned = true;
 	switch (policy) {
 	case CONFIG_UNKNOWN_RETRY:
-		outcome_wait(d, i, unknown_ms(d, i));
+		outcome_wait(d, i, round_unknown_ms(d, i));
 		break;
 	case CONFIG_UNKNOWN_HOLD:
 		outcome_hold(d, i);

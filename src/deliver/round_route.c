@@ -1,10 +1,12 @@
 /*
  * Where a recipient of a round goes: its route, the order of the providers of
- * that, and the one of them whose turn it is.
+ * that, and the one of them whose turn it is; and when there is to be another
+ * round.
  */
 #include <deliver/deliver_internal.h>
 
 #include <mail/controls.h>
+#include <route/retry.h>
 
 #include <string.h>
 
@@ -111,4 +113,23 @@ size_t round_position(const struct delivery *d, size_t i, size_t from)
 	size_t at = router_next(d->config, t->order, from, t->needs);
 
 	return at < t->order->count ? at : SIZE_MAX;
+}
+
+/* Rounds behind a recipient, from its attempts: providers per round vary. */
+uint64_t round_backoff_ms(const struct delivery *d, size_t i)
+{
+	const struct config_queue *q = &d->config->queue;
+	size_t per_round = round_provider_count(d, i);
+	size_t rounds = (d->recipients[i].attempts + per_round - 1) / per_round;
+
+	return retry_delay_ms(q->retry_base_ms, q->retry_cap_ms,
+	    (uint32_t)rounds, d->targets[i].floor_ms, d->random);
+}
+
+uint64_t round_unknown_ms(const struct delivery *d, size_t i)
+{
+	const struct config_queue *q = &d->config->queue;
+
+	return retry_delay_ms(q->unknown_delay_ms, q->retry_cap_ms,
+	    d->recipients[i].attempts, q->unknown_delay_ms, d->random);
 }
