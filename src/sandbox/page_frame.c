@@ -11,6 +11,10 @@
 	"style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "     \
 	"frame-ancestors 'self'; sandbox"
 
+enum {
+	FRAME_PARTS_MAX = 256 /* are looked at for each address */
+};
+
 static struct span text_of(const json_t *value)
 {
 	return span_make(json_string_value(value), json_string_length(value));
@@ -58,7 +62,7 @@ static bool is_id(struct span address, struct span id)
 	return address.len == 0 && i == id.len;
 }
 
-/* Index of the part with this Content-ID, or SIZE_MAX. */
+/* Index of the part with this Content-ID among the first, or SIZE_MAX. */
 static size_t part_of(const json_t *parts, struct span address)
 {
 	const json_t *part;
@@ -66,6 +70,8 @@ static size_t part_of(const json_t *parts, struct span address)
 
 	json_array_foreach(parts, i, part)
 	{
+		if (i == FRAME_PARTS_MAX)
+			break;
 		if (is_id(
 			address, text_of(json_object_get(part, "content_id"))))
 			return i;
