@@ -94,14 +94,13 @@ static void classify_error(const struct postern_response *response,
 	if (code.len == 0)
 		code = answer_header(response, "x-ms-error-code");
 	v = judge(code, text);
-	/*
-	 * It knows the operation's id, which is of this call alone, so the
-	 * earlier try has begun it. Were a 400 about the message, it would name
-	 * the property.
-	 */
-	if (response->is_repeat && (response->status == 409 || v == &untold)) {
+	/* The id is of this call alone, so an earlier try has begun it. */
+	if (response->is_repeat && response->status == 409) {
 		answer_set(out, POSTERN_ACCEPTED, code, text);
 		answer_set_id(out, operation_of(response));
+	} else if (response->is_repeat && v == &untold) {
+		/* Of the id, or of the message: it does not say. */
+		answer_set(out, POSTERN_UNKNOWN, code, text);
 	} else if (v) {
 		verdict_give(v, response, text, out);
 	} else {

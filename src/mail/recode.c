@@ -299,12 +299,13 @@ static int change(struct message *m, unsigned avoid, struct message **out)
 int recode_message(struct message *m, unsigned avoid, struct message **out)
 {
 	uint64_t header = message_header(m).len;
-	int rc = octets_find(m, header, message_size(m) - header, avoid);
+	int found = octets_find(m, header, message_size(m) - header, avoid);
+	int rc = found;
 
 	*out = NULL;
-	if (rc > 0)
+	if (found > 0)
 		rc = change(m, avoid, out);
 	if (rc == 0 && !*out)
 		*out = message_ref(m);
-	return rc;
+	return rc < 0 ? rc : found;
 }

@@ -22,6 +22,7 @@
  *
  * Text becomes quoted-printable, or base64 where it would be half as long
  * again; a leaf that is encoded already stays so. Reads the message, up to
- * four times. 0, -ENOMEM, or what message_read answered. Any thread.
+ * four times. 1 when m holds what is to be avoided, 0 when it does not;
+ * -ENOMEM, or what message_read answered. Any thread.
  */
 int recode_message(struct message *m, unsigned avoid, struct message **out);

@@ -92,6 +92,30 @@ static bool is_far_too_large(
 		   p->limits.message_size;
 }
 
+/*
+ * Who does not take such lines would refuse them for good; another provider
+ * may take them. 8-bit text is taken, if not always kept.
+ */
+static int check_lines(
+    const struct message *m, const struct postern_provider *p, struct err *e)
+{
+	uint64_t header = message_header(m).len;
+	int rc;
+
+	if (!(p->flags & POSTERN_NEEDS_SHORT_LINES))
+		return 0;
+	rc =
+	    octets_find(m, header, message_size(m) - header, OCTETS_LONG_LINES);
+	if (rc < 0)
+		return err_errno(e, rc, "the message could not be read");
+	return rc == 0 ? 0
+		       : err_set(e, -EINVAL,
+			     "a line is longer than 998 octets, which %s does "
+			     "not take, where nothing can be encoded anew "
+			     "(signed, or broken)",
+			     p->name);
+}
+
 /* From here on the message is the one that goes out. */
 static int recode(
     struct provider_call *c, const struct postern_provider *p, struct err *e)
@@ -108,7 +132,7 @@ static int recode(
 	c->input.message = c->recoded;
 	c->request.message = c->recoded;
 	c->request.header = message_header(c->recoded);
-	return 0;
+	return rc > 0 ? check_lines(c->recoded, p, e) : 0;
 }
 
 static int check_limits(const struct provider_call *c,

@@ -172,7 +172,7 @@ static void check_recoded(struct message *m, struct message *other)
 		fuzz_claim(before.facts[i].sum == after.facts[i].sum);
 	}
 	/* What is left to be avoided is not for us to change. */
-	fuzz_claim(recode_message(other, BOTH, &again) == 0);
+	fuzz_claim(recode_message(other, BOTH, &again) >= 0);
 	fuzz_claim(again == other);
 	message_unref(again);
 }
@@ -181,7 +181,7 @@ static void check_recode(struct message *m)
 {
 	struct message *other;
 
-	fuzz_claim(recode_message(m, BOTH, &other) == 0);
+	fuzz_claim(recode_message(m, BOTH, &other) >= 0);
 	if (other != m)
 		check_recoded(m, other);
 	message_unref(other);

@@ -145,7 +145,15 @@ class Refusals(Case):
                 if code == 250:
                     record = self.final(self.queue_id(text), ("failed",))
                     text = record["attempts"][0]["reason"]
-                self.assertRegex(text, "ses answered 400: .*longer than 998")
+                self.assertIn("longer than 998 octets, which ses does not", text)
+
+    def test_a_signed_line_that_ses_does_not_take_goes_elsewhere(self):
+        self.restart(providers="ses, sendgrid", provider_extra=", allow_altering: [dkim]")
+        signed = "hello\r\nDKIM-Signature: v=1; h=from:to"
+        code, text = self.send(self.client(), subject=signed, body="x" * 999 + "\r\n")
+        self.assertEqual(code, 250, text)
+        record = self.final(self.queue_id(text))
+        self.assertEqual(record["recipients"][0]["provider"], "sendgrid")
 
     def accepted(self, **message):
         code, text = self.send(self.client(), **message)

@@ -89,7 +89,7 @@ static void recode(struct message *m, unsigned avoid)
 {
 	forget();
 	original = m;
-	ck_assert_int_eq(recode_message(m, avoid, &recoded), 0);
+	ck_assert_int_ge(recode_message(m, avoid, &recoded), 0);
 	read_all(recoded, 4096);
 }
 
@@ -608,7 +608,7 @@ START_TEST(a_message_that_cannot_be_read_is_an_error)
 	ck_assert_int_eq(recode_message(original, BOTH, &recoded), -EIO);
 	ck_assert_ptr_null(recoded);
 	source.fails_from = 0;
-	ck_assert_int_eq(recode_message(original, BOTH, &recoded), 0);
+	ck_assert_int_eq(recode_message(original, BOTH, &recoded), 1);
 	source.fails_from = 1;
 	char c;
 	ck_assert_int_eq(
@@ -622,7 +622,7 @@ START_TEST(traits_go_along_and_the_original_is_held)
 	struct message *other;
 
 	message_set_traits(m, 0x42);
-	ck_assert_int_eq(recode_message(m, BOTH, &other), 0);
+	ck_assert_int_ge(recode_message(m, BOTH, &other), 0);
 	message_unref(m);
 	ck_assert_uint_eq(message_traits(other), 0x42);
 	read_all(other, 5);

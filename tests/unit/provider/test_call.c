@@ -581,6 +581,21 @@ START_TEST(a_header_that_is_not_utf8_is_refused_as_json)
 }
 END_TEST
 
+START_TEST(a_signed_line_that_is_too_long_is_refused)
+{
+	struct provider_call *c;
+	struct err e;
+
+	on_build = add_content;
+	provider.flags = POSTERN_NEEDS_SHORT_LINES;
+	use_message(
+	    "From: a@x\r\nDKIM-Signature: v=1\r\n\r\n", "abcdefghij", 100);
+	ck_assert_int_eq(run(&c, &e), -EINVAL);
+	ck_assert(strstr(e.text, "998"));
+	provider_call_free(c);
+}
+END_TEST
+
 /* It fits as it came, and not as it would go out. */
 START_TEST(what_grows_too_large_is_refused)
 {
@@ -651,6 +666,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, reads_no_file_to_see_whether_a_message_is_heavy);
 	tcase_add_test(t, a_message_is_encoded_for_who_needs_it);
 	tcase_add_test(t, a_header_that_is_not_utf8_is_refused_as_json);
+	tcase_add_test(t, a_signed_line_that_is_too_long_is_refused);
 	tcase_add_test(t, what_grows_too_large_is_refused);
 	tcase_add_test(t, what_is_far_too_large_is_refused_unread);
 	tcase_add_test(t, what_shrinks_enough_is_taken);
